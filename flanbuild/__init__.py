@@ -1,0 +1,1 @@
+"""flanbuild: declarations in, instruction-tuning mixtures out, the same bytes every time."""

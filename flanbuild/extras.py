@@ -4,7 +4,17 @@ from importlib.util import find_spec
 
 from flanbuild.errors import FlanbuildError
 
-TRAIN = ("accelerate", "matplotlib", "rouge_score", "sacrebleu", "safetensors", "sklearn", "tokenizers", "torch", "transformers")
+TRAIN = (
+    "accelerate",
+    "matplotlib",
+    "rouge_score",
+    "sacrebleu",
+    "safetensors",
+    "sklearn",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
 
 
 def require_train(work: str, modules: tuple[str, ...] = TRAIN) -> None:

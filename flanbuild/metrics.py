@@ -11,7 +11,8 @@ takes its metrics from T5. Libraries are imported where they are used, so that t
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from statistics import fmean
 
 Predictions = Sequence[str]
@@ -22,7 +23,9 @@ LOWER_IS_BETTER = frozenset({"edit_distance"})
 _NO_NUMBER = -1.0  # what T5 reads where a prediction isn't a number
 
 
-def score(metric: str, predictions: Predictions, references: References, *, options: Sequence[str] = ()) -> float:
+def score(
+    metric: str, predictions: Predictions, references: References, *, options: Sequence[str] = ()
+) -> float:
     """The metric by name. `options` are the classes in label order: the last is the positive one of `f1`."""
     if metric == "f1":
         return f1(predictions, references, positive=options[-1] if options else "yes")
@@ -31,19 +34,28 @@ def score(metric: str, predictions: Predictions, references: References, *, opti
 
 def accuracy(predictions: Predictions, references: References) -> float:
     """The share of predictions that are one of their references, outer blanks aside."""
-    return _mean(float(p.strip() in {r.strip() for r in refs}) for p, refs in _pairs(predictions, references))
+    return _percent(
+        float(p.strip() in {r.strip() for r in refs}) for p, refs in _pairs(predictions, references)
+    )
 
 
 def exact_match(predictions: Predictions, references: References) -> float:
     """As `accuracy`, but any run of white space counts as one blank."""
-    return accuracy([" ".join(p.split()) for p in predictions], [[" ".join(r.split()) for r in refs] for refs in references])
+    return accuracy(
+        [" ".join(p.split()) for p in predictions],
+        [[" ".join(r.split()) for r in refs] for refs in references],
+    )
 
 
 def f1(predictions: Predictions, references: References, *, positive: str = "yes") -> float:
     """F1 of the positive class, over all rows at once. 0 where it is neither predicted nor true."""
     from sklearn.metrics import f1_score
 
-    return 100 * float(f1_score(_firsts(references), list(predictions), labels=[positive], average="macro", zero_division=0.0))
+    return 100 * float(
+        f1_score(
+            _firsts(references), list(predictions), labels=[positive], average="macro", zero_division=0.0
+        )
+    )
 
 
 def macro_f1(predictions: Predictions, references: References) -> float:
@@ -51,19 +63,23 @@ def macro_f1(predictions: Predictions, references: References) -> float:
     from sklearn.metrics import f1_score
 
     truth = _firsts(references)
-    return 100 * float(f1_score(truth, list(predictions), labels=sorted(set(truth)), average="macro", zero_division=0.0))
+    return 100 * float(
+        f1_score(truth, list(predictions), labels=sorted(set(truth)), average="macro", zero_division=0.0)
+    )
 
 
 def squad_em(predictions: Predictions, references: References) -> float:
     """SQuAD's exact match: equal to a reference once both are normalised."""
-    return _mean(
+    return _percent(
         max(float(_squad(p) == _squad(r)) for r in refs) for p, refs in _pairs(predictions, references)
     )
 
 
 def squad_f1(predictions: Predictions, references: References) -> float:
     """SQuAD's F1: the overlap in normalised words with the nearest reference, averaged over rows."""
-    return _mean(max(_overlap(_squad(p), _squad(r)) for r in refs) for p, refs in _pairs(predictions, references))
+    return _percent(
+        max(_overlap(_squad(p), _squad(r)) for r in refs) for p, refs in _pairs(predictions, references)
+    )
 
 
 def bleu(predictions: Predictions, references: References) -> float:
@@ -102,7 +118,7 @@ def spearman(predictions: Predictions, references: References) -> float:
 
 def edit_distance(predictions: Predictions, references: References) -> float:
     """Mean count of words to insert, delete or replace to reach the nearest reference; case doesn't count."""
-    return _mean(
+    return fmean(
         min(_levenshtein(_words(p), _words(r)) for r in refs) for p, refs in _pairs(predictions, references)
     )
 
@@ -128,10 +144,70 @@ def _pairs(predictions: Predictions, references: References) -> list[tuple[str, 
     return list(zip(predictions, references, strict=True))
 
 
-def _mean(values: "Sequence[float] | map[float] | object") -> float:
-    numbers = list(values)  # type: ignore[call-overload]
-    return fmean(numbers)
+def _percent(values: Iterable[float]) -> float:
+    """The mean of shares."""
+    return 100 * fmean(values)
 
 
 def _firsts(references: References) -> list[str]:
     return [refs[0] for refs in references]
+
+
+def _squad(text: str) -> str:
+    """Lower case, without punctuation, articles and surplus blanks, in the order of the official script."""
+    bare = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
+
+
+def _overlap(prediction: str, reference: str) -> float:
+    """F1 of two bags of words; where one is empty, 1 if both are."""
+    predicted, true = prediction.split(), reference.split()
+    if not predicted or not true:
+        return float(predicted == true)
+    same = sum((Counter(predicted) & Counter(true)).values())
+    return 2 * same / (len(predicted) + len(true))
+
+
+def _rouge(kind: str, predictions: Predictions, references: References) -> float:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer([kind])
+    best = (
+        max(scorer.score(_sentences(r), _sentences(p))[kind].fmeasure for r in refs)
+        for p, refs in _pairs(predictions, references)
+    )
+    return _percent(best)
+
+
+def _sentences(text: str) -> str:
+    return text.replace(" . ", " .\n")
+
+
+def _correlation(kind: str, predictions: Predictions, references: References) -> float:
+    from scipy import stats
+
+    predicted, true = [_number(p) for p in predictions], [_number(r) for r in _firsts(references)]
+    if len(set(predicted)) < 2 or len(set(true)) < 2:
+        return 0.0
+    return float(getattr(stats, kind)(predicted, true).statistic)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        return _NO_NUMBER
+    return number if isfinite(number) else _NO_NUMBER
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _levenshtein(left: Sequence[str], right: Sequence[str]) -> int:
+    row = list(range(len(right) + 1))
+    for i, word in enumerate(left, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(right, start=1):
+            diagonal, row[j] = row[j], min(diagonal + (word != other), row[j] + 1, row[j - 1] + 1)
+    return row[-1]

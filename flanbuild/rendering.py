@@ -1,11 +1,9 @@
-"""From raw rows to prompts: normalise, filter, carve, cap, deal the templates, write.
+"""From raw rows to prompts: filter, carve, cap, deal the templates, write.
 
-For one task: `examples` turns upstream columns into fields, options and answers; `render` writes
-`train.arrow`, `validation.arrow`, `test.arrow` and `task.json`, which counts every row that did not make it.
+`render` turns the raw folder of one task into `train.arrow`, `validation.arrow`, `test.arrow` and a `task.json`
+that counts every row which did not make it.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,32 +14,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from flanbuild import shards
-from flanbuild.columns import arrow_schema
-from flanbuild.declarations import Faults, Keys
-from flanbuild.errors import DeclarationError, SourceError, nearest
+from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, examples
 from flanbuild.keys import keyed_order, task_key
-from flanbuild.preprocessors import PREPROCESSORS
+from flanbuild.mixtures import Mixture
 from flanbuild.sampling import versions
-from flanbuild.tasks import ANSWER, OPTIONS, Split, Task, placeholders
-from flanbuild.templates import options_block, text
+from flanbuild.tasks import ANSWER, SPLITS, Task
+from flanbuild.templates import text
 
 Rows = NDArray[np.int64]
-
-_ROW, _DROPPED, _CHOICES, _ANSWERS = "_row", "_dropped", "_options", "_answers"
-"""Columns of our own beside a task's fields, `answer` and `options_`."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What rendering takes from the mixture and the command line."""
-
-    seed: int
-    cap: int
-    templates: int
-    joiner: str
-    passes: float
-    max_rate: int
-    evaluation_examples: int
+FORMAT = 1
+_PLACE = "_place"
 
 
 @dataclass(frozen=True)
@@ -52,85 +34,157 @@ class Chosen:
     counts: dict[str, Any]
 
 
-def check_expressions(tasks: Iterable[Task]) -> list[str]:
-    """The faults of all pages that only polars sees: SQL, columns, types. Reads no data."""
-    faults: list[str] = []
-    for task in tasks:
-        here = Faults(task.page)
-        for keys, sentence in _faults(task):
-            here.add(keys, sentence)
-        faults += [fault for fault in here if fault not in faults]
-    return faults
+def declaration(task: Task) -> str:
+    """The digest of what the page says of the task; comments and layout don't count."""
+    return shards.digest(task.model_dump(mode="json", exclude={"page"}))
 
 
-def examples(task: Task, raw: pl.LazyFrame) -> pl.LazyFrame:
-    """Every raw row with its fields (strings), options, answer and answers, and why it is dropped (null: it isn't).
-
-    Raises DeclarationError for an expression that fails; `check_expressions` finds those without data.
-    """
-    rows = _named_rows(task, raw)
-    columns = rows.collect_schema()
-    options = _options(task)
-    fields = [_as_text(pl.sql_expr(sql), columns).alias(name) for name, sql in task.fields.items()]
-    made = [*fields, _reason(task).alias(_DROPPED)]
-    if options is not None:
-        made.append(options.alias(_CHOICES))
-    rows = rows.select(pl.col(_ROW), *made, *_answer(task, columns, options))
-    rows = rows.with_columns(pl.coalesce(_DROPPED, _incomplete(task)).alias(_DROPPED))
-    if options is not None:
-        rows = rows.with_columns(options_block(pl.col(_CHOICES)))
-    return rows
+def inputs(task: Task, source: dict[str, Any], mixture: Mixture, evaluation_examples: int) -> str:
+    """The digest of all that decides the rendered folder's bytes. `source` is what source.json says."""
+    asked = mixture.model_dump(mode="json", include={"seed", "cap", "rate", "size", "templates", "joiner"})
+    return shards.digest([FORMAT, declaration(task), asked, evaluation_examples, source["digest"], source["missing"]])
 
 
-def render(task: Task, raw: Path, out: Path, settings: Settings) -> dict[str, Any]:
-    """Writes the task's rendered folder `out` from its raw folder; returns what `task.json` says.
+def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_examples: int) -> dict[str, Any]:
+    """Writes the task's folder `out`; returns what its `task.json` says.
 
-    A split whose upstream files are missing (`missing: skip` at download) is left out and said so.
+    Train and validation rows come in keyed order, the first version of each row, then the second, …: the
+    row at rank r is under template (r + version) mod n, so any prefix uses all templates evenly. Test rows
+    stand under every forward template. A split whose upstream files are missing is left out, and said so.
     """
     source = shards.read_json(raw / "source.json")
-    record: dict[str, Any] = {
-        "task": task.name,
-        "dataset": task.dataset,
-        "cluster": task.cluster,
-        "type": task.type,
-        "metrics": list(task.metrics),
-        "source": {key: source[key] for key in ("kind", "repo", "config", "commit", "digest", "licence")},
-        "page": shards.sha256(task.page),
-        "splits": {},
-    }
+    splits: dict[str, Any] = {}
     with shards.staged(out) as staging:
-        for of, splits in _groups(task).items():
-            missing = [name for name in of if name in source["missing"]]
-            if missing:
-                for split in splits:
-                    record["splits"][split] = {"missing": missing}
+        for of, names in _by_upstream(task).items():
+            if missing := [name for name in of if name in source["missing"]]:
+                splits |= {name: {"missing": missing} for name in names}
                 continue
-            frame = examples(task, pl.concat([_scan(raw / f"{name}.parquet", task) for name in of]))
-            for split, chosen in _choose(task, frame, splits, settings).items():
-                path = staging / f"{split}.arrow"
-                written = _write_split(task, frame, split, chosen.rows, path, settings)
-                record["splits"][split] = {**chosen.counts, **written, "of": list(of)}
+            scanned = pl.concat([pl.scan_parquet(raw / f"{name}.parquet") for name in of])
+            for name, chosen in _choose(task, scanned, names, mixture, evaluation_examples).items():
+                table, detail = _table(task, scanned, name, chosen.rows, mixture)
+                path = staging / f"{name}.arrow"
+                shards.write_table(path, table)
+                splits[name] = {"of": list(of), **chosen.counts, **detail, "sha256": shards.sha256(path)}
+        record = {
+            "task": task.name,
+            "dataset": task.dataset,
+            "cluster": task.cluster,
+            "type": task.type,
+            "metrics": list(task.metrics),
+            "templates": len(task.templates),
+            "declaration": declaration(task),
+            "source": {key: source[key] for key in ("kind", "repo", "config", "commit", "digest", "licence")},
+            "splits": splits,
+            "inputs": inputs(task, source, mixture, evaluation_examples),
+        }
         shards.write_json(staging / "task.json", record)
     return record
 
 
-def prompts(task: Task, rows: pl.DataFrame, indices: Iterable[int], joiner: str) -> pl.DataFrame:
-    """`rows` under each of the templates `indices`, one after the other: prompt, completion, template and what was there."""
-    frames = []
-    for index in indices:
-        template = task.templates[index]
-        frames.append(_under(task, rows, index, joiner) if template else rows)
-    return pl.concat(frames) if frames else _under(task, rows.clear(), 0, joiner)
+def _by_upstream(task: Task) -> dict[tuple[str, ...], list[str]]:
+    """Our splits by the upstream splits that they share, in the order train, validation, test."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in SPLITS:
+        if name in task.splits:
+            groups.setdefault(task.splits[name].of, []).append(name)
+    return groups
 
 
-def _under(task: Task, rows: pl.DataFrame, index: int, joiner: str) -> pl.DataFrame:
+def _choose(
+    task: Task, scanned: pl.LazyFrame, names: list[str], mixture: Mixture, evaluation_examples: int
+) -> dict[str, Chosen]:
+    """Filter, then carve, then cap: a cap is filled with rows that stay (FLAN's code cuts first and filters after)."""
+    reasons = examples(task, scanned).select(ROW, DROPPED).collect(engine="streaming").sort(ROW)
+    dropped = dict(sorted(reasons.filter(pl.col(DROPPED).is_not_null())[DROPPED].value_counts().iter_rows()))
+    kept = reasons.filter(pl.col(DROPPED).is_null())[ROW].to_numpy()
+    limits = {"train": mixture.cap, "test": evaluation_examples}
+    chosen = {}
+    for name, rows in _carve(task, kept, names, mixture.seed).items():
+        order = keyed_order(task_key(mixture.seed, f"order {name}", task.name), rows)
+        taken = order[: limits.get(name)]
+        counts = {
+            "upstream": reasons.height,
+            "dropped": dropped,
+            "to_other_splits": len(kept) - len(rows),
+            "capped": len(rows) - len(taken),
+            "rows": len(taken),
+        }
+        chosen[name] = Chosen(taken, counts)
+    return chosen
+
+
+def _carve(task: Task, kept: Rows, names: list[str], seed: int) -> dict[str, Rows]:
+    """Kept rows by split: those with `rows` take that many in keyed order, at most an even share; one takes the rest.
+
+    The key is the dataset's, so that tasks which share their rows (MNLI's two) set the same ones aside.
+    """
+    order = keyed_order(task_key(seed, "carve", task.dataset), kept)
+    carved = {}
+    start = 0
+    for name in names:
+        if (rows := task.splits[name].rows) is not None:
+            count = min(rows, len(kept) // len(names))
+            carved[name] = np.sort(order[start : start + count])
+            start += count
+    rest = np.sort(order[start:])
+    return {name: carved.get(name, rest) for name in names}
+
+
+def _table(
+    task: Task, scanned: pl.LazyFrame, split: str, rows: Rows, mixture: Mixture
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The split's rows under their templates, and what its counts add."""
+    found = examples(task, scanned, pl.Series(np.sort(rows))).collect()
+    frame = found[np.argsort(np.argsort(rows, kind="stable"), kind="stable")]
+    if split == "test":
+        return _evaluation(task, frame, mixture.joiner), {"examples": len(rows) * len(task.forward)}
+    templates = min(mixture.templates, len(task.templates))
+    count = versions(mixture, len(rows)) if split == "train" else 1
+    table = _dealt(task, frame, templates, count, mixture.joiner)
+    return table, {"versions": count, "examples": table.num_rows}
+
+
+def _dealt(task: Task, frame: pl.DataFrame, templates: int, count: int, joiner: str) -> pa.Table:
+    """Version v of the row at rank r stands at place v·n + r, under template (r + v) mod `templates`."""
+    parts = []
+    for index in range(templates):
+        for version in range(count):
+            start = (index - version) % templates
+            places = np.arange(start, frame.height, templates) + version * frame.height
+            parts.append(_under(task, frame[start::templates], index, joiner).with_columns(pl.Series(_PLACE, places)))
+    rendered = pl.concat(parts, rechunk=False)
+    order = np.argsort(rendered[_PLACE].to_numpy(), kind="stable")
+    return _to_arrow(rendered.drop(_PLACE)[order], shards.RENDERED)
+
+
+def _evaluation(task: Task, frame: pl.DataFrame, joiner: str) -> pa.Table:
+    """Every row under every forward template, template after template."""
+    parts = []
+    for index in task.forward:
+        rendered = _under(task, frame, index, joiner)
+        target = pl.col("completion")
+        if task.templates[index].targets == f"{{{ANSWER}}}":
+            references = pl.Series("answers", frame[ANSWERS])
+        else:  # the target of this wording is its own reference: translation into the other language
+            references = rendered.select(answers=pl.concat_list(target))["answers"]
+        parts.append(rendered.with_columns(target.alias("answer"), references))
+    names = {"task": task.name, "dataset": task.dataset, "cluster": task.cluster}
+    return _to_arrow(pl.concat(parts).with_columns(**{k: pl.lit(v) for k, v in names.items()}), shards.EVALUATION)
+
+
+def _under(task: Task, frame: pl.DataFrame, index: int, joiner: str) -> pl.DataFrame:
     template = task.templates[index]
-    shown = template.kind == "forward" and task.options is not None
-    return rows.select(
+    ranked = template.kind == "forward" and task.options is not None
+    return frame.select(
         text(template.inputs, joiner).alias("prompt"),
         text(template.targets).alias("completion"),
         pl.lit(index, pl.Int16).alias("template"),
-        pl.col(_ROW).alias("row"),
-        (pl.col(_CHOICES) if shown else pl.lit([], pl.List(pl.String))).alias("options"),
-        *(column for column in (ANSWER, _ANSWERS) if column in rows.columns),
+        pl.col(ROW).alias("row"),
+        (pl.col(CHOICES) if ranked else pl.lit([], pl.List(pl.String))).alias("options"),
     )
+
+
+def _to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """One chunk a column in the fixed types; polars' own string views and chunks depend on its plan."""
+    table = frame.select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return table.cast(schema).combine_chunks()

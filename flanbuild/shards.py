@@ -92,6 +92,11 @@ def read_json(path: Path) -> Any:
         raise ArtifactError(f"{path}: not whole JSON ({error}).") from None
 
 
+def digest(value: Any) -> str:
+    """sha256 of a value of plain JSON types."""
+    return hashlib.sha256(dump_json(value).encode()).hexdigest()
+
+
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A folder beside `folder` to fill; it takes its place when the block ends well, and is gone if not.

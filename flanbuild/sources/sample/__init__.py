@@ -1,19 +1,19 @@
-"""The sample source: rows of every dataset's true schema from a small world of our own, for a machine without a network.
+"""The sample source: rows of every dataset's true schema, from a small world of our own, offline.
 
 >>> sample_splits("aps/super_glue", "rte")
 ('train', 'validation', 'test')
 >>> sample_table("aps/super_glue", "rte", "train", rows=100).num_rows
 100
 
-The label follows from the text: what is entailed is entailed, an answer stands in its passage, a translation is
-one. Row i of a split is the same however many are asked for, unless upstream sorts the split by class.
+The label follows from the text: what is entailed is entailed, an answer stands in its passage, a translation
+is one. Row i of a split is the same however many are asked for, unless upstream sorts the split by class.
 """
 
 import pyarrow as pa
+from flanbuild.sources.sample.registry import DATASETS
 
 from flanbuild.errors import SourceError, nearest
 from flanbuild.sources.sample.datasets import Dataset
-from flanbuild.sources.sample.registry import DATASETS
 
 __all__ = ["sample_splits", "sample_table"]
 

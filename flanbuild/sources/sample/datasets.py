@@ -18,9 +18,9 @@ _RUN = 4096  # rows whose choices are drawn together: a few MB
 class Dataset:
     """One config of a hub repository.
 
-    `splits` gives the rows of each split upstream, which we never exceed. `hidden` says what upstream withholds
-    in a split (`{"test": {"label": -1}}`). `order` is the column by which upstream's files are sorted, if any.
-    Datasets of one `name` draw the same rows: the same data under two repositories, or a part and its whole.
+    `splits` gives the rows of each split upstream, which we never exceed. `hidden` says what upstream
+    withholds in a split (`{"test": {"label": -1}}`). `order` is the column by which upstream's files are
+    sorted, if any. Datasets of one `name` draw the same rows: the same data under two repositories, or a part and its whole.
     """
 
     name: str

@@ -1,0 +1,110 @@
+"""Sequences as tensors, and which sequences a step sees.
+
+`labels` are tokens of completions, IGNORED everywhere else. Packed examples don't see each other: positions restart
+at each, the model is called without attention mask and cache, and transformers derives a block-diagonal mask
+from the positions (with a cache, which is its default even in training, it would not).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from flanbuild.keys import row_keys, task_key
+from flanbuild.training.packing import Sequences
+from flanbuild.training.tokens import Examples
+
+IGNORED = -100
+Batch = dict[str, torch.Tensor]
+Groups = Sequence[NDArray[np.int64]]
+Collate = Callable[[Examples, Groups], Batch]
+
+
+@dataclass
+class Batches:
+    """Sequences in the order of their keys, epoch after epoch; each epoch has an order of its own."""
+
+    examples: Examples
+    sequences: Sequences
+    collate: Collate
+    seed: int
+    _orders: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+    def groups(self, start: int, stop: int) -> list[NDArray[np.int64]]:
+        """The examples of the sequences at places `start` to `stop` of the endless order."""
+        return [self.sequences[self._at(place)] for place in range(start, stop)]
+
+    def _at(self, place: int) -> int:
+        epoch, index = divmod(place, len(self.sequences))
+        if epoch not in self._orders:
+            keys = row_keys(task_key(self.seed, "sequences", "train"), np.arange(len(self.sequences)), epoch)
+            self._orders = {epoch: np.argsort(keys, kind="stable")}
+        return int(self._orders[epoch][index])
+
+
+def packed(length: int, pad: int) -> Collate:
+    """Rows of `length` tokens, several examples in each; what is left over is padding, an example of its own."""
+
+    def collate(examples: Examples, groups: Groups) -> Batch:
+        tokens, labels, positions = (
+            np.full((len(groups), length), fill, np.int64) for fill in (pad, IGNORED, 0)
+        )
+        for row, group in enumerate(groups):
+            end = 0
+            for index in group:
+                prompt, completion = examples.prompt(index), examples.completion(index)
+                start, middle, end = end, end + len(prompt), end + len(prompt) + len(completion)
+                tokens[row, start:middle], tokens[row, middle:end] = prompt, completion
+                labels[row, middle:end] = completion
+                labels[row, start] = IGNORED  # nothing of this example stands before its first token
+                positions[row, start:end] = np.arange(end - start)
+            positions[row, end:] = np.arange(length - end)
+        return _tensors(input_ids=tokens, labels=labels, position_ids=positions)
+
+    return collate
+
+
+def padded(pad: int) -> Collate:
+    """One example a row, filled up to the longest."""
+
+    def collate(examples: Examples, groups: Groups) -> Batch:
+        pairs = [(examples.prompt(index), examples.completion(index)) for (index,) in groups]
+        labels = [np.concatenate([np.full(len(left), IGNORED), right]) for left, right in pairs]
+        for row in labels:
+            row[0] = IGNORED
+        tokens = [np.concatenate(pair) for pair in pairs]
+        return _tensors(
+            input_ids=_fill(tokens, pad), labels=_fill(labels, IGNORED), attention_mask=_mask(tokens)
+        )
+
+    return collate
+
+
+def paired(pad: int) -> Collate:
+    """For an encoder-decoder: prompts on one side, completions on the other."""
+
+    def collate(examples: Examples, groups: Groups) -> Batch:
+        prompts = [examples.prompt(index) for (index,) in groups]
+        completions = [examples.completion(index) for (index,) in groups]
+        return _tensors(
+            input_ids=_fill(prompts, pad), labels=_fill(completions, IGNORED), attention_mask=_mask(prompts)
+        )
+
+    return collate
+
+
+def _fill(rows: Sequence[NDArray[np.integer]], value: int) -> NDArray[np.int64]:
+    table = np.full((len(rows), max(map(len, rows))), value, np.int64)
+    for index, row in enumerate(rows):
+        table[index, : len(row)] = row
+    return table
+
+
+def _mask(rows: Sequence[NDArray[np.integer]]) -> NDArray[np.int64]:
+    return _fill([np.ones(len(row), np.int64) for row in rows], 0)
+
+
+def _tensors(**arrays: NDArray[np.int64]) -> Batch:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

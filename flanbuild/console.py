@@ -9,6 +9,10 @@ rich is imported when a terminal is there, so that importing this module costs n
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, get_args, get_type_hints
 
 from flanbuild.errors import FlanbuildError
 
@@ -36,9 +40,12 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(total: int, description: str, *, silent: bool = False) -> Iterator[Advance]:
-    """Gives `advance(count=1, note="")`: a bar on a terminal, about ten plain lines elsewhere."""
+    """Gives `advance(count=1, note="")`: a bar on a terminal, about ten plain lines elsewhere.
+
+    `silent` is for all but the first of several processes that do the same.
+    """
     if silent:
-        yield lambda count=1, note="": None
+        yield _nothing
     elif sys.stderr.isatty():
         with _bar(total, description) as advance:
             yield advance
@@ -47,8 +54,8 @@ def progress(total: int, description: str, *, silent: bool = False) -> Iterator[
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout: framed on a terminal, tab-separated lines in a pipe. Columns after the first two are figures."""
-    if not sys.stdout.isatty():
+    """A table on stdout: framed on a terminal, tab-separated in a pipe. Columns after the second are
+    figures.""" if not sys.stdout.isatty():
         print("\n".join([f"# {title}", *("\t".join(row) for row in (header, *rows))]))
         return
     from rich.console import Console
@@ -60,6 +67,38 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def options(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For a typer command with a parameter `config: kind`: puts an option in its place for each field of the
+    dataclass.
+
+    The string in a field's `Annotated` is the help of its option.
+    """
+
+    def wrap(command: Callable[..., None]) -> Callable[..., None]:
+        names = [field.name for field in fields(kind)]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            config = kind(**{name: given.pop(name) for name in names})
+            command(**given, config=config)
+
+        own = [p for p in signature(command, eval_str=True).parameters.values() if p.name != "config"]
+        run.__signature__ = Signature([*own, *_options(kind)])  # type: ignore[attr-defined]
+        return run
+
+    return wrap
+
+
+def _options(kind: type) -> Iterator[Parameter]:
+    import typer
+
+    hints = get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        of, described = get_args(hints[field.name])[:2]
+        annotation = Annotated[of, typer.Option(help=described)]
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
 
 
 @contextmanager
@@ -79,9 +118,15 @@ def _bar(total: int, description: str) -> Iterator[Advance]:
         task = bar.add_task(description, total=total, note="")
 
         def advance(count: int = 1, note: str | None = None) -> None:
-            bar.update(task, advance=count, **({} if note is None else {"note": note}))
+            bar.update(task, advance=count)
+            if note is not None:
+                bar.update(task, note=note)
 
         yield advance
+
+
+def _nothing(count: int = 1, note: str = "") -> None:
+    """Shows nothing."""
 
 
 def _lines(total: int, description: str) -> Advance:

@@ -4,8 +4,9 @@
 50.0
 
 A metric takes predictions and, for each, its references; it gives a percentage, but for `pearson` and
-`spearman` (-1 to 1) and `edit_distance` (words, lower is better). Settings follow the published FLAN code, which
-takes its metrics from T5. Libraries are imported where they are used, so that this module costs nothing to import.
+`spearman` (-1 to 1) and `edit_distance` (words, lower is better). Settings follow the published FLAN code,
+which takes its metrics from T5. Libraries are imported where they are used, so that this module costs nothing
+to import.
 """
 
 import re
@@ -83,8 +84,8 @@ def squad_f1(predictions: Predictions, references: References) -> float:
 
 
 def bleu(predictions: Predictions, references: References) -> float:
-    """Corpus BLEU by sacrebleu with the `intl` tokenizer, as T5 sets it. Rows may differ in their references."""
-    from sacrebleu import corpus_bleu
+    """Corpus BLEU by sacrebleu with the `intl` tokenizer, as T5 sets it. Rows may differ in their
+    references.""" from sacrebleu import corpus_bleu
 
     longest = max(map(len, references))
     streams = [[refs[i] if i < len(refs) else None for refs in references] for i in range(longest)]
@@ -107,8 +108,8 @@ def rouge_lsum(predictions: Predictions, references: References) -> float:
 
 
 def pearson(predictions: Predictions, references: References) -> float:
-    """Pearson's correlation of the numbers read; 0 where one side is constant, -1 read for what is no number."""
-    return _correlation("pearsonr", predictions, references)
+    """Pearson's correlation of the numbers read; 0 where one side is constant, -1 read for what is no
+    number.""" return _correlation("pearsonr", predictions, references)
 
 
 def spearman(predictions: Predictions, references: References) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,12 @@ class Share:
     def repeats(self) -> int:
         """How often the most repeated row comes again."""
         return max(0, -(-self.count // self.rows) - 1) if self.rows else 0
+
+
+class _Name(NamedTuple):
+    name: str
+    dataset: str
+    cluster: str
 
 
 @dataclass(frozen=True)
@@ -85,19 +91,18 @@ def plan(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mappi
 def mix(
     mixture: Mixture,
     rendered: Path,
-    tasks: Sequence[tuple[str, str]],
+    records: Mapping[str, Mapping[str, Any]],
     held: Mapping[str, HeldOut],
     out: Path,
     *,
     jobs: int = 1,
     done: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Writes the mixture folder `out` from the rendered folders of `tasks` (cluster, name); returns its manifest.
+    """Writes the mixture folder `out` from the tasks of `records` (task.json by name); returns its manifest.
 
     Raises DeclarationError when nothing is left to train on, or a task would repeat rows under a template they
     had before although others are left.
     """
-    records = read_records(rendered, tasks)
     shares = plan(mixture, records, held)
     if not any(share.count for share in shares):
         raise DeclarationError(f"{mixture.path}: no task is left to train on once {', '.join(held)} is held out.")
@@ -121,9 +126,17 @@ def inputs(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Map
     return shards.digest([FORMAT, declared, rules, {name: dict(record) for name, record in records.items()}])
 
 
-def read_records(rendered: Path, tasks: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
-    """What task.json says, by task."""
-    return {name: shards.read_json(rendered / cluster / name / "task.json") for cluster, name in sorted(tasks)}
+def read_records(rendered: Path, mixture: Mixture) -> dict[str, dict[str, Any]]:
+    """What task.json says, for each task below `rendered` that the mixture has, by name.
+
+    Raises ArtifactError if there is none.
+    """
+    records = [shards.read_json(path) for path in sorted(rendered.rglob("task.json"))]
+    if not records:
+        raise ArtifactError(f"{rendered}: no rendered task; run `flanbuild render` or `dvc repro`.")
+    by_name = {record["task"]: record for record in records}
+    members = mixture.members(_Name(record["task"], record["dataset"], record["cluster"]) for record in records)
+    return {name: by_name[name] for name in members}
 
 
 def shard_count(mixture: Mixture, split: str) -> int:
@@ -218,12 +231,3 @@ def _check_versions(mixture: Mixture, shares: Sequence[Share], records: Mapping[
             )
     if faults:
         raise DeclarationError(*faults)
-
-
-def check_rendered(rendered: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises ArtifactError if a rendered file is not what its task.json says."""
-    for name, record in records.items():
-        for split, said in record["splits"].items():
-            path = rendered / record["cluster"] / name / f"{split}.arrow"
-            if "sha256" in said and shards.sha256(path) != said["sha256"]:
-                raise ArtifactError(f"{path}: its bytes are not those that task.json names; render {name} again.")

@@ -1,30 +1,32 @@
 """What a mixture declares, and which tasks a hold-out takes out of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
 from flanbuild.declarations import Declared, Faults, read, validate
 from flanbuild.errors import DeclarationError, nearest
-from flanbuild.tasks import CLUSTERS, TEMPLATES, Task
+from flanbuild.tasks import CLUSTERS, TEMPLATES, Cluster
 
-Cluster = Literal[
-    "nli",
-    "commonsense",
-    "sentiment",
-    "paraphrase",
-    "closed_book_qa",
-    "struct_to_text",
-    "reading_comprehension",
-    "reading_comprehension_commonsense",
-    "coreference",
-    "translation",
-    "misc",
-    "summarization",
-]
+
+
+class Named(Protocol):
+    """What a mixture knows a task by."""
+
+    @property
+    def name(self) -> str:
+        """Unique among tasks."""
+
+    @property
+    def dataset(self) -> str:
+        """The page's name, which its subsets share."""
+
+    @property
+    def cluster(self) -> str:
+        """One of the twelve."""
 
 
 class Rate(Declared):
@@ -65,18 +67,22 @@ class Mixture(Declared):
     shards: Annotated[int, Field(gt=0)] = 16
     related: tuple[tuple[Cluster, Cluster], ...] = ()
 
-    def members(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
-        """The tasks of the mixture before anything is held out."""
-        chosen = {name: task for name, task in tasks.items() if task.cluster in self.clusters}
-        if self.tasks is None:
-            return chosen
-        unknown = [name for name in self.tasks if not any(name in (t.name, t.dataset) for t in chosen.values())]
-        if unknown:
-            known = {n for t in chosen.values() for n in (t.name, t.dataset)}
-            raise DeclarationError(
-                *(f"{self.path}: tasks: no task or dataset '{name}'.{nearest(name, known)}" for name in unknown)
-            )
-        return {name: task for name, task in chosen.items() if {task.name, task.dataset} & set(self.tasks)}
+    def members(self, known: Iterable[Named]) -> list[str]:
+        """The names of the mixture's tasks, sorted, before anything is held out."""
+        chosen = [task for task in known if task.cluster in self.clusters]
+        if self.tasks is not None:
+            names = {name for task in chosen for name in (task.name, task.dataset)}
+            if unknown := [name for name in self.tasks if name not in names]:
+                raise DeclarationError(
+                    *(f"{self.path}: tasks: no task or dataset '{name}'.{nearest(name, names)}" for name in unknown)
+                )
+            chosen = [task for task in chosen if {task.name, task.dataset} & set(self.tasks)]
+        return sorted(task.name for task in chosen)
+
+
+    def folder(self, holdout: Iterable[str]) -> str:
+        """The name of the mixture's folder: `flan2021-without-nli`."""
+        return "-".join([self.name, *(["without", *sorted(set(holdout))] if holdout else [])])
 
 
 @dataclass(frozen=True)

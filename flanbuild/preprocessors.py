@@ -13,7 +13,7 @@ Preprocessor = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 
 def answer_key(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """ARC, OpenBookQA: `answerKey` among `choices.label` (letters or digits) becomes `answer_index`, from 0."""
+    """ARC, OpenBookQA: `answerKey` among `choices.label`, letters or digits, becomes `answer_index` from 0."""
     position = pl.concat_list("answerKey", pl.col("choices").struct.field("label")).list.eval(
         (pl.element().slice(1) == pl.element().first()).arg_max()
     )
@@ -21,7 +21,123 @@ def answer_key(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.with_columns(pl.when(known).then(position.list.first()).alias("answer_index"))
 
 
+def drop(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """DROP: `answers_spans` becomes `answer` and `references`.
+
+    A train row holds one annotation: a number, a date, or spans, which are joined. A validation row holds those
+    of several annotators in one list, where a list of spans and rival spans look alike: references are the joined
+    spans and each alone.
+    """
+    said = pl.col("answers_spans").struct.field("spans").list.unique(maintain_order=True)
+    spans = pl.col("answers_spans").struct.field("types").list.first() == "span"
+    whole = pl.when(spans).then(said.list.join(", ")).otherwise(said.list.first())
+    return rows.with_columns(
+        answer=whole, references=pl.concat_list(whole, said).list.unique(maintain_order=True)
+    )
+
+
+def hellaswag(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """HellaSwag: WikiHow's tags leave `ctx`, where each but [header] begins a line, and `endings`."""
+    header, tag = r"\[header\]\s*", r"\s*\[(header|title|step|substeps)\]\s*"
+    return rows.with_columns(
+        pl.col("ctx").str.replace_all(header, "").str.replace_all(tag, "\n").str.strip_chars(),
+        pl.col("endings").list.eval(pl.element().str.replace_all(tag, " ").str.strip_chars()),
+    )
+
+
+def record(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """ReCoRD: `query` is cut at @placeholder; `before` is left of it, `entities` and `answers` take on the rest."""
+    parts = pl.col("query").str.splitn("@placeholder", 2).struct
+    return rows.with_columns(
+        before=parts[0].str.strip_chars(),
+        entities=_with_ending(pl.col("entities"), parts[1]),
+        answers=_with_ending(pl.col("answers"), parts[1]),
+    )
+
+
+def wsc(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """SuperGLUE's WSC: `marked` is the text with its `pronoun` between asterisks, `noun` the other phrase.
+
+    `span2_index` counts words; in a row or two it is one too low, so the pronoun is sought from there on, and
+    `marked` is null where it is not found. `noun` has the first letter that it has in the text, and no full stop.
+    """
+    words = pl.col("text").str.split(" ")
+    head = words.list.head(pl.col("span2_index")).list.join(" ") + " "
+    pronoun = pl.col("span2_text").str.strip_chars(" ,.")
+    parts = words.list.slice(pl.col("span2_index")).list.join(" ").str.splitn(pronoun, 2).struct
+    noun = pl.col("span1_text").str.replace_all(r"\s+", " ").str.strip_chars(" ,.")
+    spellings = [noun, _uncapitalised(noun), _capitalised(noun)]
+    as_written = [pl.when(pl.col("text").str.contains(way, literal=True)).then(way) for way in spellings]
+    return rows.with_columns(
+        marked=head.str.strip_chars_start() + parts[0] + "*" + pronoun + "*" + parts[1],
+        pronoun=pronoun,
+        noun=pl.coalesce(*as_written, noun),
+    )
+
+
+def wsc273(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """WSC273: `before` is the text up to the pronoun, `continuations` each option and the text after it.
+
+    An option takes the pronoun's place: with a capital where it begins a sentence, with a small article elsewhere,
+    with 's for a possessive pronoun ("her" always is one here), and without it for another personal one.
+    """
+    pronoun = pl.col("pronoun")
+    after = pl.col("text").str.slice(pl.col("pronoun_loc") + pronoun.str.len_chars())
+
+    def in_place(option: pl.Expr) -> pl.Expr:
+        article = option.str.contains(r"^(The|An?|His|Her|My|Their) ")
+        starts = pronoun.str.contains("^[A-Z]")
+        cased = pl.when(article).then(_uncapitalised(option)).otherwise(option)
+        cased = pl.when(starts).then(_capitalised(option)).otherwise(cased)
+        name = cased.str.strip_suffix("'s")
+        owns, thing = pronoun.str.contains("^(?i)(his|her|its|their)$"), pronoun.str.contains("^(?i)it$")
+        return pl.when(owns).then(name + "'s").when(thing).then(cased).otherwise(name) + after
+
+    options = (in_place(pl.col("options").list.get(i, null_on_oob=True)) for i in range(2))
+    return rows.with_columns(
+        before=pl.col("text").str.head(pl.col("pronoun_loc")).str.strip_chars(),
+        continuations=pl.concat_list(*options),
+    )
+
+
+def idebate(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Opinion Abstracts, iDebate: `argument_sentences`, the first ten as a numbered list."""
+    return rows.with_columns(_numbered("_argument_sentences").alias("argument_sentences"))
+
+
+def rotten_tomatoes(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Opinion Abstracts, Rotten Tomatoes: `numbered_reviews`, the first ten as a numbered list, and `first_review`."""
+    first = pl.col("_critics").list.first().struct.field("value")
+    return rows.with_columns(_numbered("_critics").alias("numbered_reviews"), first.alias("first_review"))
+
+
+def wiki_lingua(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """WikiLingua: an article's sections as rows of `document` and `summary`, as GEM has them."""
+    return rows.select(pl.col("article").struct.unnest()).explode("document", "summary")
+
+
+def _numbered(column: str) -> pl.Expr:
+    """The values of the first ten pairs of a list of {key, value}: `1. …`, a line each."""
+    number = pl.int_range(1, pl.len() + 1).cast(pl.String)
+    line = pl.concat_str(number, pl.lit(". "), pl.element().struct.field("value"))
+    return pl.col(column).list.head(10).list.eval(line).list.join("\n")
+
+
 PREPROCESSORS: dict[str, Preprocessor] = {
-    function.__name__: function
-    for function in (answer_key,)
+    function.__name__: function for function in (answer_key, drop, hellaswag, idebate, record, rotten_tomatoes, wiki_lingua, wsc, wsc273)
 }
+
+
+def _with_ending(texts: pl.Expr, ending: pl.Expr) -> pl.Expr:
+    """Each text of a list followed by the row's ending; an empty list stays empty."""
+    between = "\x1f"  # occurs in no text
+    extended = (texts.list.join(ending + between) + ending).str.split(between)
+    return pl.when(texts.list.len() > 0).then(extended).otherwise(texts)
+
+
+def _capitalised(text: pl.Expr) -> pl.Expr:
+    return text.str.head(1).str.to_uppercase() + text.str.slice(1)
+
+
+def _uncapitalised(text: pl.Expr) -> pl.Expr:
+    return text.str.head(1).str.to_lowercase() + text.str.slice(1)

@@ -4,6 +4,7 @@
 that counts every row which did not make it.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from flanbuild import shards
-from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, examples
+from flanbuild import executor, shards
+from flanbuild.errors import DeclarationError
+from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, check_expressions, examples
 from flanbuild.keys import keyed_order, task_key
 from flanbuild.mixtures import Mixture
 from flanbuild.sampling import versions
@@ -79,6 +81,27 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
         }
         shards.write_json(staging / "task.json", record)
     return record
+
+
+def render_all(
+    tasks: Iterable[Task],
+    raw: Path,
+    out: Path,
+    mixture: Mixture,
+    evaluation_examples: int,
+    *,
+    jobs: int,
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Each task's rendered folder below `out` from its raw folder below `raw`, by cluster and name.
+
+    Raises DeclarationError with the faults of all tasks before any work.
+    """
+    tasks = list(tasks)
+    if faults := check_expressions(tasks):
+        raise DeclarationError(*faults)
+    pieces = [(render, (task, raw / task.cluster / task.name, out / task.cluster / task.name, mixture, evaluation_examples)) for task in tasks]
+    executor.run(pieces, jobs=jobs, done=done)
 
 
 def _by_upstream(task: Task) -> dict[tuple[str, ...], list[str]]:

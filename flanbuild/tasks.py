@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field
 from flanbuild.declarations import Declared, Faults, Keys, read, validate
 from flanbuild.errors import DeclarationError, nearest
 
-CLUSTERS = (
+Cluster = Literal[
     "nli",
     "commonsense",
     "sentiment",
@@ -33,7 +33,8 @@ CLUSTERS = (
     "translation",
     "misc",
     "summarization",
-)
+]
+CLUSTERS: tuple[Cluster, ...] = get_args(Cluster)
 TEMPLATES = 10
 MAX_INVERTED = 3
 SPLITS = ("train", "validation", "test")

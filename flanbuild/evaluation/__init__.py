@@ -1,6 +1,7 @@
 """From a model and its held-out tasks to zero-shot scores, template by template.
 
->>> evaluate(Path("models/nli"), Path("data/mixtures/flan2021-nli"), Path("data/rendered"), Path("reports/nli"))
+>>> evaluate(Path("models/nli"), Path("data/mixtures/flan2021-nli"), Path("data/rendered"),
+Path("reports/nli"))
 
 Importing it loads neither torch nor transformers.
 """

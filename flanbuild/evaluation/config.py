@@ -1,7 +1,7 @@
 """What an evaluation is told."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from flanbuild.errors import DeclarationError, nearest
 
@@ -12,12 +12,12 @@ Dtype = Literal["auto", "float32", "bfloat16"]
 class EvaluateConfig:
     """How much is asked of the model, and in what portions. FLAN 2021 reads 1,024 tokens and writes 256."""
 
-    examples: int | None = None  # source rows a task; None: all that were rendered
-    prompt_length: int = 1024  # tokens; a longer prompt loses its beginning, and is counted
-    max_new_tokens: int = 64
-    batch_tokens: int = 8192  # padding included, when options are ranked
-    batch: int = 32  # prompts, when text is generated
-    dtype: Dtype = "auto"  # bfloat16 weights on a GPU
+    examples: Annotated[int | None, "Source rows a task; without it all that were rendered."] = None
+    prompt_length: Annotated[int, "Tokens; a longer prompt loses its beginning, and is counted."] = 1024
+    max_new_tokens: Annotated[int, "Where the model writes."] = 64
+    batch_tokens: Annotated[int, "A batch, padding included, where options are ranked."] = 8192
+    batch: Annotated[int, "Prompts a batch, where the model writes."] = 32
+    dtype: Annotated[Dtype, "Of the weights; auto is bfloat16 on a GPU."] = "auto"
 
     def __post_init__(self) -> None:
         least = {"prompt_length": 8, "max_new_tokens": 1, "batch_tokens": 1, "batch": 1}

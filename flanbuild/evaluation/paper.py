@@ -1,9 +1,9 @@
 """Zero-shot scores of FLAN 137B as the paper reports them, for setting ours beside.
 
-`checked` says how far a figure can be trusted: `table`, seen in a public table; `mean`, one of several that agree with
-a published mean of their cluster; `recalled`, from memory alone. Standard deviations and bests are `recalled` unless
-listed in SEEN_BEST. Left out: translation, which the paper scores by direction and we by language pair; DROP, SQuAD
-and ROUGE, for which no figure could be trusted.
+`checked` says how far a figure can be trusted: `table`, seen in a public table; `mean`, one of several that
+agree with a published mean of their cluster; `recalled`, from memory alone. Standard deviations and bests are
+`recalled` unless listed in SEEN_BEST. Left out: translation, which the paper scores by direction and we by
+language pair; DROP, SQuAD and ROUGE, for which no figure could be trusted.
 """
 
 from collections.abc import Mapping
@@ -62,8 +62,8 @@ PAPER: Mapping[str, Published] = {
 
 SEEN_BEST = frozenset(
     {
-        "rte", "boolq", "multirc", "openbookqa", "arc/easy", "arc/challenge", "natural_questions", "trivia_qa",
-        "copa", "hellaswag", "piqa", "story_cloze", "record",
+        "rte", "boolq", "multirc", "openbookqa", "arc/easy", "arc/challenge", "natural_questions",
+        "trivia_qa", "copa", "hellaswag", "piqa", "story_cloze", "record",
     }
 )  # fmt: skip
 """Tasks whose best score was seen in a public table."""

@@ -1,8 +1,8 @@
 """How likely each option is as the completion of its prompt, the prompt being computed once for all of them.
 
-The options of a prompt stand behind it in one row, as branches of a tree: a token sees the prompt and what precedes
-it in its own option, and its position is the one it would have alone. So scores are those of `rank_pairs`, which
-computes each (prompt, option) apart, at a fraction of the work:
+The options of a prompt stand behind it in one row, as branches of a tree: a token sees the prompt and what
+precedes it in its own option, and its position is the one it would have alone. So scores are those of
+`rank_pairs`, which computes each (prompt, option) apart, at a fraction of the work:
 
     prompt prompt prompt | yes end | no end
     0      1      2        3   4     3  4      positions
@@ -146,13 +146,12 @@ def rank_encoded(answerer: Answerer, asked: Sequence[Question]) -> list[list[flo
 
 
 def _tree_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Added to attention: 0 where a token may look, the lowest number where not. Padding sees itself alone."""
-    length = branch.shape[1]
-    before = torch.ones(length, length, dtype=torch.bool, device=branch.device).tril()
-    looking, seen = branch[:, :, None], branch[:, None, :]
-    allowed = before & (seen >= 0) & ((seen == 0) | (seen == looking)) & (looking >= 0)
-    allowed |= torch.eye(length, dtype=torch.bool, device=branch.device)
-    return torch.zeros(allowed.shape, dtype=dtype, device=branch.device).masked_fill(
+    """Added to attention: 0 where a token may look, the lowest number where not. Padding sees itself
+    alone.""" length = branch.shape[1] before = torch.ones(length, length, dtype=torch.bool,
+    device=branch.device).tril() looking, seen = branch[:, :, None], branch[:, None, :] allowed = before &
+    (seen >= 0) & ((seen == 0) | (seen == looking)) & (looking >= 0) allowed |= torch.eye(length,
+    dtype=torch.bool, device=branch.device) return torch.zeros(allowed.shape, dtype=dtype,
+    device=branch.device).masked_fill(
         ~allowed, torch.finfo(dtype).min
     )[:, None]
 
@@ -198,9 +197,9 @@ def _right_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
 
 
 def _batches(asked: Sequence[Question], tokens: int) -> Iterator[list[int]]:
-    """Places of questions, longest first, in batches of at most `tokens` with padding, but at least one question."""
-    batch: list[int] = []
-    for place in sorted(range(len(asked)), key=lambda place: (-asked[place].size, place)):
+    """Places of questions, longest first, in batches of at most `tokens` with padding, but at least one
+    question.""" batch: list[int] = [] for place in sorted(range(len(asked)), key=lambda place:
+    (-asked[place].size, place)):
         if batch and (len(batch) + 1) * asked[batch[0]].size > tokens:
             yield batch
             batch = []

@@ -2,7 +2,8 @@
 
 `scores.json`: per held-out task and metric the tuned and the untuned model, majority, random and the paper;
 `templates.csv`: the score of each template; `predictions.arrow`: what each model said to each row, with the
-log-likelihood of each option; `training.csv` and `validation.csv`: the losses of the model's training, if it has them.
+log-likelihood of each option; `training.csv` and `validation.csv`: the losses of the model's training, if it
+has them.
 """
 
 import csv

@@ -69,8 +69,8 @@ def summary(metric: str, scores: Mapping[int, float]) -> dict[str, float]:
 def majority(rows: Rows, metric: str) -> float:
     """The score of always giving the answer that is most common among the rows evaluated.
 
-    Where each row has options of its own, the most common place in the list of options. It is the most that an
-    answer without reading can get, so no training rows are needed to find it.
+    Where each row has options of its own, the most common place in the list of options. It is the most that
+    an answer without reading can get, so no training rows are needed to find it.
     """
     once = rows.of(min(rows.template))
     if once.ranked and not once.classes:

@@ -1,13 +1,13 @@
 """The raw folder of a task: its upstream splits as canonical Parquet, and `source.json` which says whence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flanbuild import shards
+from flanbuild import executor, shards
 from flanbuild.columns import arrow_schema, check_schema, conform
 from flanbuild.errors import SourceError
 from flanbuild.sources import Source, Upstream
@@ -61,6 +61,19 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
         }
         shards.write_json(staging / "source.json", record)
     return record
+
+
+def download_all(
+    tasks: Iterable[Task],
+    source: Source,
+    out: Path,
+    missing: Missing,
+    *,
+    jobs: int,
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Each task's raw folder below `out`, by cluster and name."""
+    executor.run([(download, (task, source, out / task.cluster / task.name, missing)) for task in tasks], jobs=jobs, done=done)
 
 
 def _absent(task: Task, source: Source, absent: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Sequences as tensors, and which sequences a step sees.
 
-`labels` are tokens of completions, IGNORED everywhere else. Packed examples don't see each other: positions restart
-at each, the model is called without attention mask and cache, and transformers derives a block-diagonal mask
-from the positions (with a cache, which is its default even in training, it would not).
+`labels` are tokens of completions, IGNORED everywhere else. Packed examples don't see each other: positions
+restart at each, the model is called without attention mask and cache, and transformers derives a
+block-diagonal mask from the positions (with a cache, which is its default even in training, it would not).
 """
 
 from collections.abc import Callable, Sequence

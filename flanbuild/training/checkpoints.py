@@ -1,7 +1,7 @@
 """Where a run stands: weights and optimizer in safetensors, the rest in JSON; no pickle.
 
-A run that goes on from here gives the numbers of one that never stopped, for the order of the data and the seed
-of each step follow from the step alone.
+A run that goes on from here gives the numbers of one that never stopped, for the order of the data and the
+seed of each step follow from the step alone.
 """
 
 import shutil

@@ -1,7 +1,7 @@
 """What a training run is told: one frozen value, checked before any work."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from flanbuild.errors import DeclarationError, nearest
 
@@ -12,48 +12,49 @@ Attention = Literal["auto", "eager", "sdpa", "flex_attention"]
 
 SMALL = "small"
 TRAINED = "trained"
-# What may change between a run and its resumption: none of them touches a number that is learnt.
-_BESIDE_THE_NUMBERS = ("gradient_accumulation", "log_every", "save_every")
+# What may change between a run and its resumption without a trace in what is written.
+_BESIDE_THE_NUMBERS = ("save_every",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """The model, how examples become sequences, and how it learns. The defaults are for two CPU cores.
 
-    FLAN 2021 itself: sequences of 1,024 + 256 tokens, 8,192 tokens a batch, 30,000 steps of Adafactor at 3e-5.
+    FLAN 2021 itself: prompts of 1,024 and completions of 256 tokens, 8,192 tokens a batch, 30,000 steps of
+    Adafactor at 3e-5.
     """
 
-    model: str = SMALL  # or a folder, or a name on the hub
-    revision: str | None = None  # of a hub model: a commit
-    tokenizer: str | None = None  # None: the model's own, which for `small` is one trained on the mixture
-    vocab_size: int = 4096
-    hidden_size: int = 128
-    layers: int = 4
-    heads: int = 4
+    model: Annotated[str, "`small`, which is built here; a folder; or a name on the hub."] = SMALL
+    revision: Annotated[str | None, "The commit of a hub model."] = None
+    tokenizer: Annotated[
+        str | None, "`trained` on the mixture, a folder or a name; without it the model's own."
+    ] = None
+    vocab_size: Annotated[int, "Of a trained tokenizer."] = 4096
+    hidden_size: Annotated[int, "Of the small model."] = 128
+    layers: Annotated[int, "Of the small model."] = 4
+    heads: Annotated[int, "Of the small model."] = 4
 
-    seq_length: int = 512
-    prompt_length: int = 1024
-    completion_length: int = 256
-    packing: bool = True
+    seq_length: Annotated[int, "Tokens a sequence."] = 512
+    prompt_length: Annotated[int, "Tokens; a longer prompt loses its beginning, and is counted."] = 1024
+    completion_length: Annotated[int, "Tokens; a longer completion loses its end, and is counted."] = 256
+    packing: Annotated[bool, "Several examples a sequence, none of which sees another."] = True
 
-    batch: int = 8  # sequences a step, over all processes
-    gradient_accumulation: int = 1  # pieces a step is computed in
-    steps: int = 60
-    learning_rate: float = 1e-3
-    warmup: int = 6  # steps
-    schedule: Schedule = "cosine"
-    optimizer: Optimizer = "adamw"
-    weight_decay: float = 0.0
-    clip: float = 1.0  # norm of the gradient
-    seed: int = 0
+    batch: Annotated[int, "Sequences a step, over all processes."] = 8
+    gradient_accumulation: Annotated[int, "Pieces that a process computes its share of a step in."] = 1
+    steps: Annotated[int, "Updates of the weights."] = 60
+    learning_rate: Annotated[float, "At its peak."] = 1e-3
+    warmup: Annotated[int, "Steps until the peak."] = 6
+    schedule: Annotated[Schedule, "After the peak."] = "cosine"
+    optimizer: Annotated[Optimizer, "What moves the weights."] = "adamw"
+    weight_decay: Annotated[float, "A step and unit of learning rate."] = 0.0
+    clip: Annotated[float, "The largest norm of a gradient."] = 1.0
+    seed: Annotated[int, "Of the weights, the order of sequences and dropout."] = 0
 
-    dtype: Dtype = "auto"  # bfloat16 autocast on a GPU; weights stay float32
-    attention: Attention = (
-        "auto"  # flex_attention for packed sequences on a GPU, the model's own choice elsewhere
-    )
-    validation_examples: int = 500
-    log_every: int = 10  # steps; validation loss goes with it
-    save_every: int = 50
+    dtype: Annotated[Dtype, "Of the computation; auto is bfloat16 on a GPU. Weights stay float32."] = "auto"
+    attention: Annotated[Attention, "auto is flex_attention for packed sequences on a GPU."] = "auto"
+    validation_examples: Annotated[int, "The first so many are checked on."] = 500
+    log_every: Annotated[int, "Steps between two looks at the validation loss."] = 10
+    save_every: Annotated[int, "Steps between two checkpoints."] = 50
 
     def __post_init__(self) -> None:
         faults = [*self._wrong_numbers(), *self._wrong_words()]
@@ -66,7 +67,7 @@ class TrainConfig:
         return self.tokenizer == TRAINED or (self.tokenizer is None and self.model == SMALL)
 
     def numbers(self) -> dict[str, Any]:
-        """The settings that decide what is learnt."""
+        """The settings that decide what is written."""
         return {name: value for name, value in asdict(self).items() if name not in _BESIDE_THE_NUMBERS}
 
     def _wrong_numbers(self) -> list[str]:

@@ -1,7 +1,7 @@
 """The steps themselves, on one processor or under `accelerate launch`.
 
-A step's loss is the sum over the completion tokens of the whole batch, divided by their number, however the batch
-is cut into pieces and spread over processes.
+A step's loss is the sum over the completion tokens of the whole batch, divided by their number, however the
+batch is cut into pieces and spread over processes.
 """
 
 import math

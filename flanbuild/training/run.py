@@ -1,8 +1,9 @@
 """From a mixture folder to a trained model folder.
 
-`config.json`, `model.safetensors` and the tokenizer's files as transformers reads them; `metrics.json` and the
-losses in `log.csv` and `validation.csv`; `training.json` with what it was made from; `untuned/`, the model before
-training, unless it has a name to be found by. The same mixture and config on the same machine give the same bytes.
+`config.json`, `model.safetensors` and the tokenizer's files as transformers reads them; `metrics.json` and
+the losses in `log.csv` and `validation.csv`; `training.json` with what it was made from; `untuned/`, the
+model before training, unless it has a name to be found by. The same mixture and config on the same machine
+give the same bytes.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """The mixture as tokens: made once, kept on disk, memory-mapped, and cut to length by counting.
 
-Prompt and completion are tokenised apart, so that the border of the loss is exact and a completion has the same
-tokens here, when options are ranked and when text is generated.
+Prompt and completion are tokenised apart, so that the border of the loss is exact and a completion has the
+same tokens here, when options are ranked and when text is generated.
 """
 
 import hashlib
@@ -28,7 +28,8 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Examples:
-    """Uncut tokens of all examples one after another: prompt, completion, end of sequence; and where they are.
+    """Uncut tokens of all examples one after another: prompt, completion, end of sequence; and where they
+    are.
 
     `kept_prompt` and `kept_completion` say how many tokens of each side training uses.
     """
@@ -58,9 +59,9 @@ class Examples:
         return self.tokens[start + full - kept : start + full]
 
     def completion(self, index: int) -> NDArray[np.integer]:
-        """The beginning of the completion; a cut one has no end of sequence, for the text does not end there."""
-        start = self.starts[index] + self.prompts[index]
-        return self.tokens[start : start + self.kept_completion[index]]
+        """The beginning of the completion; a cut one has no end of sequence, for the text does not end
+        there.""" start = self.starts[index] + self.prompts[index] return self.tokens[start : start +
+        self.kept_completion[index]]
 
     def report(self) -> dict[str, int]:
         """What was cut, in examples and in tokens."""
@@ -78,10 +79,9 @@ class Examples:
 
 
 def tokenise(mixture: Mixture, split: str, tokenizer: Any, cache: Path, limit: int | None = None) -> Path:
-    """The folder with a split's tokens; it is filled only where shards or tokenizer are new. `limit` in rows."""
-    rows = min(mixture.rows(split), limit or mixture.rows(split))
-    place = cache / _digest(mixture, split, rows, tokenizer)
-    if place.is_dir():
+    """The folder with a split's tokens; it is filled only where shards or tokenizer are new. `limit` in
+    rows.""" rows = min(mixture.rows(split), limit or mixture.rows(split)) place = cache / _digest(mixture,
+    split, rows, tokenizer) if place.is_dir():
         return place
     with staged(place) as folder, progress(rows, f"tokenise {split}") as advance:
         prompts, completions = [], []

@@ -1,12 +1,26 @@
 """Which dataset each hub repository and config stands for."""
 
-from flanbuild.sources.sample import commonsense, nli, reading_comprehension, sentiment, translation
+from flanbuild.sources.sample import (
+    closed_book_qa,
+    commonsense,
+    coreference,
+    nli,
+    reading_comprehension,
+    sentiment,
+    struct_to_text,
+    summarization,
+    translation,
+)
 from flanbuild.sources.sample.datasets import Dataset
 
 DATASETS: dict[tuple[str, str], Dataset] = {
-    **commonsense.DATASETS,
     **nli.DATASETS,
-    **reading_comprehension.DATASETS,
+    **commonsense.DATASETS,
     **sentiment.DATASETS,
+    **closed_book_qa.DATASETS,
+    **struct_to_text.DATASETS,
+    **reading_comprehension.DATASETS,
+    **coreference.DATASETS,
     **translation.DATASETS,
+    **summarization.DATASETS,
 }

@@ -1,0 +1,119 @@
+"""What is missing or stale for a mixture, and the run of it: the command line's way. DVC has its own.
+
+Whether a piece is stale is decided by the digest of its inputs, which every piece keeps beside its output.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flanbuild import manifest, mixing, rendering, shards
+from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.examples import check_expressions
+from flanbuild.mixtures import HeldOut, Mixture, hold_out
+from flanbuild.sources import Source, raw
+from flanbuild.tasks import Task
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[], None]]]
+
+
+@dataclass(frozen=True)
+class Build:
+    """One mixture over some tasks, and where its pieces lie."""
+
+    tasks: Mapping[str, Task]
+    mixture: Mixture
+    source: Source
+    data: Path
+    missing: raw.Missing
+    evaluation_examples: int
+    jobs: int
+    progress: Progress
+
+    def download(self) -> None:
+        """Raw folders that are missing or stale."""
+        stale = [task for task in self._members() if not self._raw_is_current(task)]
+        self._run("download", stale, self._download)
+
+    def render(self) -> None:
+        """Rendered folders that are missing or stale, and what they need."""
+        members = self._members()
+        if faults := check_expressions(members):
+            raise DeclarationError(*faults)
+        self.download()
+        stale = [task for task in members if not self._rendered_is_current(task)]
+        self._run("render", stale, self._render)
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """What task.json says of each task, in name order."""
+        return {t.name: shards.read_json(self.rendered / t.cluster / t.name / "task.json") for t in self._members()}
+
+    def mix(self, holdout: Iterable[str]) -> tuple[Path, dict[str, Any], bool]:
+        """(folder, manifest, whether it was built now)."""
+        held = hold_out(self.mixture, holdout)
+        self.render()
+        folder = self.data / "mixtures" / self.mixture.folder(holdout)
+        records = self.records()
+        current = _read(folder / manifest.NAME)
+        if current.get("inputs") == mixing.inputs(self.mixture, records, held) and not _wrong_sizes(folder, current):
+            return folder, current, False
+        with self.progress(self.mixture.shards + 1, f"mix {folder.name}") as done:
+            record = mixing.mix(self.mixture, self.rendered, records, held, folder, jobs=self.jobs, done=done)
+        return folder, record, True
+
+    def plan(self, holdout: Iterable[str]) -> tuple[list[mixing.Share], dict[str, HeldOut]]:
+        """The allocation, with tasks rendered as far as needed to know their rows."""
+        held = hold_out(self.mixture, holdout)
+        self.render()
+        return mixing.plan(self.mixture, self.records(), held), held
+
+    @property
+    def rendered(self) -> Path:
+        """Where rendered tasks lie."""
+        return self.data / "rendered"
+
+    def _members(self) -> list[Task]:
+        return [self.tasks[name] for name in self.mixture.members(self.tasks.values())]
+
+    def _raw(self, cluster: str) -> Path:
+        return self.data / "raw" / cluster
+
+    def _run(self, verb: str, tasks: list[Task], by_cluster: Callable[[list[Task], Callable[[], None]], None]) -> None:
+        if not tasks:
+            return
+        with self.progress(len(tasks), verb) as done:
+            by_cluster(tasks, done)
+
+    def _download(self, tasks: list[Task], done: Callable[[], None]) -> None:
+        raw.download_all(tasks, self.source, self.data / "raw", self.missing, jobs=self.jobs, done=done)
+
+    def _render(self, tasks: list[Task], done: Callable[[], None]) -> None:
+        rendering.render_all(
+            tasks, self.data / "raw", self.rendered, self.mixture, self.evaluation_examples, jobs=self.jobs, done=done
+        )
+
+    def _raw_is_current(self, task: Task) -> bool:
+        said = _read(self._raw(task.cluster) / task.name / "source.json")
+        return said.get("inputs") == raw.inputs(task, self.source, self.missing)
+
+    def _rendered_is_current(self, task: Task) -> bool:
+        said = _read(self.rendered / task.cluster / task.name / "task.json")
+        source = shards.read_json(self._raw(task.cluster) / task.name / "source.json")
+        return said.get("inputs") == rendering.inputs(task, source, self.mixture, self.evaluation_examples)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What the file says, or nothing if it is missing or damaged: then the piece is made again."""
+    try:
+        said = shards.read_json(path)
+    except ArtifactError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _wrong_sizes(folder: Path, said: Mapping[str, Any]) -> bool:
+    """A cheap look for shards that were deleted or cut; `verify` reads every byte."""
+    files = [file for split in said["shards"].values() for file in split]
+    return any(not (p := folder / f["path"]).is_file() or p.stat().st_size != f["bytes"] for f in files)

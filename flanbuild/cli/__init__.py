@@ -1,0 +1,45 @@
+"""The command line: `flanbuild --help`.
+
+Commands import what they need when they run, so that `--help` is there at once.
+"""
+
+from typing import Annotated
+
+import typer
+
+from flanbuild import __version__
+from flanbuild.cli import building, looking, modelling
+from flanbuild.console import friendly
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build instruction-tuning mixtures from declarations: FLAN 2021, reproducible to the byte.\n\n"
+    "A first look: `flanbuild list`, `flanbuild preview rte`, `flanbuild mixture --holdout nli`.",
+    epilog="Defaults come from params.yaml in this folder, if there is one. Exit codes: 0 done, 1 failed, 2 wrongly asked.",
+)
+
+_PANELS = {
+    "Look": (looking.list_tasks, looking.show, looking.preview, looking.check),
+    "Build": (building.plan, building.download, building.render, building.mixture, building.verify),
+    "Model": (modelling.train, modelling.evaluate, modelling.report),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        _name = _command.__name__.removesuffix("_tasks")
+        app.command(_name, rich_help_panel=_panel)(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """The entry point: an error of ours is its sentence and its exit code."""
+    with friendly():
+        app()

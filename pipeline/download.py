@@ -1,0 +1,34 @@
+"""In: the pages of one cluster and a source. Out: raw Parquet and source.json for each of their tasks."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flanbuild.console import friendly, progress
+from flanbuild.sources import open_source
+from flanbuild.sources.raw import download_all
+from flanbuild.tasks import load_tasks
+
+
+@friendly()
+def main(
+    tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
+    out: Annotated[Path, typer.Option(help="data/raw/<cluster>")],
+    source: Annotated[str, typer.Option(help="sample, mirror or hub")] = "sample",
+    mirror: Annotated[Path, typer.Option(help="The folder of a mirror.")] = Path("mirror"),
+    sample_rows: Annotated[int, typer.Option(min=1, help="Train rows of the sample.")] = 200,
+    missing: Annotated[str, typer.Option(help="error or skip")] = "error",
+    jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
+) -> None:
+    """Fetch what the pages declare."""
+    members = list(load_tasks([tasks]).values())
+    opened = open_source(source, mirror=mirror, sample_rows=sample_rows)
+    out.mkdir(parents=True, exist_ok=True)
+    with progress(len(members), f"download {out.name}") as done:
+        download_all(members, opened, out.parent, missing, jobs=jobs, done=done)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,30 @@
+"""In: rendered tasks and a mixture. Out: its shards with the clusters of --holdout left out, and the manifest."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flanbuild.console import friendly, progress
+from flanbuild.mixing import mix, read_records
+from flanbuild.mixtures import hold_out, load_mixture
+
+
+@friendly()
+def main(
+    mixture: Annotated[Path, typer.Option(help="The mixture file.")],
+    rendered: Annotated[Path, typer.Option(help="data/rendered")],
+    out: Annotated[Path, typer.Option(help="data/mixtures/<name>")],
+    holdout: Annotated[list[str] | None, typer.Option(help="A cluster to hold out; may be repeated.")] = None,
+    jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
+) -> None:
+    """Allocate, order, gather."""
+    declared = load_mixture(mixture)
+    records = read_records(rendered, declared)
+    with progress(declared.shards + 1, f"mix {out.name}") as done:
+        mix(declared, rendered, records, hold_out(declared, holdout or []), out, jobs=jobs, done=done)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,32 @@
+"""In: the pages of one cluster, their raw rows, a mixture. Out: the prompts of each task, for training and for evaluation."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flanbuild.console import friendly, progress
+from flanbuild.mixtures import load_mixture
+from flanbuild.rendering import render_all
+from flanbuild.tasks import load_tasks
+
+
+@friendly()
+def main(
+    tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
+    raw: Annotated[Path, typer.Option(help="data/raw/<cluster>")],
+    mixture: Annotated[Path, typer.Option(help="The mixture file: its cap, seed, templates, size.")],
+    out: Annotated[Path, typer.Option(help="data/rendered/<cluster>")],
+    evaluation_examples: Annotated[int, typer.Option(min=1, help="Test rows a task.")] = 200,
+    jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
+) -> None:
+    """Fill in the templates."""
+    members = load_tasks([tasks]).values()
+    out.mkdir(parents=True, exist_ok=True)
+    with progress(len(members), f"render {out.name}") as done:
+        render_all(members, raw.parent, out.parent, load_mixture(mixture), evaluation_examples, jobs=jobs, done=done)
+
+
+if __name__ == "__main__":
+    typer.run(main)

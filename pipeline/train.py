@@ -1,0 +1,35 @@
+"""In: a mixture folder. Out: a model folder, with metrics.json and the losses in log.csv and validation.csv.
+
+python pipeline/train.py --mixture data/mixtures/flan2021-nli --out models/nli --steps 60
+accelerate launch pipeline/train.py --mixture … --out … --model org/name --steps 30000 --optimizer adafactor
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flanbuild.console import friendly, options
+from flanbuild.training import TrainConfig, train
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+@friendly()
+@options(TrainConfig)
+def main(
+    mixture: Annotated[Path, typer.Option(help="A folder with shards and manifest.json.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    work: Annotated[
+        Path | None, typer.Option(help="For tokens and checkpoints; .work/ beside OUT if not given.")
+    ] = None,
+    *,
+    config: TrainConfig,
+) -> None:
+    """Trains; called again after a stop, goes on from the last checkpoint."""
+    train(mixture, out, config, work=work)
+
+
+if __name__ == "__main__":
+    app()

@@ -54,8 +54,8 @@ def progress(total: int, description: str, *, silent: bool = False) -> Iterator[
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout: framed on a terminal, tab-separated in a pipe. Columns after the second are
-    figures.""" if not sys.stdout.isatty():
+    """A table on stdout: framed on a terminal, tab-separated in a pipe. After two columns come figures."""
+    if not sys.stdout.isatty():
         print("\n".join([f"# {title}", *("\t".join(row) for row in (header, *rows))]))
         return
     from rich.console import Console
@@ -67,6 +67,10 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+COMMAND: Any = {"context_settings": {"token_normalize_func": lambda name: name.replace("_", "-")}}
+"""For `app.command(**COMMAND)`: `--learning_rate`, as DVC spells a parameter, is `--learning-rate`."""
 
 
 def options(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -97,7 +101,7 @@ def _options(kind: type) -> Iterator[Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         of, described = get_args(hints[field.name])[:2]
-        annotation = Annotated[of, typer.Option(help=described)]
+        annotation: Any = Annotated[of, typer.Option(help=described)]
         yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
 
 

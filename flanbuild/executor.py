@@ -15,6 +15,9 @@ from typing import Any
 from flanbuild.errors import ExecutionError
 
 TRIES = 3
+JOBS = int(os.environ.get("FLANBUILD_JOBS") or os.cpu_count() or 1)
+"""How many pieces run at once where nobody says."""
+
 Piece = tuple[Callable[..., Any], tuple[Any, ...]]
 
 

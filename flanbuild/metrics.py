@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from statistics import fmean
+from typing import Any
 
 Predictions = Sequence[str]
 References = Sequence[Sequence[str]]
@@ -84,11 +85,11 @@ def squad_f1(predictions: Predictions, references: References) -> float:
 
 
 def bleu(predictions: Predictions, references: References) -> float:
-    """Corpus BLEU by sacrebleu with the `intl` tokenizer, as T5 sets it. Rows may differ in their
-    references.""" from sacrebleu import corpus_bleu
+    """Corpus BLEU by sacrebleu with the `intl` tokenizer, as T5 sets it; rows may differ in references."""
+    from sacrebleu import corpus_bleu
 
     longest = max(map(len, references))
-    streams = [[refs[i] if i < len(refs) else None for refs in references] for i in range(longest)]
+    streams: list[Any] = [[refs[i] if i < len(refs) else None for refs in references] for i in range(longest)]
     return float(corpus_bleu(list(predictions), streams, tokenize="intl", force=True).score)
 
 
@@ -108,8 +109,8 @@ def rouge_lsum(predictions: Predictions, references: References) -> float:
 
 
 def pearson(predictions: Predictions, references: References) -> float:
-    """Pearson's correlation of the numbers read; 0 where one side is constant, -1 read for what is no
-    number.""" return _correlation("pearsonr", predictions, references)
+    """Pearson's correlation of numbers; 0 where one side is constant, -1 read for what is no number."""
+    return _correlation("pearsonr", predictions, references)
 
 
 def spearman(predictions: Predictions, references: References) -> float:
@@ -185,7 +186,7 @@ def _sentences(text: str) -> str:
 
 
 def _correlation(kind: str, predictions: Predictions, references: References) -> float:
-    from scipy import stats
+    from scipy import stats  # type: ignore[import-untyped]
 
     predicted, true = [_number(p) for p in predictions], [_number(r) for r in _firsts(references)]
     if len(set(predicted)) < 2 or len(set(true)) < 2:

@@ -18,14 +18,6 @@ class Sample(Declared):
     rows: Annotated[int, Field(gt=0)] = 200
 
 
-class Evaluate(Declared):
-    """How much is scored, and how."""
-
-    examples: Annotated[int, Field(gt=0)] = 20
-    batch: Annotated[int, Field(gt=0)] = 32
-    max_new_tokens: Annotated[int, Field(gt=0)] = 32
-
-
 class Params(Declared):
     """Every key has the default of the embedded example."""
 
@@ -36,7 +28,17 @@ class Params(Declared):
     mixture: str = "flan2021"
     holdouts: tuple[Cluster, ...] = ("nli",)
     train: dict[str, Any] = {}
-    evaluate: Evaluate = Evaluate()
+    """Settings of TrainConfig."""
+    evaluate: dict[str, Any] = {}
+    """Settings of EvaluateConfig; `examples` counts for rendering too."""
+
+    def defaults(self) -> dict[str, dict[str, Any]]:
+        """Option values by command, as click's default_map takes them."""
+        rows = {"source": self.source, "mirror": str(self.mirror), "sample_rows": self.sample.rows}
+        where = rows | {"missing": self.missing, "mixture": self.mixture}
+        where |= {"examples": self.evaluate["examples"]} if "examples" in self.evaluate else {}
+        building = dict.fromkeys(("plan", "download", "render", "mixture"), where)
+        return building | {"preview": rows, "train": self.train, "evaluate": self.evaluate}
 
 
 def load_params(path: Path = FILE) -> Params:

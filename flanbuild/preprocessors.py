@@ -13,7 +13,7 @@ Preprocessor = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 
 def answer_key(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """ARC, OpenBookQA: `answerKey` among `choices.label`, letters or digits, becomes `answer_index` from 0."""
+    """ARC, OpenBookQA: `answerKey` among `choices.label` (letters or digits) as `answer_index`, from 0."""
     position = pl.concat_list("answerKey", pl.col("choices").struct.field("label")).list.eval(
         (pl.element().slice(1) == pl.element().first()).arg_max()
     )
@@ -21,11 +21,23 @@ def answer_key(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.with_columns(pl.when(known).then(position.list.first()).alias("answer_index"))
 
 
+def coqa(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """CoQA: one row a turn, with its `question` and `answer`, and in `history` the turns before it."""
+    return _turns(rows, pl.col("answers").struct.field("input_text"))
+
+
+def dart(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """DART: a triple of `tripleset` becomes one string, without marks such as [TABLECONTEXT]; then `references`."""
+    parts = pl.element().list.eval(pl.element().str.replace(r"^\[[A-Z]+\]$", ""))
+    triples = pl.col("tripleset").list.eval(_single_blanks(parts.list.join(" ")))
+    return references(rows.with_columns(triples))
+
+
 def drop(rows: pl.LazyFrame) -> pl.LazyFrame:
     """DROP: `answers_spans` becomes `answer` and `references`.
 
-    A train row holds one annotation: a number, a date, or spans, which are joined. A validation row holds those
-    of several annotators in one list, where a list of spans and rival spans look alike: references are the joined
+    A train row holds one annotation: a number, a date, or spans, which are joined. A validation row holds
+    several annotators' in one list, where one's spans and rival spans look alike: references are the joined
     spans and each alone.
     """
     said = pl.col("answers_spans").struct.field("spans").list.unique(maintain_order=True)
@@ -45,8 +57,24 @@ def hellaswag(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def quac(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """QuAC: one row a turn, as in CoQA; `answer` is null where the text has none, `references` are of all annotators.
+
+    CANNOTANSWER, the corpus's word for no answer, stands at the end of each context too; it is taken off.
+    """
+    none = "CANNOTANSWER"
+    spans = pl.col("orig_answers").struct.field("texts")
+    known = spans.list.eval(pl.when(pl.element() != none).then(pl.element()))
+    others = pl.col("answers").struct.field("texts").list.get(pl.col("turn"))
+    others = others.list.eval(pl.element().filter(pl.element() != none))
+    return _turns(rows, known).with_columns(
+        pl.col("context").str.strip_suffix(none).str.strip_chars(),
+        references=pl.concat_list("answer", others).list.unique(maintain_order=True),
+    )
+
+
 def record(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """ReCoRD: `query` is cut at @placeholder; `before` is left of it, `entities` and `answers` take on the rest."""
+    """ReCoRD: `query` up to @placeholder is `before`; `entities` and `answers` get what follows it."""
     parts = pl.col("query").str.splitn("@placeholder", 2).struct
     return rows.with_columns(
         before=parts[0].str.strip_chars(),
@@ -55,11 +83,17 @@ def record(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def references(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """GEM's sets: `references` begins with `target`, the only text of a train row; both get single blanks."""
+    texts = pl.concat_list("target", "references").list.eval(_single_blanks(pl.element()))
+    return rows.with_columns(target=texts.list.first(), references=texts.list.unique(maintain_order=True))
+
+
 def wsc(rows: pl.LazyFrame) -> pl.LazyFrame:
     """SuperGLUE's WSC: `marked` is the text with its `pronoun` between asterisks, `noun` the other phrase.
 
-    `span2_index` counts words; in a row or two it is one too low, so the pronoun is sought from there on, and
-    `marked` is null where it is not found. `noun` has the first letter that it has in the text, and no full stop.
+    `span2_index` counts words; in a row or two it is one too low, so the pronoun is sought from there on;
+    `marked` is null where it is not found. `noun` is spelled as in the text, without a final full stop.
     """
     words = pl.col("text").str.split(" ")
     head = words.list.head(pl.col("span2_index")).list.join(" ") + " "
@@ -78,8 +112,8 @@ def wsc(rows: pl.LazyFrame) -> pl.LazyFrame:
 def wsc273(rows: pl.LazyFrame) -> pl.LazyFrame:
     """WSC273: `before` is the text up to the pronoun, `continuations` each option and the text after it.
 
-    An option takes the pronoun's place: with a capital where it begins a sentence, with a small article elsewhere,
-    with 's for a possessive pronoun ("her" always is one here), and without it for another personal one.
+    An option takes the pronoun's place: with a capital where it begins a sentence, else with a small article;
+    with 's for a possessive pronoun ("her" always is one here), without it for another personal one.
     """
     pronoun = pl.col("pronoun")
     after = pl.col("text").str.slice(pl.col("pronoun_loc") + pronoun.str.len_chars())
@@ -106,7 +140,7 @@ def idebate(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def rotten_tomatoes(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Opinion Abstracts, Rotten Tomatoes: `numbered_reviews`, the first ten as a numbered list, and `first_review`."""
+    """Opinion Abstracts, Rotten Tomatoes: `numbered_reviews`, the first ten as a list, and `first_review`."""
     first = pl.col("_critics").list.first().struct.field("value")
     return rows.with_columns(_numbered("_critics").alias("numbered_reviews"), first.alias("first_review"))
 
@@ -116,15 +150,8 @@ def wiki_lingua(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select(pl.col("article").struct.unnest()).explode("document", "summary")
 
 
-def _numbered(column: str) -> pl.Expr:
-    """The values of the first ten pairs of a list of {key, value}: `1. …`, a line each."""
-    number = pl.int_range(1, pl.len() + 1).cast(pl.String)
-    line = pl.concat_str(number, pl.lit(". "), pl.element().struct.field("value"))
-    return pl.col(column).list.head(10).list.eval(line).list.join("\n")
-
-
 PREPROCESSORS: dict[str, Preprocessor] = {
-    function.__name__: function for function in (answer_key, drop, hellaswag, idebate, record, rotten_tomatoes, wiki_lingua, wsc, wsc273)
+    function.__name__: function for function in (answer_key, coqa, dart, drop, hellaswag, idebate, quac, record, references, rotten_tomatoes, wiki_lingua, wsc, wsc273)
 }
 
 
@@ -135,8 +162,48 @@ def _with_ending(texts: pl.Expr, ending: pl.Expr) -> pl.Expr:
     return pl.when(texts.list.len() > 0).then(extended).otherwise(texts)
 
 
+def _turns(rows: pl.LazyFrame, replies: pl.Expr) -> pl.LazyFrame:
+    """A row a `turn` (from 0) of `questions`: its `question`, its `answer`, and in `history` those before it.
+
+    The history is lines of Q: and A:, each with its newline, so that a text can go on; empty at the first turn.
+    """
+    half = pl.len() // 2
+    said = pl.concat_str(
+        pl.lit("Q: "),
+        pl.element().head(half),
+        pl.lit("\nA: "),
+        pl.element().tail(half).fill_null("No answer."),
+        pl.lit("\n"),
+    )
+    return (
+        rows.with_columns(
+            _replies=replies,
+            _said=pl.concat_list("questions", replies).list.eval(said),
+            turn=pl.int_ranges(pl.col("questions").list.len()),
+        )
+        .explode("turn")
+        .with_columns(
+            question=pl.col("questions").list.get(pl.col("turn")),
+            answer=pl.col("_replies").list.get(pl.col("turn")),
+            history=pl.col("_said").list.head(pl.col("turn")).list.join(""),
+        )
+        .drop("_replies", "_said")
+    )
+
+
+def _single_blanks(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
 def _capitalised(text: pl.Expr) -> pl.Expr:
     return text.str.head(1).str.to_uppercase() + text.str.slice(1)
+
+
+def _numbered(column: str) -> pl.Expr:
+    """The values of the first ten pairs of a list of {key, value}: `1. …`, a line each."""
+    number = pl.int_range(1, pl.len() + 1).cast(pl.String)
+    line = pl.concat_str(number, pl.lit(". "), pl.element().struct.field("value"))
+    return pl.col(column).list.head(10).list.eval(line).list.join("\n")
 
 
 def _uncapitalised(text: pl.Expr) -> pl.Expr:

@@ -8,6 +8,7 @@ bytes.
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,10 @@ class Evaluation:
 
 
 def report(folders: Iterable[Path], out: Path) -> None:
-    """Writes the folder `out` and prints the tables. `out` itself may be among `folders`: it is passed
-    over.""" require_train("the report", ("matplotlib",)) evaluations = _read([folder for folder in folders if
-    folder.resolve() != out.resolve()]) with staged(out) as folder:
+    """Writes the folder `out` and prints the tables. `out` may be among `folders`: it is passed over."""
+    require_train("the report", ("matplotlib",))
+    evaluations = _read([folder for folder in folders if folder.resolve() != out.resolve()])
+    with staged(out) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")
         _write_rows(folder / "scores.csv", _scores(evaluations))
         for theirs, ours in _SERIES.items():
@@ -118,22 +120,17 @@ def _mean_of(tasks: dict[str, Any], metrics: dict[str, list[str]]) -> list[list[
     ]
     if len(firsts) < 2:
         return []
+    shown = [("tuned", name) for name in ("mean", "best", "worst")]
+    shown += [(of, "mean") for of in ("untuned", "majority", "random", "paper")]
+    return [[f"mean of {len(firsts)} tasks", "", *(_average(firsts, *place) for place in shown)]]
 
-    def mean(read: Callable[[dict[str, Any]], float | None]) -> str:
-        values = [read(figures) for figures in firsts]
-        return _NONE if None in values else f"{fmean(value for value in values if value is not None):.1f}"
 
-    return [
-        [
-            f"mean of {len(firsts)} tasks",
-            "",
-            *(mean(lambda figures, key=key: figures["tuned"][key]) for key in ("mean", "best", "worst")),
-            mean(lambda figures: figures.get("untuned", {}).get("mean")),
-            mean(lambda figures: figures.get("majority")),
-            mean(lambda figures: figures.get("random")),
-            mean(lambda figures: figures.get("paper", {}).get("mean")),
-        ]
-    ]
+def _average(tasks: Sequence[dict[str, Any]], of: str, figure: str) -> str:
+    """Of one figure over tasks; nothing where a task hasn't got it."""
+    found = [figures.get(of) for figures in tasks]
+    values = [value.get(figure) if isinstance(value, dict) else value for value in found]
+    known = [value for value in values if value is not None]
+    return _figure(fmean(known)) if len(known) == len(values) else _NONE
 
 
 def _spread(figures: dict[str, float]) -> str:
@@ -178,8 +175,9 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _scores(evaluations: Sequence[Evaluation]) -> list[Row]:
-    """One row a figure: evaluation, cluster, task, metric, of (tuned, untuned, …), figure (mean, sd, …),
-    value.""" rows: list[Row] = [] for evaluation in evaluations:
+    """One row a figure: where it is, whose it is (tuned, untuned, …), which (mean, sd, …), its value."""
+    rows: list[Row] = []
+    for evaluation in evaluations:
         for cluster, tasks in evaluation.document["scores"].items():
             for task, metrics in tasks.items():
                 for metric, figures in metrics.items():
@@ -227,10 +225,10 @@ def _draw(evaluations: Sequence[Evaluation], folder: Path) -> None:
             _save(
                 folder / _spread_name(evaluation, cluster),
                 height,
-                lambda a, r=rows, t=tasks, f=firsts: _dots(a, r, t, f),
+                partial(_dots, rows=rows, tasks=tasks, firsts=firsts),
             )
     if any(evaluation.series("training.csv") for evaluation in evaluations):
-        _save(folder / "losses.png", 4.0, lambda axes: _curves(axes, evaluations))
+        _save(folder / "losses.png", 4.0, partial(_curves, evaluations=evaluations))
 
 
 def _dots(axes: "Axes", rows: Sequence[Row], tasks: dict[str, Any], firsts: dict[str, str]) -> None:

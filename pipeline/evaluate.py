@@ -1,6 +1,7 @@
-"""In: a model and the rows its mixture held out. Out: a folder with scores.json, templates.csv, predictions.arrow.
+"""In: a model and the rows its mixture held out. Out: scores.json, templates.csv, predictions.arrow.
 
-python pipeline/evaluate.py --model models/nli --mixture data/mixtures/flan2021-nli --rendered data/rendered --out reports/nli
+python pipeline/evaluate.py --model models/nli --mixture data/mixtures/flan2021-nli \\
+    --rendered data/rendered --out reports/nli
 """
 
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import friendly, options
+from flanbuild.console import COMMAND, friendly, options
 from flanbuild.evaluation import EvaluateConfig, evaluate
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(help=__doc__)
+@app.command(help=__doc__, **COMMAND)
 @friendly()
 @options(EvaluateConfig)
 def main(

@@ -25,7 +25,9 @@ def main(
     members = load_tasks([tasks]).values()
     out.mkdir(parents=True, exist_ok=True)
     with progress(len(members), f"render {out.name}") as done:
-        render_all(members, raw.parent, out.parent, load_mixture(mixture), evaluation_examples, jobs=jobs, done=done)
+        render_all(
+            members, raw.parent, out.parent, load_mixture(mixture), evaluation_examples, jobs=jobs, done=done
+        )
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import friendly, options
+from flanbuild.console import COMMAND, friendly, options
 from flanbuild.training import TrainConfig, train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(help=__doc__)
+@app.command(help=__doc__, **COMMAND)
 @friendly()
 @options(TrainConfig)
 def main(

@@ -3,13 +3,14 @@
 Commands import what they need when they run, so that `--help` is there at once.
 """
 
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
 from flanbuild import __version__
 from flanbuild.cli import building, looking, modelling
-from flanbuild.console import friendly
+from flanbuild.console import COMMAND, friendly, options
+from flanbuild.params import load_params
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,11 +30,15 @@ _PANELS = {
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         _name = _command.__name__.removesuffix("_tasks")
-        app.command(_name, rich_help_panel=_panel)(_command)
+        _config = get_type_hints(_command).get("config")
+        app.command(_name, rich_help_panel=_panel, **COMMAND)(options(_config)(_command) if _config else _command)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    context.default_map = load_params().defaults()
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -1,49 +1,29 @@
 """Commands that make data: raw, rendered, mixed."""
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli import options
-from flanbuild.cli.options import (
-    AsJson,
-    Data,
-    Holdout,
-    Jobs,
-    Mirror,
-    Missing,
-    MixtureName,
-    SampleRows,
-    SkipMissing,
-    SourceKind,
-    TaskNames,
-    Tasks,
-)
-from flanbuild.console import print_table, progress, say
+from flanbuild.cli.options import AsJson, Holdout, MixtureName, TaskNames, Where
+from flanbuild.console import print_table, say
 
 if TYPE_CHECKING:
-    from flanbuild.build import Build
     from flanbuild.mixing import Share
+
+MixtureOption = Annotated[str, typer.Option("--mixture", help="Whose cap, seed and templates to take.")]
 
 
 def plan(
-    mixture: MixtureName = None,
+    mixture: MixtureName = "flan2021",
     holdout: Holdout = None,
     as_json: AsJson = False,
-    tasks: Tasks = None,
-    source: SourceKind = None,
-    mirror: Mirror = None,
-    missing: SkipMissing = None,
-    sample_rows: SampleRows = None,
-    data: Data = Path("data"),
-    jobs: Jobs = None,
+    *,
+    config: Where,
 ) -> None:
     """What each task would give, exactly, or why it is out. Renders what it needs to know their rows."""
-    build = _build(mixture, tasks, source, mirror, missing, sample_rows, data, jobs)
-    shares, held = build.plan(holdout or [])
+    shares, held = config.build(mixture).plan(holdout or [])
     if as_json:
         typer.echo(json.dumps([_as_json(share) for share in shares], indent=2))
         return
@@ -56,56 +36,29 @@ def plan(
         say(f"{out.cluster} is out: {out.rule}.")
 
 
-def download(
-    names: TaskNames = None,
-    tasks: Tasks = None,
-    source: SourceKind = None,
-    mirror: Mirror = None,
-    missing: SkipMissing = None,
-    sample_rows: SampleRows = None,
-    data: Data = Path("data"),
-    jobs: Jobs = None,
-) -> None:
+def download(names: TaskNames = None, *, config: Where) -> None:
     """Bring raw rows into DATA/raw, as far as they are missing or stale."""
-    _build(None, tasks, source, mirror, missing, sample_rows, data, jobs, names).download()
+    config.build("flan2021", names).download()
 
 
-def render(
-    names: TaskNames = None,
-    tasks: Tasks = None,
-    source: SourceKind = None,
-    mirror: Mirror = None,
-    missing: SkipMissing = None,
-    sample_rows: SampleRows = None,
-    data: Data = Path("data"),
-    jobs: Jobs = None,
-) -> None:
+def render(names: TaskNames = None, mixture: MixtureOption = "flan2021", *, config: Where) -> None:
     """Write prompts into DATA/rendered, as far as they are missing or stale."""
-    build = _build(None, tasks, source, mirror, missing, sample_rows, data, jobs, names)
+    build = config.build(mixture, names)
     build.render()
     _tell_drops(build.records())
 
 
-def mixture(
-    mixture: MixtureName = None,
-    holdout: Holdout = None,
-    tasks: Tasks = None,
-    source: SourceKind = None,
-    mirror: Mirror = None,
-    missing: SkipMissing = None,
-    sample_rows: SampleRows = None,
-    data: Data = Path("data"),
-    jobs: Jobs = None,
-) -> None:
+def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, config: Where) -> None:
     """Build a mixture with clusters held out: whatever is missing or stale before it, then the shards.
 
     Prints the mixture's digest, which is the same wherever and however it is built.
     """
-    build = _build(mixture, tasks, source, mirror, missing, sample_rows, data, jobs)
+    build = config.build(mixture)
     folder, record, built = build.mix(holdout or [])
     _tell_drops(build.records())
     state = "built" if built else "up to date"
-    say(f"{folder}: {state}, {record['rows']['train']:,} train and {record['rows']['validation']:,} validation examples.")
+    counts = f"{record['rows']['train']:,} train and {record['rows']['validation']:,} validation examples"
+    say(f"{folder}: {state}, {counts}.")
     typer.echo(record["digest"])
 
 
@@ -123,37 +76,6 @@ def verify(
     if faults := manifest.verify(folder, rendered):
         raise ArtifactError("\n".join(faults))
     typer.echo(f"{folder}: all as its manifest says.")
-
-
-def _build(
-    mixture: str | None,
-    tasks: list[Path] | None,
-    source: options.Kind | None,
-    mirror: Path | None,
-    missing: Missing | None,
-    sample_rows: int | None,
-    data: Path,
-    jobs: int | None,
-    names: list[str] | None = None,
-) -> "Build":
-    from flanbuild.build import Build
-    from flanbuild.params import load_params
-    from flanbuild.tasks import select
-
-    params = load_params()
-    loaded = options.pages(tasks)
-    if names:
-        loaded = {task.name: task for name in names for task in select(loaded, name)}
-    return Build(
-        tasks=loaded,
-        mixture=options.mixture(mixture),
-        source=options.source(source, mirror, sample_rows),
-        data=data,
-        missing=missing.value if missing else params.missing,
-        evaluation_examples=params.evaluate.examples,
-        jobs=jobs or os.cpu_count() or 1,
-        progress=progress,
-    )
 
 
 def _tell_drops(records: dict[str, dict[str, Any]]) -> None:

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flanbuild.cli import options
-from flanbuild.cli.options import AsJson, Data, Mirror, SampleRows, SourceKind, TaskName, Tasks
+from flanbuild.cli.options import AsJson, Rows, TaskName
 from flanbuild.console import print_table
 from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
     from flanbuild.tasks import Task
+
+Tasks = Annotated[
+    list[Path] | None,
+    typer.Option("--tasks", help="A folder of pages of your own; may be repeated.", show_default=False),
+]
+Data = Annotated[Path, typer.Option("--data", help="Where raw rows lie.")]
 
 
 def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
@@ -43,17 +49,15 @@ def preview(
     name: TaskName,
     row: Annotated[int, typer.Option(min=0, help="Which of the rows that are kept.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
-    tasks: Tasks = None,
-    source: SourceKind = None,
-    mirror: Mirror = None,
-    sample_rows: SampleRows = None,
+    *,
+    config: Rows,
 ) -> None:
     """A raw row, then its prompts under every template, each with its target."""
     from flanbuild import preview as previews
     from flanbuild.tasks import select
 
-    chosen = select(options.pages(tasks), name)
-    opened = options.source(source, mirror, sample_rows)
+    chosen = select(config.pages(), name)
+    opened = config.open()
     for task in chosen:
         previews.print_preview(previews.preview(task, opened, split, row))
 

@@ -1,13 +1,20 @@
 """The options that commands share, and what they open."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flanbuild.console import progress
+from flanbuild.errors import DeclarationError
+from flanbuild.executor import JOBS
+
 if TYPE_CHECKING:
+    from flanbuild.build import Build
     from flanbuild.mixtures import Mixture
+    from flanbuild.sources import Source
     from flanbuild.tasks import Task
 
 
@@ -26,31 +33,74 @@ class Missing(StrEnum):
     skip = "skip"
 
 
-Tasks = Annotated[
-    list[Path] | None,
-    typer.Option("--tasks", help="A folder of pages of your own, beside the built-in ones; may be repeated.", show_default=False),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout, for machines.")]
-SourceKind = Annotated[Kind | None, typer.Option("--source", help="Where rows come from.", show_default="params.yaml, else sample")]
-Mirror = Annotated[Path | None, typer.Option("--mirror", help="The folder of `--source mirror`.", show_default="params.yaml")]
-SkipMissing = Annotated[
-    Missing | None, typer.Option("--missing", help="Stop at a missing split, or build without it.", show_default="params.yaml, else error")
-]
-SampleRows = Annotated[int | None, typer.Option("--sample-rows", min=1, help="Size of a train split of the sample.", show_default="params.yaml, else 200")]
-Data = Annotated[Path, typer.Option("--data", help="Where raw, rendered and mixed data lie.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", min=1, envvar="FLANBUILD_JOBS", help="Processes at once.", show_default="all cores")]
 Holdout = Annotated[
-    list[str] | None, typer.Option("--holdout", help="A cluster to hold out; may be repeated.", show_default="nothing")
+    list[str] | None,
+    typer.Option("--holdout", help="A cluster to hold out; may be repeated.", show_default="nothing"),
 ]
-MixtureName = Annotated[
-    str | None, typer.Argument(metavar="[MIXTURE]", help="A name in mixtures/, or a file.", show_default="params.yaml, else flan2021")
-]
+MixtureName = Annotated[str, typer.Argument(metavar="[MIXTURE]", help="A name in mixtures/, or a file.")]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, a dataset (all its tasks) or a cluster.")]
-TaskNames = Annotated[list[str] | None, typer.Argument(metavar="[TASK]...", help="Tasks, datasets or clusters; all if none is named.", show_default=False)]
+TaskNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TASK]...", help="Tasks, datasets or clusters.", show_default="all"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Which pages there are, and where their rows come from."""
+
+    tasks: Annotated[list[Path] | None, "A folder of pages of your own, beside the built-in ones; may be repeated."] = None
+    source: Annotated[Kind, "Where rows come from."] = Kind.sample
+    mirror: Annotated[Path, "The folder of --source mirror."] = Path("mirror")
+    sample_rows: Annotated[int, "Size of a train split of --source sample."] = 200
+
+    def pages(self) -> "dict[str, Task]":
+        """All tasks."""
+        return pages(self.tasks)
+
+    def open(self) -> "Source":
+        """The source."""
+        from flanbuild.sources import open_source
+
+        if self.sample_rows < 1:
+            raise DeclarationError(f"--sample-rows: found {self.sample_rows}, at least 1 is needed.")
+        return open_source(self.source.value, mirror=self.mirror, sample_rows=self.sample_rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where(Rows):
+    """Where data lies, and how it is made."""
+
+    missing: Annotated[Missing, "Stop at a split that the source lacks, or build without it."] = Missing.error
+    data: Annotated[Path, "Where raw, rendered and mixed data lie."] = Path("data")
+    examples: Annotated[int, "Test rows a task, each under every forward template."] = 20
+    jobs: Annotated[int, "Processes at once; the bytes don't depend on it."] = JOBS
+
+    def build(self, mixture: str, names: list[str] | None = None) -> "Build":
+        """A mixture's build over all tasks, or those of `names`."""
+        from flanbuild.build import Build
+        from flanbuild.tasks import select
+
+        if self.jobs < 1:
+            raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
+        found = self.pages()
+        if names:
+            found = {task.name: task for name in names for task in select(found, name)}
+        return Build(
+            tasks=found,
+            mixture=load(mixture),
+            source=self.open(),
+            data=self.data,
+            missing=self.missing.value,
+            evaluation_examples=self.examples,
+            jobs=self.jobs,
+            progress=progress,
+        )
 
 
 def pages(own: list[Path] | None) -> "dict[str, Task]":
-    """All tasks: the built-in pages and one's own."""
+    """All tasks: the built-in pages and one's own, which stand in for built-in ones of the same dataset."""
     from flanbuild.tasks import load_tasks
 
     return load_tasks([mixtures_folder() / "tasks", *(own or [])])
@@ -62,23 +112,8 @@ def mixtures_folder() -> Path:
     return here if (here / "tasks").is_dir() else Path(__file__).parents[2] / "mixtures"
 
 
-def mixture(name: str | None) -> "Mixture":
-    """A mixture by its name in the mixtures folder, or by its file; params.yaml's by default."""
+def load(mixture: str) -> "Mixture":
+    """A mixture by its name in the mixtures folder, or by its file."""
     from flanbuild.mixtures import load_mixture
-    from flanbuild.params import load_params
 
-    name = name or load_params().mixture
-    return load_mixture(Path(name) if Path(name).suffix else mixtures_folder() / f"{name}.yaml")
-
-
-def source(kind: Kind | None, mirror: Path | None, sample_rows: int | None) -> Any:
-    """The source that the options ask for; params.yaml's by default."""
-    from flanbuild.params import load_params
-    from flanbuild.sources import open_source
-
-    params = load_params()
-    return open_source(
-        kind.value if kind else params.source,
-        mirror=mirror or params.mirror,
-        sample_rows=sample_rows or params.sample.rows,
-    )
+    return load_mixture(Path(mixture) if Path(mixture).suffix else mixtures_folder() / f"{mixture}.yaml")

@@ -1,11 +1,14 @@
 """What an evaluation is told."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from flanbuild.errors import DeclarationError, nearest
+from flanbuild.errors import DeclarationError
+from flanbuild.settings import faults
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+
+_LEAST = {"examples": 1, "prompt_length": 8, "max_new_tokens": 1, "batch_tokens": 1, "batch": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +23,6 @@ class EvaluateConfig:
     dtype: Annotated[Dtype, "Of the weights; auto is bfloat16 on a GPU."] = "auto"
 
     def __post_init__(self) -> None:
-        least = {"prompt_length": 8, "max_new_tokens": 1, "batch_tokens": 1, "batch": 1}
-        least |= {} if self.examples is None else {"examples": 1}
-        faults = [
-            f"evaluate.{name}: found {getattr(self, name)}, at least {low} is needed."
-            for name, low in least.items()
-            if getattr(self, name) < low
-        ]
-        if self.dtype not in get_args(Dtype):
-            faults.append(f"evaluate.dtype: no '{self.dtype}'.{nearest(self.dtype, get_args(Dtype))}")
-        if faults:
-            raise DeclarationError(*faults)
+        found = faults(self, "evaluate", _LEAST)
+        if found:
+            raise DeclarationError(*found)

@@ -9,9 +9,10 @@ from flanbuild.evaluation.models import Answerer
 
 @torch.no_grad()
 def generate(answerer: Answerer, texts: Sequence[str], advance: Callable[..., None]) -> tuple[list[str], int]:
-    """The answer to each prompt without outer blanks, and how many prompts were cut; in batches of like
-    length.""" prompts, cut = answerer.prompts(texts, answerer.config.max_new_tokens) order =
-    sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place)) answers = [""] * len(prompts)
+    """The answer to each prompt without outer blanks, and how many prompts were cut."""
+    prompts, cut = answerer.prompts(texts, answerer.config.max_new_tokens)
+    order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
+    answers = [""] * len(prompts)
     for start in range(0, len(order), answerer.config.batch):
         places = order[start : start + answerer.config.batch]
         for place, answer in zip(places, _write(answerer, [prompts[place] for place in places]), strict=True):

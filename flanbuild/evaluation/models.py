@@ -1,4 +1,4 @@
-"""A model that answers: read from a folder or by name, with what is needed to put text in and get text out."""
+"""A model that answers: read from a folder or by name, with its way from text to tokens and back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     GenerationConfig,
-    PreTrainedModel,
 )
 
 from flanbuild.errors import DeclarationError
@@ -23,7 +22,7 @@ from flanbuild.evaluation.config import EvaluateConfig
 class Answerer:
     """A model in eval mode, its tokenizer, and how long a prompt may be."""
 
-    model: PreTrainedModel
+    model: Any
     tokenizer: Any
     config: EvaluateConfig
 
@@ -77,7 +76,7 @@ def load(name: str, config: EvaluateConfig, revision: str | None = None) -> Answ
         shape = AutoConfig.from_pretrained(name, revision=revision)
         kind = AutoModelForSeq2SeqLM if shape.is_encoder_decoder else AutoModelForCausalLM
         dtype = torch.bfloat16 if bf16 else torch.float32
-        model = kind.from_pretrained(name, revision=revision, dtype=dtype)
+        model: Any = kind.from_pretrained(name, revision=revision, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
         where = "no such folder, and no model" if not Path(name).is_dir() else "no model"
@@ -91,7 +90,7 @@ def load(name: str, config: EvaluateConfig, revision: str | None = None) -> Answ
 
 def _greedy(answerer: Answerer) -> GenerationConfig:
     """Instead of the model's own: some bring sampling or penalties."""
-    return GenerationConfig(
+    return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,
         num_beams=1,
         max_new_tokens=answerer.config.max_new_tokens,

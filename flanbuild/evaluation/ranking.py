@@ -146,14 +146,14 @@ def rank_encoded(answerer: Answerer, asked: Sequence[Question]) -> list[list[flo
 
 
 def _tree_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Added to attention: 0 where a token may look, the lowest number where not. Padding sees itself
-    alone.""" length = branch.shape[1] before = torch.ones(length, length, dtype=torch.bool,
-    device=branch.device).tril() looking, seen = branch[:, :, None], branch[:, None, :] allowed = before &
-    (seen >= 0) & ((seen == 0) | (seen == looking)) & (looking >= 0) allowed |= torch.eye(length,
-    dtype=torch.bool, device=branch.device) return torch.zeros(allowed.shape, dtype=dtype,
-    device=branch.device).masked_fill(
-        ~allowed, torch.finfo(dtype).min
-    )[:, None]
+    """Added to attention: 0 where a token may look, the lowest number where not. Padding sees itself."""
+    length = branch.shape[1]
+    before = torch.ones(length, length, dtype=torch.bool, device=branch.device).tril()
+    looking, seen = branch[:, :, None], branch[:, None, :]
+    allowed = before & (seen >= 0) & ((seen == 0) | (seen == looking)) & (looking >= 0)
+    allowed |= torch.eye(length, dtype=torch.bool, device=branch.device)
+    mask = torch.zeros(allowed.shape, dtype=dtype, device=branch.device)
+    return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
 
 
 def _tree_places(question: Question, keep: int) -> list[list[int]]:
@@ -197,9 +197,9 @@ def _right_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
 
 
 def _batches(asked: Sequence[Question], tokens: int) -> Iterator[list[int]]:
-    """Places of questions, longest first, in batches of at most `tokens` with padding, but at least one
-    question.""" batch: list[int] = [] for place in sorted(range(len(asked)), key=lambda place:
-    (-asked[place].size, place)):
+    """Places of questions, longest first, in batches of at most `tokens` with padding, or one question."""
+    batch: list[int] = []
+    for place in sorted(range(len(asked)), key=lambda place: (-asked[place].size, place)):
         if batch and (len(batch) + 1) * asked[batch[0]].size > tokens:
             yield batch
             batch = []

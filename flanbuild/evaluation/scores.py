@@ -18,7 +18,7 @@ NORMALISED = "accuracy_norm"
 
 @dataclass(frozen=True)
 class Answers:
-    """What one model said to all rows of a task: the text, and the log-likelihood of each option if ranked."""
+    """What one model said to all rows of a task: texts, and log-likelihoods of the options if ranked."""
 
     predictions: Sequence[str]
     logliks: Sequence[Sequence[float]]

@@ -45,7 +45,7 @@ class Batches:
 
 
 def packed(length: int, pad: int) -> Collate:
-    """Rows of `length` tokens, several examples in each; what is left over is padding, an example of its own."""
+    """Rows of `length` tokens, several examples in each; padding at the end is like one of its own."""
 
     def collate(examples: Examples, groups: Groups) -> Batch:
         tokens, labels, positions = (

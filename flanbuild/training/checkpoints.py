@@ -16,7 +16,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_
 
 from flanbuild.shards import read_json, staged, write_json
 
-_OPTIONS = StateDictOptions(full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True)
+_OPTIONS = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,10 @@ class Checkpoints:
         """Replaces the checkpoint. `state` is plain JSON."""
         weights, moments = get_state_dict(model, optimizer, options=_OPTIONS)
         if accelerator.is_main_process:
-            tensors = {name: value for name, value in moments.items() if isinstance(value, torch.Tensor)}
-            settings = {name: value for name, value in moments.items() if name not in tensors}
             with staged(self.folder) as folder:
                 save_file(_apart(weights), folder / "model.safetensors")
-                save_file(_apart(tensors), folder / "optimizer.safetensors")
-                write_json(folder / "state.json", {"run": self.run, "optimizer": settings, **state})
+                save_file(_apart(_flat(moments["state"])), folder / "optimizer.safetensors")
+                write_json(folder / "state.json", {"run": self.run, "groups": moments["param_groups"], **state})
         accelerator.wait_for_everyone()
 
     def restore(self, model: Any, optimizer: Any) -> dict[str, Any] | None:
@@ -45,11 +43,13 @@ class Checkpoints:
         state: dict[str, Any] = read_json(self.folder / "state.json")
         if state["run"] != self.run:
             return None
+        weights: dict[str, Any] = dict(load_file(self.folder / "model.safetensors"))
+        moments = _nested(load_file(self.folder / "optimizer.safetensors"))
         set_state_dict(
             model,
             optimizer,
-            model_state_dict=load_file(self.folder / "model.safetensors"),
-            optim_state_dict={**state["optimizer"], **load_file(self.folder / "optimizer.safetensors")},
+            model_state_dict=weights,
+            optim_state_dict={"state": moments, "param_groups": state["groups"]},
             options=_OPTIONS,
         )
         return state
@@ -57,6 +57,19 @@ class Checkpoints:
     def clear(self) -> None:
         """Takes the checkpoint away."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _flat(moments: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """`{"layer.weight": {"exp_avg": …}}` as `{"layer.weight/exp_avg": …}`."""
+    return {f"{weight}/{name}": value for weight, values in moments.items() for name, value in values.items()}
+
+
+def _nested(tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    moments: dict[str, Any] = {}
+    for name, value in tensors.items():
+        weight, _, moment = name.rpartition("/")
+        moments.setdefault(weight, {})[moment] = value
+    return moments
 
 
 def _apart(tensors: dict[str, Any]) -> dict[str, torch.Tensor]:

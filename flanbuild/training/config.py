@@ -1,9 +1,10 @@
 """What a training run is told: one frozen value, checked before any work."""
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from flanbuild.errors import DeclarationError, nearest
+from flanbuild.errors import DeclarationError
+from flanbuild.settings import faults
 
 Schedule = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adafactor"]
@@ -14,6 +15,13 @@ SMALL = "small"
 TRAINED = "trained"
 # What may change between a run and its resumption without a trace in what is written.
 _BESIDE_THE_NUMBERS = ("save_every",)
+
+_LEAST = {
+    **dict.fromkeys(("layers", "heads", "prompt_length", "completion_length", "batch", "steps"), 1),
+    **dict.fromkeys(("gradient_accumulation", "validation_examples", "log_every", "save_every"), 1),
+    **dict.fromkeys(("warmup", "weight_decay", "seed"), 0),
+    **{"vocab_size": 300, "hidden_size": 8, "seq_length": 8, "learning_rate": 1e-12, "clip": 1e-12},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +65,9 @@ class TrainConfig:
     save_every: Annotated[int, "Steps between two checkpoints."] = 50
 
     def __post_init__(self) -> None:
-        faults = [*self._wrong_numbers(), *self._wrong_words()]
-        if faults:
-            raise DeclarationError(*faults)
+        found = faults(self, "train", _LEAST) or self._unfit()
+        if found:
+            raise DeclarationError(*found)
 
     @property
     def own_tokenizer(self) -> bool:
@@ -70,43 +78,14 @@ class TrainConfig:
         """The settings that decide what is written."""
         return {name: value for name, value in asdict(self).items() if name not in _BESIDE_THE_NUMBERS}
 
-    def _wrong_numbers(self) -> list[str]:
-        least = {"vocab_size": 300, "hidden_size": 8, "seq_length": 8, "warmup": 0, "validation_examples": 1}
-        least |= dict.fromkeys(
-            (
-                "layers",
-                "heads",
-                "prompt_length",
-                "completion_length",
-                "batch",
-                "gradient_accumulation",
-                "steps",
-            ),
-            1,
-        )
-        least |= dict.fromkeys(("log_every", "save_every"), 1)
-        faults = [
-            f"train.{name}: found {getattr(self, name)}, at least {low} is needed."
-            for name, low in least.items()
-            if getattr(self, name) < low
-        ]
-        if not self.learning_rate > 0:
-            faults.append(f"train.learning_rate: found {self.learning_rate}, more than 0 is needed.")
+    def _unfit(self) -> list[str]:
+        """Values that don't go together."""
+        found = []
         if self.completion_length >= self.seq_length:
-            faults.append(
-                f"train.seq_length: {self.seq_length} tokens leave a completion of {self.completion_length} no room"
-                f" for its prompt; make it longer or completion_length shorter."
+            found.append(
+                f"train.seq_length: {self.seq_length} tokens leave a prompt no room beside a completion of"
+                f" {self.completion_length}; make it longer, or completion_length shorter."
             )
-        if self.heads > 0 and self.hidden_size % (2 * self.heads):
-            faults.append(
-                f"train.hidden_size: {self.hidden_size} is no multiple of twice the {self.heads} heads."
-            )
-        return faults
-
-    def _wrong_words(self) -> list[str]:
-        allowed = {"schedule": Schedule, "optimizer": Optimizer, "dtype": Dtype, "attention": Attention}
-        return [
-            f"train.{name}: no '{getattr(self, name)}'.{nearest(getattr(self, name), get_args(words))}"
-            for name, words in allowed.items()
-            if getattr(self, name) not in get_args(words)
-        ]
+        if self.hidden_size % (2 * self.heads):
+            found.append(f"train.hidden_size: {self.hidden_size} is no multiple of twice the {self.heads} heads.")
+        return found

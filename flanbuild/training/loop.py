@@ -193,5 +193,8 @@ def _piece(config: TrainConfig, processes: int) -> int:
 
 
 def _optimizer(model: PreTrainedModel, config: TrainConfig) -> torch.optim.Optimizer:
-    kind = {"adamw": torch.optim.AdamW, "adafactor": torch.optim.Adafactor}[config.optimizer]
-    return kind(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    kind: Any = {"adamw": torch.optim.AdamW, "adafactor": torch.optim.Adafactor}[config.optimizer]
+    optimizer: torch.optim.Optimizer = kind(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    return optimizer

@@ -11,7 +11,6 @@ from transformers import (
     AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedModel,
 )
 
 from flanbuild.errors import DeclarationError
@@ -35,7 +34,7 @@ def load_tokenizer(config: TrainConfig, mixture: Mixture) -> Any:
     return tokenizer
 
 
-def untuned_model(config: TrainConfig, tokenizer: Any) -> PreTrainedModel:
+def untuned_model(config: TrainConfig, tokenizer: Any) -> Any:
     """The model that training starts from: the same weights each time."""
     if config.model == SMALL:
         return _small(config, tokenizer)
@@ -46,7 +45,7 @@ def untuned_model(config: TrainConfig, tokenizer: Any) -> PreTrainedModel:
     return model
 
 
-def prepare_for_packing(model: PreTrainedModel, config: TrainConfig, device: torch.device) -> None:
+def set_up(model: Any, config: TrainConfig, device: torch.device) -> None:
     """Moves the model, picks its attention, and makes sure that packed examples don't see each other."""
     model.to(device)
     on_gpu = device.type == "cuda" and config.packing and model._supports_flex_attn
@@ -55,13 +54,13 @@ def prepare_for_packing(model: PreTrainedModel, config: TrainConfig, device: tor
         model.set_attn_implementation(attention)
     if config.packing and leak(model) > _LEAK:
         raise DeclarationError(
-            f"train.packing: '{config.model}' lets packed examples see each other, which would spoil what it learns:"
-            " --no-packing."
+            f"train.packing: '{config.model}' lets packed examples see each other, which would spoil what it"
+            " learns: --no-packing."
         )
 
 
 @torch.no_grad()
-def leak(model: PreTrainedModel, **options: Any) -> float:
+def leak(model: Any, **options: Any) -> float:
     """How far the logits of a packed example are from its own when alone, in standard deviations of these.
 
     About 1e-6 where examples are kept apart, above 0.01 where they are not.
@@ -82,7 +81,7 @@ def pad_token(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
-def _small(config: TrainConfig, tokenizer: Any) -> PreTrainedModel:
+def _small(config: TrainConfig, tokenizer: Any) -> Any:
     """A Llama of a few layers with random weights."""
     shape = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -102,7 +101,7 @@ def _small(config: TrainConfig, tokenizer: Any) -> PreTrainedModel:
         return LlamaForCausalLM(shape)
 
 
-def _check(model: PreTrainedModel, config: TrainConfig, tokenizer: Any) -> None:
+def _check(model: Any, config: TrainConfig, tokenizer: Any) -> None:
     positions = getattr(model.config, "max_position_embeddings", None) or config.seq_length
     rows = model.get_input_embeddings().weight.shape[0]
     if config.seq_length > positions:
@@ -111,7 +110,8 @@ def _check(model: PreTrainedModel, config: TrainConfig, tokenizer: Any) -> None:
         )
     if len(tokenizer) > rows:
         raise DeclarationError(
-            f"train.tokenizer: it has {len(tokenizer)} tokens, '{config.model}' knows {rows}; use the model's own."
+            f"train.tokenizer: it has {len(tokenizer)} tokens, '{config.model}' knows {rows}; use the model's"
+            " own."
         )
     if config.packing and model.config.is_encoder_decoder:
         raise DeclarationError(

@@ -74,8 +74,8 @@ class _Rooms:
         return np.concatenate(placed)
 
     def _fullest(self, length: int, count: int) -> tuple[int, NDArray[np.int64]]:
-        """All open sequences of the least room that `length` fits in, or as many new ones as `count`
-        needs.""" for room in range(length, self._capacity + 1):
+        """All open sequences of the least room that `length` fits in, or as many new ones as are needed."""
+        for room in range(length, self._capacity + 1):
             if self._with_room[room]:
                 sequences = np.concatenate(self._with_room[room])
                 self._with_room[room] = []

@@ -47,7 +47,7 @@ def train(mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = 
         rows = open_mixture(mixture)
         tokenizer = models.load_tokenizer(config, rows)
         model = models.untuned_model(config, tokenizer)
-        models.prepare_for_packing(model, config, accelerator.device)
+        models.set_up(model, config, accelerator.device)
         learnt, checked = (
             _batches(rows, split, tokenizer, model, config, work) for split in ("train", "validation")
         )
@@ -149,14 +149,14 @@ def _write(
     if config.model == SMALL:
         models.untuned_model(config, tokenizer).save_pretrained(folder / "untuned")
         tokenizer.save_pretrained(folder / "untuned")
-    _write_csv(folder / "log.csv", fitted.log.steps)
-    _write_csv(folder / "validation.csv", fitted.log.validation)
+    _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), fitted.log.steps)
+    _write_csv(folder / "validation.csv", ("step", "loss"), fitted.log.validation)
     write_json(folder / "training.json", made_from)
     write_json(folder / "metrics.json", metrics)
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, float]]) -> None:
+def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, float]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -59,9 +59,9 @@ class Examples:
         return self.tokens[start + full - kept : start + full]
 
     def completion(self, index: int) -> NDArray[np.integer]:
-        """The beginning of the completion; a cut one has no end of sequence, for the text does not end
-        there.""" start = self.starts[index] + self.prompts[index] return self.tokens[start : start +
-        self.kept_completion[index]]
+        """The beginning of the completion; a cut one has no end token, for its text does not end there."""
+        start = self.starts[index] + self.prompts[index]
+        return self.tokens[start : start + self.kept_completion[index]]
 
     def report(self) -> dict[str, int]:
         """What was cut, in examples and in tokens."""
@@ -79,9 +79,10 @@ class Examples:
 
 
 def tokenise(mixture: Mixture, split: str, tokenizer: Any, cache: Path, limit: int | None = None) -> Path:
-    """The folder with a split's tokens; it is filled only where shards or tokenizer are new. `limit` in
-    rows.""" rows = min(mixture.rows(split), limit or mixture.rows(split)) place = cache / _digest(mixture,
-    split, rows, tokenizer) if place.is_dir():
+    """The folder with a split's tokens; filled only where shards or tokenizer are new. `limit` in rows."""
+    rows = min(mixture.rows(split), limit or mixture.rows(split))
+    place = cache / _digest(mixture, split, rows, tokenizer)
+    if place.is_dir():
         return place
     with staged(place) as folder, progress(rows, f"tokenise {split}") as advance:
         prompts, completions = [], []
@@ -143,7 +144,9 @@ def train_tokenizer(mixture: Mixture, vocab_size: int, rows: int = 10_000) -> An
         chain(*sides) for sides in mixture.texts("train", min(rows, mixture.rows("train")))
     )
     inner.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token=_PAD, eos_token=_END)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=inner, pad_token=_PAD, eos_token=_END
+    )
 
 
 def _encode(

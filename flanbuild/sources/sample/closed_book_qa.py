@@ -189,7 +189,6 @@ def trivia_qa(row: Row) -> Record:
     """No evidence, as in the nocontext configs; the test split has no answers."""
     question, answer = _question(row)
     aliases = _aliases(answer)
-    value = answer if row.split != "test" else "<unk>"
     hidden = row.split == "test"
     return {
         "question": question,
@@ -200,11 +199,11 @@ def trivia_qa(row: Row) -> Record:
         "answer": {
             "aliases": [] if hidden else aliases,
             "normalized_aliases": [] if hidden else sorted({normalised(alias) for alias in aliases}),
-            "matched_wiki_entity_name": "",
-            "normalized_matched_wiki_entity_name": "",
+            "matched_wiki_entity_name": "<unk>" if hidden else "",
+            "normalized_matched_wiki_entity_name": "<unk>" if hidden else "",
             "normalized_value": "<unk>" if hidden else normalised(answer),
             "type": "" if hidden else "WikipediaEntity",
-            "value": value,
+            "value": "<unk>" if hidden else answer,
         },
     }
 

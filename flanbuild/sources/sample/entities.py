@@ -68,20 +68,26 @@ class Entity:
 
     def say(self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False) -> str:
         """The fact as a sentence; another `value` makes a false one."""
+        text = self.clause(relation, wording, value=value, short=short)
+        return f"{text[0].upper()}{text[1:]}."
+
+    def clause(self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False) -> str:
+        """The sentence without its capital and full stop."""
         subject, objective, possessive = self.short if short else (self.name, self.name, f"{self.name}'s")
         pattern = relation.says[wording % len(relation.says)]
         value = value or self.value(relation)
         text = pattern.format(s=subject, o=objective, p=possessive, v=value, a=article(value))
-        return text[0].upper() + text[1:]
+        return (text if pattern.startswith("{") else text[0].lower() + text[1:]).removesuffix(".")
 
-    def ask(self, relation: Relation, wording: int) -> str:
+    def ask(self, relation: Relation, wording: int, *, short: bool = False) -> str:
         """A question that the fact answers."""
-        pattern = relation.asks[wording % len(relation.asks)]
-        return pattern.format(s=self.name, p=f"{self.name}'s")
+        subject, _, possessive = self.short if short else (self.name, "", f"{self.name}'s")
+        return relation.asks[wording % len(relation.asks)].format(s=subject, p=possessive)
 
-    def whether(self, relation: Relation, value: str) -> str:
+    def whether(self, relation: Relation, value: str, *, short: bool = False) -> str:
         """A yes-no question, in lower case but for names, without its mark."""
-        return relation.whether.format(s=self.name, p=f"{self.name}'s", v=value, a=article(value))
+        subject = self.short[0] if short else self.name
+        return relation.whether.format(s=subject, v=value, a=article(value))
 
 
 def article(noun: str) -> str:

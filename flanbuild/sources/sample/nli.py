@@ -71,20 +71,17 @@ _REASONS = (
 def cb(row: Row) -> Record:
     """Somebody embeds a clause; the verb decides whether it holds."""
     label = row.below("label", 3)
-    clause = _of_name(passage(row, "clause", 1))
+    source = passage(row, "clause", 1)
+    clause = source.about.clause(source.relations[0], 0)
     who = someone(row, "who")
     told = row.one("embedding", _EMBEDDINGS[label])
     premise = who.tell(told, c=clause, other=full_name(row, "other"))
     return {
         "premise": with_aside(row, f"{row.one('before', _BEFORE)}{premise}"),
-        "hypothesis": clause,
+        "hypothesis": clause[0].upper() + clause[1:],
         "idx": row.number,
         "label": label,
     }
-
-
-def _of_name(of: Passage) -> str:
-    return of.about.say(of.relations[0], 0).removesuffix(".")
 
 
 # By label: what follows, what is denied, what stays open.

@@ -48,7 +48,10 @@ class Build:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """What task.json says of each task, in name order."""
-        return {t.name: shards.read_json(self.rendered / t.cluster / t.name / "task.json") for t in self._members()}
+        return {
+            t.name: shards.read_json(self.rendered / t.cluster / t.name / "task.json")
+            for t in self._members()
+        }
 
     def mix(self, holdout: Iterable[str]) -> tuple[Path, dict[str, Any], bool]:
         """(folder, manifest, whether it was built now)."""
@@ -57,7 +60,9 @@ class Build:
         folder = self.data / "mixtures" / self.mixture.folder(holdout)
         records = self.records()
         current = _read(folder / manifest.NAME)
-        if current.get("inputs") == mixing.inputs(self.mixture, records, held) and not _wrong_sizes(folder, current):
+        if current.get("inputs") == mixing.inputs(self.mixture, records, held) and not _wrong_sizes(
+            folder, current
+        ):
             return folder, current, False
         with self.progress(self.mixture.shards + 1, f"mix {folder.name}") as done:
             record = mixing.mix(self.mixture, self.rendered, records, held, folder, jobs=self.jobs, done=done)
@@ -80,7 +85,9 @@ class Build:
     def _raw(self, cluster: str) -> Path:
         return self.data / "raw" / cluster
 
-    def _run(self, verb: str, tasks: list[Task], by_cluster: Callable[[list[Task], Callable[[], None]], None]) -> None:
+    def _run(
+        self, verb: str, tasks: list[Task], by_cluster: Callable[[list[Task], Callable[[], None]], None]
+    ) -> None:
         if not tasks:
             return
         with self.progress(len(tasks), verb) as done:
@@ -91,7 +98,13 @@ class Build:
 
     def _render(self, tasks: list[Task], done: Callable[[], None]) -> None:
         rendering.render_all(
-            tasks, self.data / "raw", self.rendered, self.mixture, self.evaluation_examples, jobs=self.jobs, done=done
+            tasks,
+            self.data / "raw",
+            self.rendered,
+            self.mixture,
+            self.evaluation_examples,
+            jobs=self.jobs,
+            done=done,
         )
 
     def _raw_is_current(self, task: Task) -> bool:

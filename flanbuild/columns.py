@@ -1,6 +1,7 @@
 """The upstream columns that a page relies on, as Arrow types, and whether a table has them."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -36,7 +37,9 @@ def check_schema(task: Task, found: pa.Schema, place: str) -> None:
         index = found.get_field_index(field.name)
         if index < 0:
             hint = nearest(field.name, found.names)
-            raise SourceError(f"{task.page}: columns.{field.name}: {place} has no column '{field.name}'.{hint}")
+            raise SourceError(
+                f"{task.page}: columns.{field.name}: {place} has no column '{field.name}'.{hint}"
+            )
         actual = found.field(index).type
         if not _castable(actual, field.type):
             raise SourceError(
@@ -86,18 +89,26 @@ def _castable(actual: pa.DataType, declared: pa.DataType) -> bool:
             return False
         names = {actual.field(i).name: actual.field(i).type for i in range(actual.num_fields)}
         return all(
-            declared.field(i).name in names and _castable(names[declared.field(i).name], declared.field(i).type)
+            declared.field(i).name in names
+            and _castable(names[declared.field(i).name], declared.field(i).type)
             for i in range(declared.num_fields)
         )
     if pa.types.is_list(declared):
-        is_list = pa.types.is_list(actual) or pa.types.is_large_list(actual) or pa.types.is_fixed_size_list(actual)
-        return is_list and _castable(actual.value_type, declared.value_type)
-    kinds = (_is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+        is_list = (
+            pa.types.is_list(actual) or pa.types.is_large_list(actual) or pa.types.is_fixed_size_list(actual)
+        )
+        return bool(is_list) and _castable(actual.value_type, declared.value_type)
+    kinds: tuple[Callable[[pa.DataType], bool], ...] = (
+        _is_string,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_boolean,
+    )
     return any(kind(actual) and kind(declared) for kind in kinds)
 
 
 def _is_string(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _show(kind: pa.DataType) -> str:

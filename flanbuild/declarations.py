@@ -34,7 +34,9 @@ class Faults(list[str]):
     def add(self, keys: Keys, sentence: str) -> None:
         """A sentence about the value under `keys`."""
         line = _line(self.path, keys)
-        fault = ": ".join(filter(None, (f"{self.path}:{line}" if line else str(self.path), dotted(keys), sentence)))
+        fault = ": ".join(
+            filter(None, (f"{self.path}:{line}" if line else str(self.path), dotted(keys), sentence))
+        )
         if fault not in self:  # the subsets of a page share their faults
             self.append(fault)
 

@@ -55,7 +55,9 @@ def _faults(task: Task) -> Iterator[str]:
     empty = pl.DataFrame(arrow_schema(task).empty_table()).lazy()
     here = Faults(task.page)
     if task.preprocess is not None and task.preprocess not in PREPROCESSORS:
-        here.add(("preprocess",), f"no preprocessor '{task.preprocess}'.{nearest(task.preprocess, PREPROCESSORS)}")
+        here.add(
+            ("preprocess",), f"no preprocessor '{task.preprocess}'.{nearest(task.preprocess, PREPROCESSORS)}"
+        )
         yield from here
         return
     columns = _rows(task, empty).collect_schema()
@@ -115,7 +117,9 @@ def _as_text(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType
         return expression
     if dtype.is_integer():
         return expression.cast(pl.String)
-    raise _wrong_type(task, keys, sql, dtype, "a string or a whole number; format it, for example CAST(… AS VARCHAR)")
+    raise _wrong_type(
+        task, keys, sql, dtype, "a string or a whole number; format it, for example CAST(… AS VARCHAR)"
+    )
 
 
 def _options(task: Task, columns: Mapping[str, pl.DataType]) -> pl.Expr | None:
@@ -142,7 +146,9 @@ def _answer(task: Task, columns: Mapping[str, pl.DataType], options: pl.Expr | N
         if isinstance(task.options, Mapping):
             return label.replace_strict(dict(task.options), default=None, return_dtype=pl.String)
         index = {name: i for i, name in enumerate(task.labels)}
-        return options.list.get(label.replace_strict(index, default=None, return_dtype=pl.Int64), null_on_oob=True)
+        return options.list.get(
+            label.replace_strict(index, default=None, return_dtype=pl.Int64), null_on_oob=True
+        )
     expression, dtype = _sql(task, (ANSWER,), task.answer, columns)
     if dtype.is_integer() and options is not None:
         return options.list.get(pl.when(expression >= 0).then(expression.cast(pl.Int64)), null_on_oob=True)
@@ -154,7 +160,9 @@ def _answers(task: Task, columns: Mapping[str, pl.DataType], answer: pl.Expr) ->
     if task.answers is None:
         return pl.concat_list(answer)
     if isinstance(task.answers, tuple):
-        return pl.concat_list(_as_text(task, ("answers", i), sql, columns) for i, sql in enumerate(task.answers))
+        return pl.concat_list(
+            _as_text(task, ("answers", i), sql, columns) for i, sql in enumerate(task.answers)
+        )
     expression, dtype = _sql(task, ("answers",), task.answers, columns)
     if dtype == pl.List(pl.String):
         return expression
@@ -179,7 +187,9 @@ def _incomplete(task: Task) -> pl.Expr:
         among = pl.col(CHOICES).list.contains(pl.col(ANSWER))
         reasons = [
             pl.when(pl.col(ANSWER).is_null()).then(pl.lit("no answer")),
-            pl.when(pl.col(CHOICES).list.eval(pl.element().is_null()).list.any()).then(pl.lit("a null option")),
+            pl.when(pl.col(CHOICES).list.eval(pl.element().is_null()).list.any()).then(
+                pl.lit("a null option")
+            ),
             pl.when(~among.fill_null(False)).then(pl.lit("answer not among options")),
         ]
     elif task.answer is not None:
@@ -187,7 +197,8 @@ def _incomplete(task: Task) -> pl.Expr:
     reasons += [pl.when(pl.col(name).is_null()).then(pl.lit(f"no {name}")) for name in task.fields]
     targets = {name for template in task.templates for name in placeholders(template.targets)} - {OPTIONS}
     reasons += [
-        pl.when(pl.col(name).str.strip_chars() == "").then(pl.lit(f"empty {name}")) for name in sorted(targets)
+        pl.when(pl.col(name).str.strip_chars() == "").then(pl.lit(f"empty {name}"))
+        for name in sorted(targets)
     ]
     return pl.coalesce(*reasons) if reasons else pl.lit(None, pl.String)
 

@@ -33,7 +33,9 @@ def run(pieces: Sequence[Piece], *, jobs: int, done: Callable[[], None] = lambda
     for _ in range(TRIES):
         waiting = [i for i in range(len(pieces)) if i not in results]
         with _pool(min(jobs, len(waiting))) as pool:
-            futures = {pool.submit(function, *arguments): i for i in waiting for function, arguments in [pieces[i]]}
+            futures = {
+                pool.submit(function, *arguments): i for i in waiting for function, arguments in [pieces[i]]
+            }
             if _collect(futures, results, done):
                 return [results[i] for i in range(len(pieces))]
     raise ExecutionError(f"A worker died {TRIES} times over, out of memory perhaps; try fewer --jobs.")

@@ -21,10 +21,14 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 def task_key(seed: int, purpose: str, name: str) -> int:
     """64 bits for one purpose ("order", "carve", "place") of one task under one seed."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=8).digest(), "little"
+    )
 
 
-def row_keys(key: int, rows: NDArray[np.integer], repeat: NDArray[np.integer] | int = 0) -> NDArray[np.uint64]:
+def row_keys(
+    key: int, rows: NDArray[np.integer], repeat: NDArray[np.integer] | int = 0
+) -> NDArray[np.uint64]:
     """A 64-bit key for each (row, repeat); `rows` and `repeat` broadcast."""
     with np.errstate(over="ignore"):
         first = _splitmix64(np.asarray(rows).astype(np.uint64) * _GOLDEN + np.uint64(key))

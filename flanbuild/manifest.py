@@ -41,7 +41,10 @@ def describe(
     inputs: str,
 ) -> dict[str, Any]:
     """The manifest: nothing in it depends on the clock, the host or the folder."""
-    files = {split: [dict(w) for w in written if w["path"].startswith(f"{split}-")] for split in ("train", "validation")}
+    files = {
+        split: [dict(w) for w in written if w["path"].startswith(f"{split}-")]
+        for split in ("train", "validation")
+    }
     record = {
         "format": FORMAT,
         "mixture": mixture.model_dump(mode="json", exclude={"path"}),
@@ -92,9 +95,13 @@ def verify(folder: Path, rendered: Path | None = None) -> list[str]:
     for said in (said for split in record["shards"].values() for said in split):
         named.add(said["path"])
         faults += _shard_faults(folder / Path(said["path"]).name, said)
-    if not (folder / "README.md").is_file() or (folder / "README.md").read_text(encoding="utf-8") != card(record):
+    if not (folder / "README.md").is_file() or (folder / "README.md").read_text(encoding="utf-8") != card(
+        record
+    ):
         faults.append(f"{folder / 'README.md'}: not the card that the manifest gives.")
-    faults += [f"{path}: not named by the manifest." for path in sorted(folder.iterdir()) if path.name not in named]
+    faults += [
+        f"{path}: not named by the manifest." for path in sorted(folder.iterdir()) if path.name not in named
+    ]
     return faults + (list(_evaluation_faults(record, rendered)) if rendered else [])
 
 
@@ -106,11 +113,28 @@ def card(record: Mapping[str, Any]) -> str:
         lines += [f"  - split: {split}", f"    path: {split}-*.arrow"]
     holdout = ", ".join(record["holdout"]) or "nothing"
     lines += ["---", "", f"# {record['mixture']['name']}, {holdout} held out", ""]
-    lines += [f"{record['rows']['train']:,} training and {record['rows']['validation']:,} validation examples.", ""]
-    lines += ["`prompt` + `completion` is the training text. What is in here, and what is not and why, row by row:", ""]
-    lines += ["| task | cluster | licence | rows | given | repeats | out because |", "|---|---|---|--:|--:|--:|---|"]
+    lines += [
+        f"{record['rows']['train']:,} training and {record['rows']['validation']:,} validation examples.",
+        "",
+    ]
+    lines += [
+        "`prompt` + `completion` is the training text. What is in here, and what is not and why, row by row:",
+        "",
+    ]
+    lines += [
+        "| task | cluster | licence | rows | given | repeats | out because |",
+        "|---|---|---|--:|--:|--:|---|",
+    ]
     for name, task in record["tasks"].items():
-        cells = (name, task["cluster"], task["licence"], f"{task['rows']:,}", f"{task['given']:,}", task["repeats"], task["out"])
+        cells = (
+            name,
+            task["cluster"],
+            task["licence"],
+            f"{task['rows']:,}",
+            f"{task['given']:,}",
+            task["repeats"],
+            task["out"],
+        )
         lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
     return "\n".join([*lines, ""])
 
@@ -163,7 +187,9 @@ def _shard_faults(path: Path, said: Mapping[str, Any]) -> Iterator[str]:
         same_rows = table.num_rows == said["rows"] and rows_digest(table) == said["rows_sha256"]
     except (ArtifactError, pa.ArrowInvalid, OSError):
         same_rows = False
-    yield f"{path}: its bytes are not those of the manifest" + (", though its rows are." if same_rows else ", nor are its rows.")
+    yield f"{path}: its bytes are not those of the manifest" + (
+        ", though its rows are." if same_rows else ", nor are its rows."
+    )
 
 
 def _evaluation_faults(record: Mapping[str, Any], rendered: Path) -> Iterator[str]:

@@ -61,7 +61,9 @@ class Part:
     path: str
 
 
-def plan(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]) -> list[Share]:
+def plan(
+    mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]
+) -> list[Share]:
     """The exact allocation over rendered tasks (`records`: task.json by task), in task order."""
     trained = {name: record for name, record in records.items() if record["cluster"] not in held}
     rows = {name: record["splits"].get("train", {}).get("rows", 0) for name, record in trained.items()}
@@ -71,7 +73,9 @@ def plan(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mappi
     for name, record in sorted(records.items()):
         train = record["splits"].get("train", {})
         kept = train.get("rows", 0)
-        out = held[record["cluster"]].rule if record["cluster"] in held else _no_rows(train) if not kept else ""
+        out = (
+            held[record["cluster"]].rule if record["cluster"] in held else _no_rows(train) if not kept else ""
+        )
         count = 0 if out else counts[name]
         shares.append(
             Share(
@@ -105,7 +109,9 @@ def mix(
     """
     shares = plan(mixture, records, held)
     if not any(share.count for share in shares):
-        raise DeclarationError(f"{mixture.path}: no task is left to train on once {', '.join(held)} is held out.")
+        raise DeclarationError(
+            f"{mixture.path}: no task is left to train on once {', '.join(held)} is held out."
+        )
     _check_versions(mixture, shares, records)
     with shards.staged(out) as staging:
         pieces = [
@@ -135,7 +141,9 @@ def read_records(rendered: Path, mixture: Mixture) -> dict[str, dict[str, Any]]:
     if not records:
         raise ArtifactError(f"{rendered}: no rendered task; run `flanbuild render` or `dvc repro`.")
     by_name = {record["task"]: record for record in records}
-    members = mixture.members(_Name(record["task"], record["dataset"], record["cluster"]) for record in records)
+    members = mixture.members(
+        _Name(record["task"], record["dataset"], record["cluster"]) for record in records
+    )
     return {name: by_name[name] for name in members}
 
 
@@ -144,7 +152,9 @@ def shard_count(mixture: Mixture, split: str) -> int:
     return mixture.shards if split == "train" else 1
 
 
-def gather(path: str, parts: list[Part], of: NDArray[np.int16], index: NDArray[np.int32], repeat: NDArray[np.int16]) -> dict[str, Any]:
+def gather(
+    path: str, parts: list[Part], of: NDArray[np.int16], index: NDArray[np.int32], repeat: NDArray[np.int16]
+) -> dict[str, Any]:
     """Writes one shard: example i is row `index[i]` of the file of `parts[of[i]]`. Returns rows, bytes, digests."""
     order = np.argsort(of, kind="stable")
     sizes = np.bincount(of, minlength=len(parts))
@@ -154,7 +164,11 @@ def gather(path: str, parts: list[Part], of: NDArray[np.int16], index: NDArray[n
             tables.append(shards.read_table(Path(part.path)).take(pa.array(rows)))
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    text = pa.concat_tables(tables).combine_chunks().take(pa.array(place)) if tables else shards.RENDERED.empty_table()
+    text = (
+        pa.concat_tables(tables).combine_chunks().take(pa.array(place))
+        if tables
+        else shards.RENDERED.empty_table()
+    )
     columns = {name: text.column(name) for name in shards.RENDERED.names}
     for name in ("task", "dataset", "cluster"):
         columns[name] = pc.take(pa.array([getattr(part, name) for part in parts], pa.string()), pa.array(of))
@@ -173,7 +187,8 @@ def _pieces(
     out: Path,
 ) -> list[executor.Piece]:
     """One `gather` a shard."""
-    parts, of, index, repeat, keys = [], [], [], [], []
+    parts: list[Part] = []
+    of, index, repeat, keys = [], [], [], []
     for name in sorted(name for name, count in counts.items() if count):
         record = records[name]
         path = rendered / record["cluster"] / name / f"{split}.arrow"
@@ -184,16 +199,28 @@ def _pieces(
         repeat.append(times)
         keys.append(row_keys(task_key(mixture.seed, f"place {split}", name), row, times))
     order = np.argsort(np.concatenate(keys), kind="stable") if keys else np.empty(0, np.int64)
-    columns = [np.concatenate(c)[order] if c else np.empty(0, t) for c, t in ((of, np.int16), (index, np.int32), (repeat, np.int16))]
+    columns = [
+        np.concatenate(c)[order] if c else np.empty(0, t)
+        for c, t in ((of, np.int16), (index, np.int32), (repeat, np.int16))
+    ]
     count = shard_count(mixture, split)
     cuts = [len(order) * i // count for i in range(count + 1)]
     return [
-        (gather, (str(out / f"{split}-{i:05}-of-{count:05}.arrow"), parts, *(column[cuts[i] : cuts[i + 1]] for column in columns)))
+        (
+            gather,
+            (
+                str(out / f"{split}-{i:05}-of-{count:05}.arrow"),
+                parts,
+                *(column[cuts[i] : cuts[i + 1]] for column in columns),
+            ),
+        )
         for i in range(count)
     ]
 
 
-def _drawn(path: Path, split: Mapping[str, Any], count: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16]]:
+def _drawn(
+    path: Path, split: Mapping[str, Any], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16]]:
     """(source row, place in the rendered file, repeat) of the task's `count` examples.
 
     Rows are drawn in keyed order until used up, then again under the next version, which is another template.
@@ -219,7 +246,9 @@ def _no_rows(train: Mapping[str, Any]) -> str:
     return "no row is left after filtering"
 
 
-def _check_versions(mixture: Mixture, shares: Sequence[Share], records: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_versions(
+    mixture: Mixture, shares: Sequence[Share], records: Mapping[str, Mapping[str, Any]]
+) -> None:
     faults = []
     for share in shares:
         rendered = records[share.task]["splits"]["train"]["versions"] if share.count else 1

@@ -12,7 +12,6 @@ from flanbuild.errors import DeclarationError, nearest
 from flanbuild.tasks import CLUSTERS, TEMPLATES, Cluster
 
 
-
 class Named(Protocol):
     """What a mixture knows a task by."""
 
@@ -74,11 +73,13 @@ class Mixture(Declared):
             names = {name for task in chosen for name in (task.name, task.dataset)}
             if unknown := [name for name in self.tasks if name not in names]:
                 raise DeclarationError(
-                    *(f"{self.path}: tasks: no task or dataset '{name}'.{nearest(name, names)}" for name in unknown)
+                    *(
+                        f"{self.path}: tasks: no task or dataset '{name}'.{nearest(name, names)}"
+                        for name in unknown
+                    )
                 )
             chosen = [task for task in chosen if {task.name, task.dataset} & set(self.tasks)]
         return sorted(task.name for task in chosen)
-
 
     def folder(self, holdout: Iterable[str]) -> str:
         """The name of the mixture's folder: `flan2021-without-nli`."""
@@ -98,7 +99,9 @@ def load_mixture(path: Path) -> Mixture:
     """Raises DeclarationError with all faults of the file."""
     faults = Faults(path)
     if not path.is_file():
-        raise DeclarationError(f"{path}: no such mixture.{nearest(path.stem, (p.stem for p in path.parent.glob('*.yaml')))}")
+        raise DeclarationError(
+            f"{path}: no such mixture.{nearest(path.stem, (p.stem for p in path.parent.glob('*.yaml')))}"
+        )
     data = read(path, faults) or {}
     if not faults and not isinstance(data, dict):
         faults.add((), "a mixture is a mapping of keys such as cap, rate, size, related.")

@@ -27,7 +27,7 @@ def coqa(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def dart(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """DART: a triple of `tripleset` becomes one string, without marks such as [TABLECONTEXT]; then `references`."""
+    """DART: triples of `tripleset` become strings, without marks such as [TABLECONTEXT]; then as `references`."""
     parts = pl.element().list.eval(pl.element().str.replace(r"^\[[A-Z]+\]$", ""))
     triples = pl.col("tripleset").list.eval(_single_blanks(parts.list.join(" ")))
     return references(rows.with_columns(triples))
@@ -58,7 +58,7 @@ def hellaswag(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def quac(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """QuAC: one row a turn, as in CoQA; `answer` is null where the text has none, `references` are of all annotators.
+    """QuAC: as `coqa`; `answer` is null where the text has none, `references` are those of all annotators.
 
     CANNOTANSWER, the corpus's word for no answer, stands at the end of each context too; it is taken off.
     """
@@ -151,7 +151,22 @@ def wiki_lingua(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 PREPROCESSORS: dict[str, Preprocessor] = {
-    function.__name__: function for function in (answer_key, coqa, dart, drop, hellaswag, idebate, quac, record, references, rotten_tomatoes, wiki_lingua, wsc, wsc273)
+    function.__name__: function
+    for function in (
+        answer_key,
+        coqa,
+        dart,
+        drop,
+        hellaswag,
+        idebate,
+        quac,
+        record,
+        references,
+        rotten_tomatoes,
+        wiki_lingua,
+        wsc,
+        wsc273,
+    )
 }
 
 
@@ -165,7 +180,7 @@ def _with_ending(texts: pl.Expr, ending: pl.Expr) -> pl.Expr:
 def _turns(rows: pl.LazyFrame, replies: pl.Expr) -> pl.LazyFrame:
     """A row a `turn` (from 0) of `questions`: its `question`, its `answer`, and in `history` those before it.
 
-    The history is lines of Q: and A:, each with its newline, so that a text can go on; empty at the first turn.
+    The history is lines of Q: and A:, each with its newline, so that a text can go on; at first it is empty.
     """
     half = pl.len() // 2
     said = pl.concat_str(

@@ -54,7 +54,9 @@ def print_preview(shown: Preview) -> None:
     typer.secho(f"# {shown.task.name}, row {shown.index}", bold=True)
     for column, value in (shown.raw or {}).items():
         said = repr(value)
-        typer.secho(f"{column}: {said if len(said) <= _LONGEST else said[: _LONGEST - 1] + '…'}", fg="bright_black")
+        typer.secho(
+            f"{column}: {said if len(said) <= _LONGEST else said[: _LONGEST - 1] + '…'}", fg="bright_black"
+        )
     for number, (kind, prompt, target) in enumerate(shown.prompts):
         typer.secho(f"\n[{number}]{' inverted' if kind == 'inverted' else ''}", fg="cyan", bold=True)
         typer.echo(prompt)

@@ -20,7 +20,7 @@ from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, check_expressions
 from flanbuild.keys import keyed_order, task_key
 from flanbuild.mixtures import Mixture
 from flanbuild.sampling import versions
-from flanbuild.tasks import ANSWER, SPLITS, Task
+from flanbuild.tasks import ANSWER, SPLITS, SplitName, Task
 from flanbuild.templates import text
 
 Rows = NDArray[np.int64]
@@ -44,7 +44,9 @@ def declaration(task: Task) -> str:
 def inputs(task: Task, source: dict[str, Any], mixture: Mixture, evaluation_examples: int) -> str:
     """The digest of all that decides the rendered folder's bytes. `source` is what source.json says."""
     asked = mixture.model_dump(mode="json", include={"seed", "cap", "rate", "size", "templates", "joiner"})
-    return shards.digest([FORMAT, declaration(task), asked, evaluation_examples, source["digest"], source["missing"]])
+    return shards.digest(
+        [FORMAT, declaration(task), asked, evaluation_examples, source["digest"], source["missing"]]
+    )
 
 
 def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_examples: int) -> dict[str, Any]:
@@ -100,13 +102,25 @@ def render_all(
     tasks = list(tasks)
     if faults := check_expressions(tasks):
         raise DeclarationError(*faults)
-    pieces = [(render, (task, raw / task.cluster / task.name, out / task.cluster / task.name, mixture, evaluation_examples)) for task in tasks]
+    pieces = [
+        (
+            render,
+            (
+                task,
+                raw / task.cluster / task.name,
+                out / task.cluster / task.name,
+                mixture,
+                evaluation_examples,
+            ),
+        )
+        for task in tasks
+    ]
     executor.run(pieces, jobs=jobs, done=done)
 
 
-def _by_upstream(task: Task) -> dict[tuple[str, ...], list[str]]:
+def _by_upstream(task: Task) -> dict[tuple[str, ...], list[SplitName]]:
     """Our splits by the upstream splits that they share, in the order train, validation, test."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[str, ...], list[SplitName]] = {}
     for name in SPLITS:
         if name in task.splits:
             groups.setdefault(task.splits[name].of, []).append(name)
@@ -114,7 +128,7 @@ def _by_upstream(task: Task) -> dict[tuple[str, ...], list[str]]:
 
 
 def _choose(
-    task: Task, scanned: pl.LazyFrame, names: list[str], mixture: Mixture, evaluation_examples: int
+    task: Task, scanned: pl.LazyFrame, names: list[SplitName], mixture: Mixture, evaluation_examples: int
 ) -> dict[str, Chosen]:
     """Filter, then carve, then cap: a cap is filled with rows that stay (FLAN's code cuts first and filters after)."""
     reasons = examples(task, scanned).select(ROW, DROPPED).collect(engine="streaming").sort(ROW)
@@ -136,7 +150,7 @@ def _choose(
     return chosen
 
 
-def _carve(task: Task, kept: Rows, names: list[str], seed: int) -> dict[str, Rows]:
+def _carve(task: Task, kept: Rows, names: list[SplitName], seed: int) -> dict[str, Rows]:
     """Kept rows by split: those with `rows` take that many in keyed order, at most an even share; one takes the rest.
 
     The key is the dataset's, so that tasks which share their rows (MNLI's two) set the same ones aside.
@@ -174,7 +188,9 @@ def _dealt(task: Task, frame: pl.DataFrame, templates: int, count: int, joiner: 
         for version in range(count):
             start = (index - version) % templates
             places = np.arange(start, frame.height, templates) + version * frame.height
-            parts.append(_under(task, frame[start::templates], index, joiner).with_columns(pl.Series(_PLACE, places)))
+            parts.append(
+                _under(task, frame[start::templates], index, joiner).with_columns(pl.Series(_PLACE, places))
+            )
     rendered = pl.concat(parts, rechunk=False)
     order = np.argsort(rendered[_PLACE].to_numpy(), kind="stable")
     return _to_arrow(rendered.drop(_PLACE)[order], shards.RENDERED)
@@ -192,7 +208,9 @@ def _evaluation(task: Task, frame: pl.DataFrame, joiner: str) -> pa.Table:
             references = rendered.select(answers=pl.concat_list(target))["answers"]
         parts.append(rendered.with_columns(target.alias("answer"), references))
     names = {"task": task.name, "dataset": task.dataset, "cluster": task.cluster}
-    return _to_arrow(pl.concat(parts).with_columns(**{k: pl.lit(v) for k, v in names.items()}), shards.EVALUATION)
+    return _to_arrow(
+        pl.concat(parts).with_columns(**{k: pl.lit(v) for k, v in names.items()}), shards.EVALUATION
+    )
 
 
 def _under(task: Task, frame: pl.DataFrame, index: int, joiner: str) -> pl.DataFrame:

@@ -40,5 +40,9 @@ def versions(mixture: Mixture, rows: int) -> int:
     """Under how many templates a row is rendered, so that a repeat of it comes under another one."""
     if not rows:
         return 1
-    asked = mixture.size.versions if mixture.size.passes is None else ceil(mixture.size.passes * rate(mixture, rows) / rows)
+    asked = (
+        mixture.size.versions
+        if mixture.size.passes is None
+        else ceil(mixture.size.passes * rate(mixture, rows) / rows)
+    )
     return max(1, min(mixture.templates, asked))

@@ -31,12 +31,12 @@ _OPTIONS = [("options", pa.list_(pa.string()))]
 TRAIN = pa.schema([*_TEXT, *_NAMES, *_PLACE, ("repeat", pa.int16()), *_OPTIONS])
 """Shards of a mixture. `row` counts the rows of the source split after preprocessing; `repeat` counts from 0."""
 
-EVALUATION = pa.schema([*_TEXT, *_NAMES, *_PLACE, *_OPTIONS, ("answer", pa.string()), ("answers", pa.list_(pa.string()))])
+EVALUATION = pa.schema(
+    [*_TEXT, *_NAMES, *_PLACE, *_OPTIONS, ("answer", pa.string()), ("answers", pa.list_(pa.string()))]
+)
 """Rows of test.arrow, each under every forward template."""
 
-RENDERED = pa.schema(
-    [("prompt", pa.large_string()), ("completion", pa.large_string()), *_PLACE, *_OPTIONS]
-)
+RENDERED = pa.schema([("prompt", pa.large_string()), ("completion", pa.large_string()), *_PLACE, *_OPTIONS])
 """Rows of a rendered split of one task, in keyed order; one record batch a file, so that `take` is cheap."""
 
 
@@ -47,7 +47,9 @@ def write_table(path: Path, table: pa.Table, *, rows_per_batch: int | None = Non
         writer.write_table(table, max_chunksize=rows_per_batch or max(table.num_rows, 1))
 
 
-def write_batches(path: Path, schema: pa.Schema, tables: Iterable[pa.Table], compression: Compression = "none") -> None:
+def write_batches(
+    path: Path, schema: pa.Schema, tables: Iterable[pa.Table], compression: Compression = "none"
+) -> None:
     """Tables as record batches of BATCH_ROWS, as they come; every table but the last is a multiple of it."""
     with _atomic(path) as part, _writer(part, schema, compression) as writer:
         for table in tables:
@@ -144,5 +146,9 @@ def _atomic(path: Path) -> Iterator[Path]:
 
 
 def _writer(path: Path, schema: pa.Schema, compression: Compression) -> pa.ipc.RecordBatchFileWriter:
-    codec = None if compression == "none" else pa.Codec(compression, ZSTD_LEVEL if compression == "zstd" else None)
+    codec = (
+        None
+        if compression == "none"
+        else pa.Codec(compression, ZSTD_LEVEL if compression == "zstd" else None)
+    )
     return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression=codec))

@@ -37,7 +37,8 @@ Cluster = Literal[
 CLUSTERS: tuple[Cluster, ...] = get_args(Cluster)
 TEMPLATES = 10
 MAX_INVERTED = 3
-SPLITS = ("train", "validation", "test")
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 CLASS_LABEL = "class_label"
 SCALARS = ("string", "int8", "int16", "int32", "int64", "float32", "float64", "bool", CLASS_LABEL)
 OPTIONS = "options_"
@@ -64,7 +65,9 @@ Type = Literal["classification", "multiple_choice", "generation"]
 # A path segment that comes from a page and ends up in a file name.
 _SEGMENT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Segment = Annotated[str, Field(pattern=_SEGMENT)]
-Text = Annotated[str, BeforeValidator(lambda v: v.rstrip("\n") if isinstance(v, str) else v), Field(min_length=1)]
+Text = Annotated[
+    str, BeforeValidator(lambda v: v.rstrip("\n") if isinstance(v, str) else v), Field(min_length=1)
+]
 
 
 class Source(Declared):
@@ -112,7 +115,7 @@ class Task(Declared):
     source: Source
     columns: dict[str, Any]
     labels: tuple[str, ...] = ()
-    splits: dict[Literal["train", "validation", "test"], Declaration]
+    splits: dict[SplitName, Declaration]
     preprocess: str | None = None
     where: dict[str, str] = {}
     fields: dict[str, str]
@@ -192,7 +195,14 @@ def select(tasks: Mapping[str, Task], name: str) -> list[Task]:
     found = [
         task
         for task in tasks.values()
-        if name in (task.name, task.dataset, task.cluster, f"{task.cluster}/{task.name}", f"{task.cluster}/{task.dataset}")
+        if name
+        in (
+            task.name,
+            task.dataset,
+            task.cluster,
+            f"{task.cluster}/{task.name}",
+            f"{task.cluster}/{task.dataset}",
+        )
     ]
     if not found:
         known = {n for t in tasks.values() for n in (t.name, t.dataset, t.cluster)}
@@ -261,7 +271,10 @@ def _check_columns(task: Task) -> Iterator[tuple[Keys, str]]:
             yield ("columns", name), sentence
     labelled = [name for name, kind in task.columns.items() if kind == CLASS_LABEL]
     if len(labelled) > 1:
-        yield ("columns", labelled[1]), f"one column may be a class_label, and '{labelled[0]}' is; write int64."
+        yield (
+            ("columns", labelled[1]),
+            f"one column may be a class_label, and '{labelled[0]}' is; write int64.",
+        )
     if labelled and not task.labels:
         yield ("columns", labelled[0]), "a class_label needs 'labels': the class names in id order."
     if task.labels and not labelled:
@@ -286,7 +299,10 @@ def _type_faults(kind: Any) -> Iterator[str]:
 def _check_fields(task: Task) -> Iterator[tuple[Keys, str]]:
     for name in task.fields:
         if name in (OPTIONS, ANSWER, "answers") or keyword.iskeyword(name) or not name.isidentifier():
-            yield ("fields", name), f"a field is not called '{name}'; {OPTIONS}, answer and answers are made for you."
+            yield (
+                ("fields", name),
+                f"a field is not called '{name}'; {OPTIONS}, answer and answers are made for you.",
+            )
 
 
 def _check_options(task: Task) -> Iterator[tuple[Keys, str]]:
@@ -300,14 +316,28 @@ def _check_options(task: Task) -> Iterator[tuple[Keys, str]]:
         for name in options.keys() - set(task.labels):
             yield ("options", name), f"no class '{name}'.{nearest(name, task.labels)}"
         for name in sorted(set(task.labels) - options.keys()):
-            yield ("options",), f"class '{name}' has no option: {len(task.labels)} labels, {len(options)} options."
+            yield (
+                ("options",),
+                f"class '{name}' has no option: {len(task.labels)} labels, {len(options)} options.",
+            )
         words = list(options.values())
         for word in sorted({word for word in words if words.count(word) > 1}):
             yield ("options",), f"two classes share the option '{word}'."
-    elif isinstance(options, tuple) and task.labels and task.answer is None and len(options) != len(task.labels):
-        yield ("options",), f"{len(task.labels)} labels need as many options in their order, found {len(options)}."
+    elif (
+        isinstance(options, tuple)
+        and task.labels
+        and task.answer is None
+        and len(options) != len(task.labels)
+    ):
+        yield (
+            ("options",),
+            f"{len(task.labels)} labels need as many options in their order, found {len(options)}.",
+        )
     if task.answer is None and not task.labels:
-        yield ("answer",), "'answer' is missing: options need the text or the index (from 0) of the right one."
+        yield (
+            ("answer",),
+            "'answer' is missing: options need the text or the index (from 0) of the right one.",
+        )
 
 
 def _check_templates(task: Task) -> Iterator[tuple[Keys, str]]:
@@ -315,7 +345,10 @@ def _check_templates(task: Task) -> Iterator[tuple[Keys, str]]:
         yield ("templates",), f"{len(task.templates)} templates; a page has at least {TEMPLATES}."
     inverted = [i for i, template in enumerate(task.templates) if template.kind == "inverted"]
     if len(inverted) > MAX_INVERTED:
-        yield ("templates", inverted[MAX_INVERTED]), f"{len(inverted)} inverted templates; at most {MAX_INVERTED}."
+        yield (
+            ("templates", inverted[MAX_INVERTED]),
+            f"{len(inverted)} inverted templates; at most {MAX_INVERTED}.",
+        )
     seen: dict[str, int] = {}
     shown = False
     for i, template in enumerate(task.templates):
@@ -329,7 +362,10 @@ def _check_templates(task: Task) -> Iterator[tuple[Keys, str]]:
         if template.kind == "inverted" and f"{{{OPTIONS}}}" in template.inputs + template.targets:
             yield ("templates", i), f"an inverted template does not show {{{OPTIONS}}}."
         if template.kind == "forward" and task.options is not None and template.targets != "{answer}":
-            yield ("templates", i, "targets"), "with options, a forward target is {answer} alone, so that it can be ranked."
+            yield (
+                ("templates", i, "targets"),
+                "with options, a forward target is {answer} alone, so that it can be ranked.",
+            )
     if task.options is not None and not shown:
         yield ("templates",), f"options are declared, but no template shows {{{OPTIONS}}}."
 

@@ -8,7 +8,9 @@ from flanbuild.metrics import METRICS, score
 
 
 def test_accuracy_takes_any_reference_and_ignores_outer_blanks():
-    assert METRICS["accuracy"](["yes ", "no", "maybe"], [["yes"], ["yes"], ["perhaps", "maybe"]]) == pytest.approx(200 / 3)
+    assert METRICS["accuracy"](
+        ["yes ", "no", "maybe"], [["yes"], ["yes"], ["perhaps", "maybe"]]
+    ) == pytest.approx(200 / 3)
 
 
 def test_exact_match_ignores_how_words_are_parted():
@@ -25,7 +27,9 @@ def test_f1_is_of_the_last_option():
 
 def test_macro_f1_weighs_classes_alike():
     # a: 2 true, 2 right, 3 predicted: 4/5. b: 2 true, 1 right, 1 predicted: 2/3.
-    assert METRICS["macro_f1"](["a", "a", "a", "b"], [["a"], ["a"], ["b"], ["b"]]) == pytest.approx(100 * (4 / 5 + 2 / 3) / 2)
+    assert METRICS["macro_f1"](["a", "a", "a", "b"], [["a"], ["a"], ["b"], ["b"]]) == pytest.approx(
+        100 * (4 / 5 + 2 / 3) / 2
+    )
 
 
 def test_macro_f1_knows_classes_by_the_references_alone():
@@ -34,7 +38,12 @@ def test_macro_f1_knows_classes_by_the_references_alone():
 
 @pytest.mark.parametrize(
     ("prediction", "reference", "em"),
-    [("The Beatles!", "beatles", 100), ("an  apple", "Apple.", 100), ("ten", "10", 0), ("theatre", "atre", 0)],
+    [
+        ("The Beatles!", "beatles", 100),
+        ("an  apple", "Apple.", 100),
+        ("ten", "10", 0),
+        ("theatre", "atre", 0),
+    ],
 )
 def test_squad_ignores_case_punctuation_and_articles(prediction, reference, em):
     assert METRICS["squad_em"]([prediction], [[reference]]) == em
@@ -42,7 +51,9 @@ def test_squad_ignores_case_punctuation_and_articles(prediction, reference, em):
 
 def test_squad_f1_is_the_overlap_with_the_nearest_reference():
     # "in black forest" against "black forest in germany": 3 common of 3 and 4 words.
-    assert METRICS["squad_f1"](["in the Black Forest"], [["Berlin", "Black Forest in Germany"]]) == pytest.approx(600 / 7)
+    assert METRICS["squad_f1"](
+        ["in the Black Forest"], [["Berlin", "Black Forest in Germany"]]
+    ) == pytest.approx(600 / 7)
 
 
 def test_squad_f1_of_two_empty_answers_is_full():
@@ -57,11 +68,15 @@ def test_bleu_of_the_reference_is_full_and_of_nothing_none():
 
 def test_bleu_by_hand():
     # 5 words against 5: 1- to 4-grams right are 4/5, 3/4, 2/3, 1/2; same length, so no brevity penalty.
-    assert METRICS["bleu"](["a b c d x"], [["a b c d e"]]) == pytest.approx(100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
+    assert METRICS["bleu"](["a b c d x"], [["a b c d e"]]) == pytest.approx(
+        100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25
+    )
 
 
 def test_bleu_rows_may_differ_in_references():
-    assert METRICS["bleu"](["a b c d", "e f g h"], [["a b c d"], ["x x x x", "e f g h"]]) == pytest.approx(100)
+    assert METRICS["bleu"](["a b c d", "e f g h"], [["a b c d"], ["x x x x", "e f g h"]]) == pytest.approx(
+        100
+    )
 
 
 def test_rouge_takes_the_best_reference_for_each_kind():

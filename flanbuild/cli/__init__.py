@@ -31,12 +31,15 @@ for _panel, _commands in _PANELS.items():
     for _command in _commands:
         _name = _command.__name__.removesuffix("_tasks")
         _config = get_type_hints(_command).get("config")
-        app.command(_name, rich_help_panel=_panel, **COMMAND)(options(_config)(_command) if _config else _command)
+        app.command(_name, rich_help_panel=_panel, **COMMAND)(
+            options(_config)(_command) if _config else _command
+        )
 
 
 @app.callback(invoke_without_command=True)
 def _root(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     context.default_map = load_params().defaults()
     if version:

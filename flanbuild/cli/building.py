@@ -66,7 +66,9 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
     rendered: Annotated[
         Path | None,
-        typer.Option(help="Check the held-out evaluation files below this folder too.", show_default="not checked"),
+        typer.Option(
+            help="Check the held-out evaluation files below this folder too.", show_default="not checked"
+        ),
     ] = None,
 ) -> None:
     """Read every byte of a mixture and name what differs from its manifest."""
@@ -84,7 +86,9 @@ def _tell_drops(records: dict[str, dict[str, Any]]) -> None:
         seen = set()
         for split, said in record["splits"].items():
             if "missing" in said:
-                say(f"{name}: no {split}: the {record['source']['kind']} has no {', '.join(said['missing'])}.")
+                say(
+                    f"{name}: no {split}: the {record['source']['kind']} has no {', '.join(said['missing'])}."
+                )
             elif said["dropped"] and tuple(said["of"]) not in seen:
                 seen.add(tuple(said["of"]))
                 reasons = ", ".join(f"{count:,} {reason}" for reason, count in said["dropped"].items())

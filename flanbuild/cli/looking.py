@@ -39,7 +39,9 @@ def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
 
     chosen = select(options.pages(tasks), name)
     if as_json:
-        typer.echo(json.dumps([task.model_dump(mode="json") for task in chosen], indent=2, ensure_ascii=False))
+        typer.echo(
+            json.dumps([task.model_dump(mode="json") for task in chosen], indent=2, ensure_ascii=False)
+        )
         return
     for task in chosen:
         _show(task)
@@ -103,8 +105,12 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
 
 def _show(task: "Task") -> None:
     typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.page}")
-    typer.echo(f"source: {task.source.repo} ({task.source.config}), {task.source.licence}, {task.source.homepage}")
-    for key, value in task.model_dump(include={"splits", "where", "fields", "options", "answer", "answers", "metrics"}).items():
+    typer.echo(
+        f"source: {task.source.repo} ({task.source.config}), {task.source.licence}, {task.source.homepage}"
+    )
+    for key, value in task.model_dump(
+        include={"splits", "where", "fields", "options", "answer", "answers", "metrics"}
+    ).items():
         if value:
             typer.echo(f"{key}: {value}")
     for index, template in enumerate(task.templates):

@@ -39,7 +39,9 @@ Holdout = Annotated[
     typer.Option("--holdout", help="A cluster to hold out; may be repeated.", show_default="nothing"),
 ]
 MixtureName = Annotated[str, typer.Argument(metavar="[MIXTURE]", help="A name in mixtures/, or a file.")]
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="A task, a dataset (all its tasks) or a cluster.")]
+TaskName = Annotated[
+    str, typer.Argument(metavar="TASK", help="A task, a dataset (all its tasks) or a cluster.")
+]
 TaskNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[TASK]...", help="Tasks, datasets or clusters.", show_default="all"),
@@ -50,7 +52,9 @@ TaskNames = Annotated[
 class Rows:
     """Which pages there are, and where their rows come from."""
 
-    tasks: Annotated[list[Path] | None, "A folder of pages of your own, beside the built-in ones; may be repeated."] = None
+    tasks: Annotated[
+        list[Path] | None, "A folder of pages of your own, beside the built-in ones; may be repeated."
+    ] = None
     source: Annotated[Kind, "Where rows come from."] = Kind.sample
     mirror: Annotated[Path, "The folder of --source mirror."] = Path("mirror")
     sample_rows: Annotated[int, "Size of a train split of --source sample."] = 200

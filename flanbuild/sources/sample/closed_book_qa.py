@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from flanbuild.sources.sample import facts
 from flanbuild.sources.sample.datasets import Dataset, Record
-from flanbuild.sources.sample.entities import any_entity, article
+from flanbuild.sources.sample.entities import any_entity
 from flanbuild.sources.sample.features import Feature, Items
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.wording import article
 
 
 @dataclass(frozen=True, slots=True)

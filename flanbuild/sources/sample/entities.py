@@ -14,6 +14,7 @@ import numpy as np
 from flanbuild.keys import row_keys, task_key
 from flanbuild.sources.sample import world
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.wording import article, sentence
 from flanbuild.sources.sample.world import words
 
 
@@ -68,8 +69,7 @@ class Entity:
 
     def say(self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False) -> str:
         """The fact as a sentence; another `value` makes a false one."""
-        text = self.clause(relation, wording, value=value, short=short)
-        return f"{text[0].upper()}{text[1:]}."
+        return sentence(self.clause(relation, wording, value=value, short=short))
 
     def clause(self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False) -> str:
         """The sentence without its capital and full stop."""
@@ -88,11 +88,6 @@ class Entity:
         """A yes-no question, in lower case but for names, without its mark."""
         subject = self.short[0] if short else self.name
         return relation.whether.format(s=subject, v=value, a=article(value))
-
-
-def article(noun: str) -> str:
-    """`a` or `an`."""
-    return "an" if noun[0] in "aeiouAEIOU" else "a"
 
 
 def entity(row: Row, purpose: str, kind: str) -> Entity:

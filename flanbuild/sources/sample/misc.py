@@ -10,8 +10,9 @@ from flanbuild.sources.sample.passages import Passage, passage_about, with_aside
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.reading_comprehension import value_at
 from flanbuild.sources.sample.rows import Row
-from flanbuild.sources.sample.scenes import scene, sentence
+from flanbuild.sources.sample.scenes import scene
 from flanbuild.sources.sample.senses import SENSES
+from flanbuild.sources.sample.wording import sentence
 from flanbuild.sources.sample.world import BEASTS, DAYS, PRODUCTS, words
 
 # ---- conversations

@@ -7,7 +7,8 @@ from flanbuild.sources.sample.features import Label
 from flanbuild.sources.sample.passages import Passage, passage, with_aside, wrong_value
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.rows import Row
-from flanbuild.sources.sample.scenes import INDOORS, OUTDOORS, UNKNOWABLE, Scene, scene, sentence
+from flanbuild.sources.sample.scenes import INDOORS, OUTDOORS, UNKNOWABLE, Scene, scene
+from flanbuild.sources.sample.wording import sentence
 from flanbuild.sources.sample.world import words
 
 _THREE = Label(("entailment", "neutral", "contradiction"))

@@ -16,7 +16,7 @@ VERDICTS = (
 )  # fmt: skip
 MOVIE_PARTS = words(
     "acting,script,plot,dialogue,camera work,music,ending,direction,story,pacing,humour,cast,opening scene,lead role,"
-    "editing,costumes,soundtrack,final act,love story,villain", ","
+    "editing,costume design,soundtrack,final act,love story,villain", ","
 )  # fmt: skip
 GENRES = words("comedy,drama,thriller,western,romance,documentary,cartoon,horror film,musical,war film,spy film,road movie", ",")
 PLACES = words(
@@ -25,7 +25,7 @@ PLACES = words(
 )  # fmt: skip
 PLACE_PARTS = words(
     "service,staff,price,waiting time,location,owner,atmosphere,parking,music,view,menu,toilet,coffee,website,"
-    "reception,opening hours", ","
+    "reception,heating", ","
 )  # fmt: skip
 # How a part is, or how the staff were: (negative, positive)
 PLACE_WORDS = (

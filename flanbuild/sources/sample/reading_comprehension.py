@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from flanbuild.sources.sample import facts
 from flanbuild.sources.sample.datasets import Dataset, Record
-from flanbuild.sources.sample.entities import KINDS, Relation, article, entity, full_name
+from flanbuild.sources.sample.entities import KINDS, Relation, entity, full_name
 from flanbuild.sources.sample.events import CAUSES
 from flanbuild.sources.sample.features import Feature, Items, Label
 from flanbuild.sources.sample.passages import Passage, passage, passage_about, with_aside, wrong_value
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.wording import article
 from flanbuild.sources.sample.world import DAYS, words
 
 # ---- BoolQ

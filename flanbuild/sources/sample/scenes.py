@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.wording import sentence
 from flanbuild.sources.sample.world import words
 
 
@@ -136,8 +137,3 @@ def scene(row: Row, purpose: str) -> Scene:
     outdoors = action.where == "out" or (action.where == "any" and row.chance(f"{purpose} outdoors", 50))
     place = row.one(f"{purpose} place", OUTDOORS if outdoors else INDOORS)
     return Scene(seen, general, noun, action, place, outdoors)
-
-
-def sentence(text: str) -> str:
-    """With a capital and a full stop."""
-    return f"{text[0].upper()}{text[1:]}."

@@ -6,6 +6,7 @@ from flanbuild.sources.sample.features import Label
 from flanbuild.sources.sample.passages import with_aside
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.wording import with_articles
 from flanbuild.sources.sample.world import DAYS, SURNAMES
 
 
@@ -22,7 +23,8 @@ def sst2(row: Row) -> Record:
         "genre": row.one("genre", opinions.GENRES),
         "name": row.one("name", SURNAMES).lower(),
     }
-    return {"sentence": row.one("form", _PHRASES).format(**fill) + " ", "label": label, "idx": row.number}
+    text = with_articles(row.one("form", _PHRASES).format(**fill))
+    return {"sentence": text + " ", "label": label, "idx": row.number}
 
 
 _PHRASES = (
@@ -45,7 +47,7 @@ def review(row: Row, label: int, count: int) -> list[str]:
     ]
     if row.chance("concedes", 30):
         against = row.one("against", opinions.QUALITIES[1 - label])
-        sentences.append(f"Only the {row.one('conceded', opinions.MOVIE_PARTS)} was a bit {against}.")
+        sentences.append(f"Only the {row.one('conceded', opinions.MOVIE_PARTS)} was rather {against}.")
     verdict = row.one("verdict", opinions.VERDICTS[label])
     return [*sentences, verdict.format(it="this film", q=row.one("overall", opinions.QUALITIES[label]))]
 
@@ -65,7 +67,8 @@ def imdb(row: Row) -> Record:
         sentences = sentences * 20
     pause = row.between("paragraph", 2, 4)
     paragraphs = [" ".join(sentences[i : i + pause]) for i in range(0, len(sentences), pause)]
-    return {"text": with_aside(row, "<br /><br />".join(paragraphs)), "label": label}
+    text = with_articles("<br /><br />".join(paragraphs))
+    return {"text": with_aside(row, text), "label": label}
 
 
 def yelp(row: Row) -> Record:

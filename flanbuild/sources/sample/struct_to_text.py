@@ -1,11 +1,12 @@
 """Structure to text: CommonGen, DART, E2E, WebNLG. Every triple is told, and nothing else."""
 
 from flanbuild.sources.sample.datasets import Dataset, Record
-from flanbuild.sources.sample.entities import Entity, Relation, article, entity
+from flanbuild.sources.sample.entities import Entity, Relation, entity
 from flanbuild.sources.sample.features import Feature, Items
 from flanbuild.sources.sample.passages import Passage, passage_about
 from flanbuild.sources.sample.rows import Row
-from flanbuild.sources.sample.scenes import scene, sentence
+from flanbuild.sources.sample.scenes import scene
+from flanbuild.sources.sample.wording import article, sentence
 from flanbuild.sources.sample.world import words
 
 _WEB_KINDS = ("airport", "book", "building", "club", "company", "dish", "person", "town")

@@ -10,6 +10,7 @@ from flanbuild.sources.sample.features import Items, Label
 from flanbuild.sources.sample.passages import with_aside
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.wording import with_articles
 from flanbuild.sources.sample.world import DAYS, MONTHS, PRODUCTS, words
 
 _LONG = 40  # times the usual length, for one document in a hundred
@@ -64,8 +65,8 @@ def samsum(row: Row) -> Record:
     said += [f"{(first, second)[i % 2]}: {text}" for i, text in enumerate(row.some("small talk", _SMALL_TALK, row.below("more", 4)))]
     return {
         "id": str(13_600_000 + row.number),
-        "dialogue": ("\n" if row.chance("newline", 20) else "\r\n").join(said),
-        "summary": summary.format(**fill) + (" " if row.chance("blank", 5) else ""),
+        "dialogue": with_articles(("\n" if row.chance("newline", 20) else "\r\n").join(said)),
+        "summary": with_articles(summary.format(**fill)) + (" " if row.chance("blank", 5) else ""),
     }
 
 
@@ -125,20 +126,17 @@ def _headline_style(text: str) -> str:
 
 
 def multi_news(row: Row) -> Record:
-    """Two to four articles on one event, each after five bars; raw files have NEWLINE_CHAR for newlines."""
+    """Two to four articles on one event, five bars between them; raw rows have NEWLINE_CHAR for a newline."""
     told = news.story(row, "story")
+    newline = "NEWLINE_CHAR" if row.chance("raw", 10) else "\n"
     articles = []
     for i in range(row.between("articles", 2, 4)):
         body = row.shuffled(f"body {i}", [told.lead, *told.details, *told.fillers[i : i + 3]])
-        articles.append(" NEWLINE_CHAR NEWLINE_CHAR ".join(f"{text}." for text in body))
+        articles.append(f" {newline} {newline} ".join(f"{text}." for text in body))
     if row.chance("very long", 1):
         articles = articles * _LONG
-    summary = ". ".join(_summed(told))
+    summary = ". ".join([told.lead, *told.details])
     return {"document": with_aside(row, " ||||| ".join(articles)), "summary": f"– {summary}."}
-
-
-def _summed(told: news.Story) -> list[str]:
-    return [told.lead, *told.details]
 
 
 def newsroom(row: Row) -> Record:
@@ -206,7 +204,8 @@ def rotten_tomatoes(row: Row) -> Record:
     reviews = []
     for i in range(row.between("reviews", 4, 12)):
         form = row.one(f"form {i}", _REVIEWS)
-        reviews.append(form.format(part=parts[i % 2], q=good[i % 6], name=someone(row, f"critic {i}").name, film=film))
+        text = form.format(part=parts[i % 2], q=good[i % 6], name=someone(row, f"critic {i}").name, film=film)
+        reviews.append(with_articles(text))
     genre = row.one("genre", opinions.GENRES)
     consensus = f"{'Thanks to' if sign else 'Spoiled by'} its {good[0]} {parts[0]} and {good[1]} {parts[1]}, {film} is a {genre} to {'see' if sign else 'avoid'}."
     return {
@@ -218,8 +217,8 @@ def rotten_tomatoes(row: Row) -> Record:
 
 
 _REVIEWS = (
-    "The {part} is {q}.", "{film} has {q} {part}.", "What {q} {part}, says {name}.", "As to {part}: {q}.",
-    "{name} found the {part} {q}.", "A film of {q} {part}.",
+    "The {part} is {q}.", "{film} has a {q} {part}.", "{name} calls the {part} {q}.", "As to the {part}: {q}.",
+    "{name} found the {part} {q}.", "A film with a {q} {part}.",
 )  # fmt: skip
 
 # ---- how to

@@ -4,6 +4,7 @@
 the first, and `place` points at the line.
 """
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +55,7 @@ def read(path: Path, faults: Faults) -> Any:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or "not YAML").strip().split("\n")[0]
         line = f":{mark.line + 1}" if mark else ""
-        tab = " Indent with blanks, not tabs." if "\\t" in problem or "\t" in problem else ""
+        tab = " Indent with blanks, not tabs." if mark and "\t" in text.splitlines()[mark.line] else ""
         faults.append(f"{path}{line}: {problem}.{tab}")
         return None
 
@@ -84,8 +85,6 @@ def _real_keys(detail: ErrorDetails, data: Any) -> Keys:
         if known:
             keys.append(key)
             data = data[key]
-    if detail["type"] == "missing":
-        return tuple(keys)
     return tuple(keys)
 
 
@@ -96,6 +95,9 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"no key '{last}' is known here.{nearest(last, _names(model, detail['loc'][:-1]))}"
     found = repr(detail["input"])
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        allowed = re.findall("'([^']+)'", detail["ctx"]["expected"])
+        return f"no {found} is known here.{nearest(detail['input'], allowed)}"
     reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return f"{reason} (found {found if len(found) <= 80 else found[:77] + '…'})."
 

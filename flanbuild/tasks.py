@@ -122,7 +122,7 @@ class Task(Declared):
     options: dict[str, str] | tuple[str, ...] | str | None = None
     answer: str | None = None
     answers: str | tuple[str, ...] | None = None
-    metrics: tuple[Metric, ...] = Field(min_length=1)
+    metrics: tuple[Metric, ...]
     templates: tuple[Template, ...]
 
     @property
@@ -306,6 +306,8 @@ def _check_fields(task: Task) -> Iterator[tuple[Keys, str]]:
 
 
 def _check_options(task: Task) -> Iterator[tuple[Keys, str]]:
+    if not task.metrics:
+        yield ("metrics",), "no metric; evaluation needs one."
     options = task.options
     if options is None:
         return

@@ -28,12 +28,26 @@ def _country(row: Row) -> Quiz:
     line = row.one("line", facts.COUNTRIES)
     column = row.between("column", 1, 4)
     forms = (
-        ("What is the capital of {}?", "Which city is the capital of {}?", "Which city is the seat of government of {}?"),
-        ("On which continent is {}?", "What continent is {} part of?", "Which continent would you visit to see {}?"),
+        (
+            "What is the capital of {}?",
+            "Which city is the capital of {}?",
+            "Which city is the seat of government of {}?",
+        ),
+        (
+            "On which continent is {}?",
+            "What continent is {} part of?",
+            "Which continent would you visit to see {}?",
+        ),
         ("What is the currency of {}?", "Which money is used in {}?", "What do people pay with in {}?"),
-        ("What language do most people speak in {}?", "Which language is widely spoken in {}?", "What is a main language of {}?"),
+        (
+            "What language do most people speak in {}?",
+            "Which language is widely spoken in {}?",
+            "What is a main language of {}?",
+        ),
     )[column - 1]
-    return Quiz(row.one("form", forms).format(line[0]), line[column], _others(facts.COUNTRIES, column, line[column]))
+    return Quiz(
+        row.one("form", forms).format(line[0]), line[column], _others(facts.COUNTRIES, column, line[column])
+    )
 
 
 def _capital(row: Row) -> Quiz:
@@ -69,13 +83,24 @@ def _element(row: Row) -> Quiz:
 def _planet(row: Row) -> Quiz:
     place = row.below("place", 8)
     planet = facts.PLANETS[place]
-    form = row.one("form", ("Which planet is the {} from the Sun?", "Counted from the Sun, which is the {} planet?"))
-    return Quiz(form.format(facts.ORDINALS[place]), planet, [name for name in facts.PLANETS if name != planet])
+    form = row.one(
+        "form", ("Which planet is the {} from the Sun?", "Counted from the Sun, which is the {} planet?")
+    )
+    return Quiz(
+        form.format(facts.ORDINALS[place]), planet, [name for name in facts.PLANETS if name != planet]
+    )
 
 
 def _work(row: Row) -> Quiz:
     work, done, who = row.one("line", facts.WORKS)
-    form = row.one("form", ("Who {done} {work}?", "By whom was {work} {passive}?", "What is the name of the person who {done} {work}?"))
+    form = row.one(
+        "form",
+        (
+            "Who {done} {work}?",
+            "By whom was {work} {passive}?",
+            "What is the name of the person who {done} {work}?",
+        ),
+    )
     passive = "written" if done == "wrote" else done
     return Quiz(form.format(done=done, work=work, passive=passive), who, _others(facts.WORKS, 2, who))
 
@@ -92,13 +117,18 @@ def _gauge(row: Row) -> Quiz:
 
 def _organ(row: Row) -> Quiz:
     line = row.one("line", facts.ORGANS)
-    asked, form = row.one("form", ((0, "Which part of a living thing {}?"), (1, "What is the main job of the {}?")))
+    asked, form = row.one(
+        "form", ((0, "Which part of a living thing {}?"), (1, "What is the main job of the {}?"))
+    )
     return Quiz(form.format(line[1 - asked]), line[asked], _others(facts.ORGANS, asked, line[asked]))
 
 
 def _sort(row: Row) -> Quiz:
     sort = row.one("sort", tuple(facts.SORTS))
-    form = row.one("form", ("Which of these is {}?", "Which is an example of {}?", "A class looks for {}. What should it pick?"))
+    form = row.one(
+        "form",
+        ("Which of these is {}?", "Which is an example of {}?", "A class looks for {}. What should it pick?"),
+    )
     wrong = [thing for other, things in facts.SORTS.items() if not _overlap(sort, other) for thing in things]
     return Quiz(form.format(sort), row.one("thing", facts.SORTS[sort]), wrong)
 
@@ -121,13 +151,22 @@ _OVERLAPS = (
 
 def _law(row: Row) -> Quiz:
     cause, effect, _ = row.one("law", facts.LAWS)
-    form = row.one("form", ("What happens when {}?", "What is most likely to happen if {}?", "A class observes what happens when {}. What will it see?"))
+    form = row.one(
+        "form",
+        (
+            "What happens when {}?",
+            "What is most likely to happen if {}?",
+            "A class observes what happens when {}. What will it see?",
+        ),
+    )
     return Quiz(form.format(cause), effect, [law[1] for law in facts.LAWS if law[1] != effect])
 
 
 def _why(row: Row) -> Quiz:
     cause, effect, why = row.one("law", facts.LAWS)
-    form = row.one("form", ("When {}, {}. Which statement best explains this?", "Why is it that {1} when {0}?"))
+    form = row.one(
+        "form", ("When {}, {}. Which statement best explains this?", "Why is it that {1} when {0}?")
+    )
     return Quiz(form.format(cause, effect), why, [law[2] for law in facts.LAWS if law[2] != why])
 
 
@@ -160,7 +199,9 @@ def arc(row: Row, quizzes: Sequence[object]) -> Record:
     assert callable(make)
     quiz: Quiz = make(row)
     count = row.one("choices", (4,) * 46 + (3, 3, 5))
-    texts = row.shuffled("order", [quiz.answer, *row.some("wrong", quiz.wrong, min(count - 1, len(quiz.wrong)))])
+    texts = row.shuffled(
+        "order", [quiz.answer, *row.some("wrong", quiz.wrong, min(count - 1, len(quiz.wrong)))]
+    )
     labels = list("12345" if row.chance("digits", 4) else "ABCDE")[: len(texts)]
     return {
         "id": f"Sample_{row.split}_{row.number + 1}",
@@ -183,7 +224,10 @@ def _question(row: Row) -> tuple[str, str]:
 def natural_questions(row: Row) -> Record:
     """Lower case and no question mark, as typed into a search box; some have a second answer."""
     question, answer = _question(row)
-    return {"question": question.removesuffix("?").lower(), "answer": _aliases(answer)[: row.between("answers", 1, 2)]}
+    return {
+        "question": question.removesuffix("?").lower(),
+        "answer": _aliases(answer)[: row.between("answers", 1, 2)],
+    }
 
 
 def trivia_qa(row: Row) -> Record:
@@ -253,7 +297,10 @@ DATASETS = {
         "arc_easy", _ARC, {"train": 2251, "validation": 570, "test": 2376}, lambda row: arc(row, _EASY)
     ),
     ("allenai/ai2_arc", "ARC-Challenge"): Dataset(
-        "arc_challenge", _ARC, {"train": 1119, "validation": 299, "test": 1172}, lambda row: arc(row, _CHALLENGE)
+        "arc_challenge",
+        _ARC,
+        {"train": 1119, "validation": 299, "test": 1172},
+        lambda row: arc(row, _CHALLENGE),
     ),
     ("google-research-datasets/nq_open", "nq_open"): Dataset(
         "natural_questions",

@@ -6,6 +6,7 @@ from flanbuild.sources.sample.features import Items, Label
 from flanbuild.sources.sample.passages import with_aside
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.rows import Row
+from flanbuild.sources.sample.world import DAYS, MONTHS
 
 
 def copa(row: Row) -> Record:
@@ -42,7 +43,9 @@ def hellaswag(row: Row) -> Record:
         "ctx_b": ctx_b,
         "ctx": f"{ctx_a} {ctx_b}".strip(),
         "endings": [ends.format(ending) for ending in endings],
-        "source_id": f"wikihow~{row.below('source', 90000)}" if how_to else f"activitynet~v_{row.hexadecimal('source', 11)}",
+        "source_id": f"wikihow~{row.below('source', 90000)}"
+        if how_to
+        else f"activitynet~v_{row.hexadecimal('source', 11)}",
         "split": {"validation": "val"}.get(row.split, row.split),
         "split_type": row.one("split type", ("indomain", "zeroshot")),
         "label": "" if row.split == "test" else str(label),
@@ -53,7 +56,11 @@ def _caption(row: Row, activity: tuple[str, tuple[str, ...]], step: int) -> tupl
     noun, he = row.one("noun", _SEEN)
     look = row.one("look", _LOOKS)
     first, second = activity[1][step], activity[1][step + 1]
-    return f"A {look} {noun} {first}. {he.capitalize()} {second}.", row.one("again", (he, f"the {noun}")), "{}."
+    return (
+        f"A {look} {noun} {first}. {he.capitalize()} {second}.",
+        row.one("again", (he, f"the {noun}")),
+        "{}.",
+    )
 
 
 def _how_to(row: Row, activity: tuple[str, tuple[str, ...]], step: int) -> tuple[str, str, str]:
@@ -64,7 +71,14 @@ def _how_to(row: Row, activity: tuple[str, tuple[str, ...]], step: int) -> tuple
     return f"{text} Your friend {activity[1][step + 1]}.", "", ends
 
 
-_SEEN = (("man", "he"), ("woman", "she"), ("boy", "he"), ("girl", "she"), ("lady", "she"), ("gentleman", "he"))
+_SEEN = (
+    ("man", "he"),
+    ("woman", "she"),
+    ("boy", "he"),
+    ("girl", "she"),
+    ("lady", "she"),
+    ("gentleman", "he"),
+)
 _LOOKS = (
     "tall", "young", "smiling", "tired", "bearded", "cheerful", "quiet", "busy", "calm", "careful", "serious", "slim",
     "strong", "short", "grey-haired", "blonde", "barefoot", "sunburnt", "friendly", "patient",
@@ -76,33 +90,94 @@ def piqa(row: Row) -> Record:
     goal, right, wrong = row.one("way", WAYS)
     label = row.below("label", 2)
     fill = {name: row.one(name, options) for name, options in _THINGS.items()}
-    asked = row.one("asked", _ASKED).format(goal.format(**fill))
-    how = row.one("how", ("{}", "{}.", "You can {}.", "Just {}.", "The best way is to {}.", "First of all, {}."))
+    goal = goal.format(**fill) + (
+        f" {row.one('occasion', _OCCASIONS)}" if row.chance("has an occasion", 75) else ""
+    )
+    asked = row.one("asked", _ASKED).format(goal)
+    how = row.one(
+        "how", ("{}", "{}.", "You can {}.", "Just {}.", "The best way is to {}.", "First of all, {}.")
+    )
     solutions = [how.format(solution) for solution in (right, wrong)]
     solutions = [text[0].upper() + text[1:] for text in solutions]
-    return {"goal": with_aside(row, asked, 0.5), "sol1": solutions[label], "sol2": solutions[1 - label], "label": label}
+    return {
+        "goal": with_aside(row, asked, 0.5),
+        "sol1": solutions[label],
+        "sol2": solutions[1 - label],
+        "label": label,
+    }
 
 
-_ASKED = ("How do you {}?", "how to {}", "To {}, you can", "When you want to {}", "What is a good way to {}?", "{}")
+_ASKED = (
+    "How do you {}?",
+    "how to {}",
+    "To {}, you can",
+    "When you want to {}",
+    "What is a good way to {}?",
+    "{}",
+)
+_OCCASIONS = (
+    "at home", "on a camping trip", "at a friend's house", "at work", "on a rainy day", "before guests arrive",
+    "without any help", "on a small budget", "as a beginner", "in a hurry", "for the first time", "in a rented flat",
+)  # fmt: skip
 _THINGS = {
-    "wood": ("a plank", "an oak beam", "a wooden box", "a fence post", "a pine board", "a door frame", "a shelf"),
-    "time": ("noon", "eight o'clock", "sunset", "dinner", "midnight", "six in the morning", "dusk", "the evening"),
+    "wood": (
+        "a plank",
+        "an oak beam",
+        "a wooden box",
+        "a fence post",
+        "a pine board",
+        "a door frame",
+        "a shelf",
+    ),
+    "time": (
+        "noon",
+        "eight o'clock",
+        "sunset",
+        "dinner",
+        "midnight",
+        "six in the morning",
+        "dusk",
+        "the evening",
+    ),
     "drink": ("lemonade", "tea", "apple juice", "milk", "coffee", "cocoa", "orange juice", "tomato juice"),
     "furniture": ("a table", "a chair", "a bookshelf", "a desk", "a cupboard", "a bench", "a bed", "a stool"),
-    "room": ("the kitchen", "the hall", "the attic", "the bedroom", "the office", "the cellar", "the living room"),
-    "food": ("potatoes", "rice", "carrots", "tomatoes", "beans", "onions", "spinach", "cabbage", "peas", "pumpkin"),
+    "room": (
+        "the kitchen",
+        "the hall",
+        "the attic",
+        "the bedroom",
+        "the office",
+        "the cellar",
+        "the living room",
+    ),
+    "food": (
+        "potatoes",
+        "rice",
+        "carrots",
+        "tomatoes",
+        "beans",
+        "onions",
+        "spinach",
+        "cabbage",
+        "peas",
+        "pumpkin",
+    ),
 }
 
 
 def story_cloze(row: Row) -> Record:
     """The right ending follows from the story, the wrong one denies it."""
-    *told, right, wrong = row.one("story", STORIES)
+    first, *rest, right, wrong = row.one("story", STORIES)
+    opening = f"One {row.one('day', DAYS)} in {row.one('month', MONTHS)}, " if row.chance("dated", 70) else ""
     who = someone(row, "who")
     answer = row.between("answer", 1, 2)
     endings = [who.tell(right), who.tell(wrong)]
     return {
         "story_id": row.hexadecimal("id", 32),
-        **{f"input_sentence_{i}": who.tell(sentence) for i, sentence in enumerate(told, 1)},
+        **{
+            f"input_sentence_{i}": who.tell(sentence)
+            for i, sentence in enumerate([opening + first, *rest], 1)
+        },
         "sentence_quiz1": endings[answer - 1],
         "sentence_quiz2": endings[2 - answer],
         "answer_right_ending": answer,

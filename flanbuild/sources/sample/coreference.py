@@ -39,7 +39,9 @@ def puzzle(row: Row) -> Puzzle:
         candidates, pronoun = row.one("pair", pairs), "it"
     when = row.one("when", _WHEN)
     a = candidates[0] if when else candidates[0][0].upper() + candidates[0][1:]
-    text = (when + pattern).format(A=a, a=candidates[0], b=candidates[1], x="\0", w=row.one("way", ways[answer]))
+    text = (when + pattern).format(
+        A=a, a=candidates[0], b=candidates[1], x="\0", w=row.one("way", ways[answer])
+    )
     before, after = (text[0].upper() + text[1:]).split("\0")
     return Puzzle(before, pronoun, after, candidates, answer)
 
@@ -51,6 +53,7 @@ _WHEN = (
 
 
 def dpr(row: Row) -> Record:
+    """The candidates come in either order."""
     found = puzzle(row)
     candidates = row.shuffled("candidates", found.candidates)
     return {
@@ -76,6 +79,7 @@ def winogrande(row: Row) -> Record:
 
 
 def wsc273(row: Row) -> Record:
+    """Places are counted in characters; the quote is the pronoun with what follows."""
     found = puzzle(row)
     place = len(found.before)
     options = row.shuffled("options", found.candidates)

@@ -71,7 +71,9 @@ class Entity:
         """The fact as a sentence; another `value` makes a false one."""
         return sentence(self.clause(relation, wording, value=value, short=short))
 
-    def clause(self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False) -> str:
+    def clause(
+        self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False
+    ) -> str:
         """The sentence without its capital and full stop."""
         subject, objective, possessive = self.short if short else (self.name, self.name, f"{self.name}'s")
         pattern = relation.says[wording % len(relation.says)]
@@ -140,13 +142,15 @@ COMPANIES = tuple(
 _TITLES = tuple(
     f"The {adjective} {noun}"
     for noun in words(
-        "Bell,Bridge,Clock,Door,Feather,Forest,Garden,Harbour,House,Island,Journey,Key,Lamp,Letter,Map,Mirror,"
-        "Mountain,Night,Orchard,Piano,River,Road,Room,Sea,Ship,Shore,Song,Stair,Stone,Summer,Train,Valley,Winter",
+        "Bell,Bridge,Clock,Door,Feather,Forest,Garden,Harbour,House,Island,Journey,Key,Lamp,Letter,Map,"
+        "Mirror,Mountain,Night,Orchard,Piano,River,Road,Room,Sea,Ship,Shore,Song,Stair,Stone,Summer,Train,"
+        "Valley,Winter",
         ",",
     )
     for adjective in words(
-        "Amber,Blue,Broken,Burning,Distant,Empty,First,Forgotten,Frozen,Golden,Hidden,Hollow,Last,Little,Long,Lost,"
-        "Painted,Quiet,Red,Second,Secret,Silent,Silver,Sleeping,Stolen,Tall,Thirteenth,White,Wild,Wooden",
+        "Amber,Blue,Broken,Burning,Distant,Empty,First,Forgotten,Frozen,Golden,Hidden,Hollow,Last,Little,"
+        "Long,Lost,Painted,Quiet,Red,Second,Secret,Silent,Silver,Sleeping,Stolen,Tall,Thirteenth,White,"
+        "Wild,Wooden",
         ",",
     )
 )

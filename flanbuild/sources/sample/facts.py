@@ -5,7 +5,8 @@ from flanbuild.sources.sample.world import words
 # name, capital, continent, currency, language
 COUNTRIES = tuple(
     words(line, ",")
-    for line in """France,Paris,Europe,euro,French
+    for line in words(
+        """France,Paris,Europe,euro,French
 Germany,Berlin,Europe,euro,German
 Spain,Madrid,Europe,euro,Spanish
 Italy,Rome,Europe,euro,Italian
@@ -48,12 +49,15 @@ Mexico,Mexico City,North America,peso,Spanish
 Canada,Ottawa,North America,dollar,English
 Cuba,Havana,North America,peso,Spanish
 Australia,Canberra,Oceania,dollar,English
-New Zealand,Wellington,Oceania,dollar,English""".split("\n")
+New Zealand,Wellington,Oceania,dollar,English""",
+        "\n",
+    )
 )
 # name, class, young, food, legs
 ANIMALS = tuple(
     words(line, ",")
-    for line in """cow,mammal,calf,grass,four
+    for line in words(
+        """cow,mammal,calf,grass,four
 horse,mammal,foal,grass,four
 sheep,mammal,lamb,grass,four
 goat,mammal,kid,leaves,four
@@ -83,16 +87,18 @@ ant,insect,larva,sweet sap,six
 spider,arachnid,spiderling,insects,eight
 snake,reptile,hatchling,mice,none
 crocodile,reptile,hatchling,fish,four
-turtle,reptile,hatchling,water plants,four""".split("\n")
+turtle,reptile,hatchling,water plants,four""",
+        "\n",
+    )
 )
 # name, symbol, atomic number
 ELEMENTS = tuple(
     words(item, ":")
     for item in words(
         "hydrogen:H:1 helium:He:2 lithium:Li:3 carbon:C:6 nitrogen:N:7 oxygen:O:8 neon:Ne:10 sodium:Na:11 "
-        "magnesium:Mg:12 aluminium:Al:13 silicon:Si:14 phosphorus:P:15 sulphur:S:16 chlorine:Cl:17 potassium:K:19 "
-        "calcium:Ca:20 titanium:Ti:22 iron:Fe:26 nickel:Ni:28 copper:Cu:29 zinc:Zn:30 silver:Ag:47 tin:Sn:50 "
-        "iodine:I:53 gold:Au:79 mercury:Hg:80 lead:Pb:82 uranium:U:92"
+        "magnesium:Mg:12 aluminium:Al:13 silicon:Si:14 phosphorus:P:15 sulphur:S:16 chlorine:Cl:17 "
+        "potassium:K:19 calcium:Ca:20 titanium:Ti:22 iron:Fe:26 nickel:Ni:28 copper:Cu:29 zinc:Zn:30 "
+        "silver:Ag:47 tin:Sn:50 iodine:I:53 gold:Au:79 mercury:Hg:80 lead:Pb:82 uranium:U:92"
     )
 )
 PLANETS = words("Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune")
@@ -100,7 +106,8 @@ ORDINALS = words("first second third fourth fifth sixth seventh eighth")
 # work, what was done, by whom
 WORKS = tuple(
     words(line, ",")
-    for line in """Don Quixote,wrote,Miguel de Cervantes
+    for line in words(
+        """Don Quixote,wrote,Miguel de Cervantes
 Hamlet,wrote,William Shakespeare
 War and Peace,wrote,Leo Tolstoy
 Pride and Prejudice,wrote,Jane Austen
@@ -129,15 +136,18 @@ penicillin,discovered,Alexander Fleming
 radium,discovered,Marie Curie
 the X-ray,discovered,Wilhelm Röntgen
 the periodic table,proposed,Dmitri Mendeleev
-dynamite,invented,Alfred Nobel""".split("\n")
+dynamite,invented,Alfred Nobel""",
+        "\n",
+    )
 )
 # instrument, what it measures
 GAUGES = tuple(
     words(item, ":")
     for item in words(
         "thermometer:temperature,barometer:air pressure,ruler:length,balance:mass,stopwatch:time,"
-        "anemometer:wind speed,rain gauge:rainfall,graduated cylinder:volume of a liquid,ammeter:electric current,"
-        "compass:direction,protractor:angle,seismograph:earthquakes,spring scale:force",
+        "anemometer:wind speed,rain gauge:rainfall,graduated cylinder:volume of a liquid,"
+        "ammeter:electric current,compass:direction,protractor:angle,seismograph:earthquakes,"
+        "spring scale:force",
         ",",
     )
 )
@@ -145,10 +155,10 @@ GAUGES = tuple(
 ORGANS = tuple(
     words(item, ":")
     for item in words(
-        "heart:pumps blood,lungs:take in oxygen,stomach:digests food,kidneys:filter blood,brain:controls the body,"
-        "skin:covers and protects the body,bones:support the body,muscles:move the body,eyes:sense light,"
-        "ears:sense sound,roots:take up water from soil,leaves:make food from sunlight,stem:carries water to the leaves,"
-        "flower:makes seeds",
+        "heart:pumps blood,lungs:take in oxygen,stomach:digests food,kidneys:filter blood,brain:controls "
+        "the body,skin:covers and protects the body,bones:support the body,muscles:move the "
+        "body,eyes:sense light,ears:sense sound,roots:take up water from soil,leaves:make food from "
+        "sunlight,stem:carries water to the leaves,flower:makes seeds",
         ",",
     )
 )
@@ -156,7 +166,9 @@ ORGANS = tuple(
 SORTS = {
     "a metal that conducts electricity": words("copper,iron,silver,aluminium,gold", ","),
     "a material that does not conduct electricity": words("rubber,glass,dry wood,plastic,wool", ","),
-    "an energy source that can be renewed": words("sunlight,wind,tides,falling water,heat from the ground", ","),
+    "an energy source that can be renewed": words(
+        "sunlight,wind,tides,falling water,heat from the ground", ","
+    ),
     "a fossil fuel": words("coal,oil,natural gas", ","),
     "a producer in a food chain": words("grass,an oak tree,algae,a rose bush,corn", ","),
     "a carnivore": words("a lion,a shark,an eagle,a wolf,a crocodile", ","),
@@ -166,7 +178,9 @@ SORTS = {
     "a gas at room temperature": words("oxygen,nitrogen,helium,carbon dioxide,hydrogen", ","),
     "a simple machine": words("a lever,a pulley,a wheel and axle,an inclined plane,a wedge", ","),
     "a chemical change": words("wood burning,iron rusting,milk turning sour,bread baking,an egg frying", ","),
-    "a physical change": words("ice melting,paper tearing,glass breaking,water boiling,sugar dissolving", ","),
+    "a physical change": words(
+        "ice melting,paper tearing,glass breaking,water boiling,sugar dissolving", ","
+    ),
 }
 # cause, what follows, why: one line of elementary science each
 LAWS = (

@@ -51,10 +51,18 @@ PARTITIVES = _list("kirjaa,kirjettä,avainta,lamppua,pöytää,tuolia,taulua,kar
 GENDERS = {
     "fr": tuple(int(noun.startswith("la ")) for noun in OBJECTS["fr"]),
     "es": tuple(int(noun.startswith("la ")) for noun in OBJECTS["es"]),
-    "cs": tuple("mfn".index(letter) for letter in words("f m m f m f m f f m n m m m n n m m m m f f f f n f")),
-    "ro": tuple("mf".index(letter) for letter in words("f f f f f m m f m f m m m f f f f m m f f f f f f f")),
-    "ru": tuple("mfn".index(letter) for letter in words("f n m f m m f f m m n m n f m f f m n m m f f f n f")),
-    "da": tuple("cn".index(letter) for letter in words("c n c c n c n n c n n c c c c c c c c c c c c c n c")),
+    "cs": tuple(
+        "mfn".index(letter) for letter in words("f m m f m f m f f m n m m m n n m m m m f f f f n f")
+    ),
+    "ro": tuple(
+        "mf".index(letter) for letter in words("f f f f f m m f m f m m m f f f f m m f f f f f f f")
+    ),
+    "ru": tuple(
+        "mfn".index(letter) for letter in words("f n m f m m f f m m n m n f m f f m n m m f f f n f")
+    ),
+    "da": tuple(
+        "cn".index(letter) for letter in words("c n c c n c n n c n n c c c c c c c c c c c c c n c")
+    ),
 }
 
 # Forms by gender, split by a slash, where there are several.
@@ -94,7 +102,9 @@ DOINGS = {
     "fi": _list("nukkuu,laulaa,odottaa,työskentelee,lukee,tanssii,laittaa ruokaa,kirjoittaa,puhuu"),
     "ro": _list("doarme,cântă,așteaptă,lucrează,citește,dansează,gătește,scrie,vorbește"),
     "ru": _list("спит,поёт,ждёт,работает,читает,танцует,готовит,пишет,говорит"),
-    "tr": _list("uyuyor,şarkı söylüyor,bekliyor,çalışıyor,okuyor,dans ediyor,yemek yapıyor,yazıyor,konuşuyor"),
+    "tr": _list(
+        "uyuyor,şarkı söylüyor,bekliyor,çalışıyor,okuyor,dans ediyor,yemek yapıyor,yazıyor,konuşuyor"
+    ),
     "da": _list("sover,synger,venter,arbejder,læser,danser,laver mad,skriver,taler"),
 }
 

@@ -39,9 +39,13 @@ def coqa(row: Row) -> Record:
 def _coqa_turn(row: Row, source: Passage, place: int) -> tuple[str, str]:
     relation = source.relations[place]
     if row.chance(f"open {place}", 65):
-        return source.about.ask(relation, row.bits(f"ask {place}"), short=place > 0), source.about.value(relation)
+        return source.about.ask(relation, row.bits(f"ask {place}"), short=place > 0), source.about.value(
+            relation
+        )
     true = row.chance(f"true {place}", 50)
-    value = source.about.value(relation) if true else wrong_value(row, f"wrong {place}", source.about, relation)
+    value = (
+        source.about.value(relation) if true else wrong_value(row, f"wrong {place}", source.about, relation)
+    )
     question = source.about.whether(relation, value, short=place > 0)
     return f"{question[0].upper()}{question[1:]}?", "yes" if true else "no"
 
@@ -64,14 +68,20 @@ def quac(row: Row) -> Record:
         "section_title": row.one("section", ("Early years", "Later years", "Overview", "What is known")),
         "context": context,
         "turn_ids": [f"{identifier}_q#{i}" for i in range(count)],
-        "questions": [source.about.ask(relation, row.bits(f"ask {i}"), short=i > 0) for i, (relation, _) in enumerate(turns)],
+        "questions": [
+            source.about.ask(relation, row.bits(f"ask {i}"), short=i > 0)
+            for i, (relation, _) in enumerate(turns)
+        ],
         "followups": [row.below(f"follow-up {i}", 3) for i in range(count)],
         "yesnos": [2] * count,
         "answers": {
             "texts": [[text] * annotators for _, (text, _) in turns],
             "answer_starts": [[start] * annotators for _, (_, start) in turns],
         },
-        "orig_answers": {"texts": [text for _, (text, _) in turns], "answer_starts": [start for _, (_, start) in turns]},
+        "orig_answers": {
+            "texts": [text for _, (text, _) in turns],
+            "answer_starts": [start for _, (_, start) in turns],
+        },
     }
 
 
@@ -88,7 +98,14 @@ def wic(row: Row) -> Record:
     else:
         patterns = [row.one("first", senses[sense]), row.one("second", senses[1 - sense])]
     fill = [{"n": someone(row, f"who {i}").name, "d": row.one(f"day {i}", DAYS)} for i in range(2)]
-    first, second = (pattern.format(**f) for pattern, f in zip(patterns, fill, strict=True))
+    before = [
+        row.one(f"before {i}", ("", "", "", "{n} wrote: ", "Look at this: ", "A story from {d}: "))
+        for i in range(2)
+    ]
+    first, second = (
+        (opening + pattern).format(**filled)
+        for opening, pattern, filled in zip(before, patterns, fill, strict=True)
+    )
     start1, start2 = first.lower().index(word), second.lower().index(word)
     return {
         "word": word,
@@ -105,11 +122,12 @@ def wic(row: Row) -> Record:
 
 _COARSE = words("ABBR ENTY DESC HUM LOC NUM")
 _FINE = words(
-    "ABBR:abb ABBR:exp ENTY:animal ENTY:body ENTY:color ENTY:cremat ENTY:currency ENTY:dismed ENTY:event ENTY:food "
-    "ENTY:instru ENTY:lang ENTY:letter ENTY:other ENTY:plant ENTY:product ENTY:religion ENTY:sport ENTY:substance "
-    "ENTY:symbol ENTY:techmeth ENTY:termeq ENTY:veh ENTY:word DESC:def DESC:desc DESC:manner DESC:reason HUM:gr "
-    "HUM:ind HUM:title HUM:desc LOC:city LOC:country LOC:mount LOC:other LOC:state NUM:code NUM:count NUM:date "
-    "NUM:dist NUM:money NUM:ord NUM:other NUM:period NUM:perc NUM:speed NUM:temp NUM:volsize NUM:weight"
+    "ABBR:abb ABBR:exp ENTY:animal ENTY:body ENTY:color ENTY:cremat ENTY:currency ENTY:dismed ENTY:event "
+    "ENTY:food ENTY:instru ENTY:lang ENTY:letter ENTY:other ENTY:plant ENTY:product ENTY:religion "
+    "ENTY:sport ENTY:substance ENTY:symbol ENTY:techmeth ENTY:termeq ENTY:veh ENTY:word DESC:def "
+    "DESC:desc DESC:manner DESC:reason HUM:gr HUM:ind HUM:title HUM:desc LOC:city LOC:country LOC:mount "
+    "LOC:other LOC:state NUM:code NUM:count NUM:date NUM:dist NUM:money NUM:ord NUM:other NUM:period "
+    "NUM:perc NUM:speed NUM:temp NUM:volsize NUM:weight"
 )
 # {p} a person, {t} a town, {g} goods, {c} a country, {b} beasts, {e} an element, {o} an organ, {m} a firm
 _TREC = {
@@ -131,7 +149,11 @@ _TREC = {
     "DESC:manner": ("How do you make {g} ?", "How did {p} travel to {t} ?"),
     "DESC:reason": ("Why did {p} leave {t} ?", "Why are {g} so popular in {c} ?"),
     "HUM:gr": ("What company makes {g} in {t} ?", "What team beat the {t} {b} ?"),
-    "HUM:ind": ("Who founded {m} ?", "Who was the first mayor of {t} ?", "What is the name of the person who invented {g} ?"),
+    "HUM:ind": (
+        "Who founded {m} ?",
+        "Who was the first mayor of {t} ?",
+        "What is the name of the person who invented {g} ?",
+    ),
     "HUM:desc": ("Who was {p} ?", "Who is {p} of {t} ?"),
     "LOC:city": ("What is the capital of {c} ?", "In what city was {p} born ?"),
     "LOC:country": ("What country is {t} in ?", "From which country do {g} come ?"),
@@ -140,13 +162,17 @@ _TREC = {
     "NUM:date": ("When was {p} born ?", "What year was {m} founded ?", "When did {t} become a town ?"),
     "NUM:dist": ("How far is it from {t} to {c} ?", "How high is the tower of {t} ?"),
     "NUM:money": ("How much do {g} cost in {t} ?", "How much did {p} earn ?"),
-    "NUM:perc": ("What percentage of people in {c} buy {g} ?", "What percent of the workers of {m} live in {t} ?"),
+    "NUM:perc": (
+        "What percentage of people in {c} buy {g} ?",
+        "What percent of the workers of {m} live in {t} ?",
+    ),
     "NUM:period": ("How long did {p} live in {t} ?", "How old was {p} when {m} was founded ?"),
     "NUM:weight": ("How much does a box of {g} weigh ?", "What is the weight of the bell of {t} ?"),
 }
 
 
 def trec(row: Row) -> Record:
+    """The form of the question decides both classes."""
     fine = row.one("class", tuple(_TREC))
     question = row.one("form", _TREC[fine]).format(
         p=full_name(row, "person"),
@@ -159,7 +185,11 @@ def trec(row: Row) -> Record:
         m=entity(row, "firm", "company").name,
         x="".join(row.some("letters", "ABCDEFGHIKLMNOPRSTUVW", 3)),
     )
-    return {"text": question, "coarse_label": _COARSE.index(fine.split(":")[0]), "fine_label": _FINE.index(fine)}
+    return {
+        "text": question,
+        "coarse_label": _COARSE.index(fine.split(":")[0]),
+        "fine_label": _FINE.index(fine),
+    }
 
 
 def cola(row: Row) -> Record:
@@ -210,6 +240,7 @@ def linear_1d(row: Row) -> Record:
 
 
 def linear_2d(row: Row) -> Record:
+    """Two unknowns, whole numbers; the first is asked for."""
     x, y = row.between("x", -12, 12), row.between("y", -12, 12)
     a, b, c, d = (row.other(name, range(-9, 10), 0) for name in "abcd")
     if a * d == b * c:
@@ -229,6 +260,7 @@ def _signed(number: int, name: str = "") -> str:
 
 
 def add_or_sub(row: Row) -> Record:
+    """A sum or a difference of whole numbers."""
     a, b = row.between("a", -99999, 99999), row.between("b", -999, 9999)
     plus = row.chance("plus", 50)
     form = row.one("form", ("What is {a} {s} {b}?", "Calculate {a} {s} {b}.", "Work out {a} {s} {b}."))
@@ -237,6 +269,7 @@ def add_or_sub(row: Row) -> Record:
 
 
 def mul(row: Row) -> Record:
+    """A product of whole numbers."""
     a, b = row.between("a", -9999, 9999), row.between("b", -99, 999)
     form = row.one("form", ("What is {} times {}?", "Multiply {} and {}.", "Product of {} and {}.", "{}*{}"))
     return _literal(form.format(a, b), a * b)
@@ -253,9 +286,12 @@ def closest(row: Row) -> Record:
 
 
 def clock(row: Row) -> Record:
+    """Minutes between two times of a day and a half, or a time so many minutes later."""
     start, minutes = row.below("start", 1440), row.between("minutes", 2, 715)
     if row.chance("how long", 50):
-        return _literal(f"How many minutes are there between {_time(start)} and {_time(start + minutes)}?", minutes)
+        return _literal(
+            f"How many minutes are there between {_time(start)} and {_time(start + minutes)}?", minutes
+        )
     return _literal(f"What is {minutes} minutes after {_time(start)}?", _time(start + minutes))
 
 
@@ -265,14 +301,22 @@ def _time(minute: int) -> str:
 
 
 def common_divisor(row: Row) -> Record:
+    """The greatest, of two numbers that share one on purpose."""
     shared, a, b = (row.between(name, 1, 90) for name in ("shared", "a", "b"))
     a, b = shared * a, shared * b
-    form = row.one("form", ("Calculate the greatest common divisor of {} and {}.", "What is the highest common factor of {} and {}?"))
+    form = row.one(
+        "form",
+        (
+            "Calculate the greatest common divisor of {} and {}.",
+            "What is the highest common factor of {} and {}?",
+        ),
+    )
     return _literal(form.format(a, b), gcd(a, b))
 
 
 def is_prime(row: Row) -> Record:
-    number = row.between("number", 2, 9999)
+    """Asked as it is or turned round."""
+    number = row.between("number", 2, 99999)
     prime = all(number % divisor for divisor in range(2, int(number**0.5) + 1))
     asked = row.one("form", ("Is {} a prime number?", "Is {} prime?", "Is {} a composite number?"))
     return _literal(asked.format(number), prime != ("composite" in asked))
@@ -305,7 +349,9 @@ DATASETS = {
     ("allenai/quac", "plain_text"): Dataset(
         "quac",
         {
-            **dict.fromkeys(words("dialogue_id wikipedia_page_title background section_title context"), "string"),
+            **dict.fromkeys(
+                words("dialogue_id wikipedia_page_title background section_title context"), "string"
+            ),
             "turn_ids": _STRINGS,
             "questions": _STRINGS,
             "followups": Items(Label(("y", "n", "m"))),

@@ -44,6 +44,7 @@ def rte(row: Row) -> Record:
 
 
 def rte_as_glue(row: Row) -> Record:
+    """The same rows under GLUE's column names."""
     record = rte(row)
     return {"sentence1": record.pop("premise"), "sentence2": record.pop("hypothesis"), **record}
 
@@ -68,6 +69,7 @@ _REASONS = (
     "The text does not speak of this, so it is impossible to say.",
     "The text names something else.",
 )
+
 
 def cb(row: Row) -> Record:
     """Somebody embeds a clause; the verb decides whether it holds."""
@@ -101,7 +103,15 @@ _EMBEDDINGS = (
         "{n} asked {other} whether {c}.", "{n} does not say that {c}.", "If {c}, {n} will be pleased.",
     ),
 )  # fmt: skip
-_BEFORE = ("", "", "A: Well, B: ", "The talk went on until late. ", "It rained. ", "``Who knows?'' ", "It is getting late. ")
+_BEFORE = (
+    "",
+    "",
+    "A: Well, B: ",
+    "The talk went on until late. ",
+    "It rained. ",
+    "``Who knows?'' ",
+    "It is getting late. ",
+)
 
 
 def snli(row: Row) -> Record:
@@ -165,7 +175,9 @@ def _counted(row: Row, label: int) -> tuple[str, str]:
     return premise, row.one("claim", claims).format(things=things, done=done, place=place)
 
 
-_COUNTED = words("boats,boxes,cakes,carts,chairs,clocks,doors,flags,houses,lamps,letters,parcels,tables,tents,wagons", ",")
+_COUNTED = words(
+    "boats,boxes,cakes,carts,chairs,clocks,doors,flags,houses,lamps,letters,parcels,tables,tents,wagons", ","
+)
 _DONE = words("painted,sold,moved,counted,repaired,checked,stolen,burned,cleaned,photographed", ",")
 _COUNTS = (
     "Of the {m} {things} in {place}, {p} were {done}.", "In {place} {p} of the {m} {things} were {done}.",

@@ -15,17 +15,20 @@ VERDICTS = (
     ("I would recommend {it} to everyone.", "It was worth every minute.", "I can't wait to come back to it.", "I smiled all the way through.", "It was {q} from start to end.", "I was so pleased.", "I loved it.", "Don't miss {it}.", "I enjoyed every minute of it.", "It was one of the best I know."),
 )  # fmt: skip
 MOVIE_PARTS = words(
-    "acting,script,plot,dialogue,camera work,music,ending,direction,story,pacing,humour,cast,opening scene,lead role,"
-    "editing,costume design,soundtrack,final act,love story,villain", ","
+    "acting,script,plot,dialogue,camera work,music,ending,direction,story,pacing,humour,cast,"
+    "opening scene,lead role,editing,costume design,soundtrack,final act,love story,villain", ","
 )  # fmt: skip
-GENRES = words("comedy,drama,thriller,western,romance,documentary,cartoon,horror film,musical,war film,spy film,road movie", ",")
+GENRES = words(
+    "comedy,drama,thriller,western,romance,documentary,cartoon,horror film,musical,war film,spy film,road movie",
+    ",",
+)
 PLACES = words(
-    "restaurant,café,bakery,hotel,barber shop,dentist,garage,book shop,nail salon,gym,bar,pizza place,sushi place,"
-    "pet shop,flower shop,steak house,noodle shop,museum", ","
+    "restaurant,café,bakery,hotel,barber shop,dentist,garage,book shop,nail salon,gym,bar,pizza place,"
+    "sushi place,pet shop,flower shop,steak house,noodle shop,museum", ","
 )  # fmt: skip
 PLACE_PARTS = words(
-    "service,staff,price,waiting time,location,owner,atmosphere,parking,music,view,menu,toilet,coffee,website,"
-    "reception,heating", ","
+    "service,staff,price,waiting time,location,owner,atmosphere,parking,music,view,menu,toilet,coffee,"
+    "website,reception,heating", ","
 )  # fmt: skip
 # How a part is, or how the staff were: (negative, positive)
 PLACE_WORDS = (

@@ -28,7 +28,9 @@ def mrpc(row: Row) -> Record:
         for i, relation in enumerate(relations)
     )
     fill = (full_name(row, "speaker"), row.one("day", DAYS))
-    forms = row.some("said", ("{1} said on {2} that {0}", "{0}", "According to {1} , {0}", "{0} , {1} said"), 2)
+    forms = row.some(
+        "said", ("{1} said on {2} that {0}", "{0}", "According to {1} , {0}", "{0} , {1} said"), 2
+    )
     told = [form.format(tokenised(text), *fill) for form, text in zip(forms, (first, second), strict=True)]
     return {
         "sentence1": f"{told[0][0].upper()}{told[0][1:]} .",
@@ -51,7 +53,9 @@ def qqp(row: Row) -> Record:
         second = about.ask(other, row.bits("other wording"))
     else:
         others = about.kind.names
-        second = Entity(about.kind, (about.place + row.between("other", 1, len(others) - 1)) % len(others)).ask(asked, wording)
+        second = Entity(
+            about.kind, (about.place + row.between("other", 1, len(others) - 1)) % len(others)
+        ).ask(asked, wording)
     if row.chance("quoted", 3):
         second = second.replace("?", ' "" please ""?')
     return {"question1": first, "question2": second, "label": label, "idx": row.number}
@@ -121,11 +125,15 @@ def _less_detail(row: Row, seen: Scene) -> str:
 
 def _same_action(row: Row, seen: Scene) -> str:
     who = row.other("who", [person[0] for person in SEEN], seen.seen)
-    return _caption(who, seen.action.doing, row.other("place", OUTDOORS if seen.outdoors else INDOORS, seen.place))
+    return _caption(
+        who, seen.action.doing, row.other("place", OUTDOORS if seen.outdoors else INDOORS, seen.place)
+    )
 
 
 def _same_person(row: Row, seen: Scene) -> str:
-    return _caption(seen.seen, _other_doing(row, seen), row.one("place", INDOORS if seen.outdoors else OUTDOORS))
+    return _caption(
+        seen.seen, _other_doing(row, seen), row.one("place", INDOORS if seen.outdoors else OUTDOORS)
+    )
 
 
 def _same_place(row: Row, seen: Scene) -> str:
@@ -153,7 +161,12 @@ DATASETS = {
     ),
     ("nyu-mll/glue", "qqp"): Dataset(
         "qqp",
-        {"question1": "string", "question2": "string", "label": Label(("not_duplicate", "duplicate")), "idx": "int32"},
+        {
+            "question1": "string",
+            "question2": "string",
+            "label": Label(("not_duplicate", "duplicate")),
+            "idx": "int32",
+        },
         {"train": 363846, "validation": 40430, "test": 390965},
         qqp,
         hidden={"test": {"label": -1}},

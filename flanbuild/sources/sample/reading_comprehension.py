@@ -46,7 +46,9 @@ def _boolq(row: Row) -> Record:
 
 def openbookqa(row: Row) -> Record:
     """The fact decides among four choices."""
-    fact, stem, answer, wrong = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(row)
+    _, stem, answer, wrong = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(
+        row
+    )
     texts = row.shuffled("order", [answer, *row.some("wrong", wrong, 3)])
     return {
         "id": f"{row.one('book', ('7', '8', '9'))}-{row.number + 1}",
@@ -74,13 +76,24 @@ _Book = tuple[str, str, str, Sequence[str]]
 def _book_law(row: Row) -> _Book:
     cause, effect, why = row.one("law", facts.LAWS)
     who = someone(row, "who").name
-    stem = row.one("stem", ("{n} sees that {c}, so", "When {c},", "{n} notices: if {c}, then", "One day {c} in front of {n}, and"))
+    stem = row.one(
+        "stem",
+        (
+            "{n} sees that {c}, so",
+            "When {c},",
+            "{n} notices: if {c}, then",
+            "One day {c} in front of {n}, and",
+        ),
+    )
     return why, stem.format(n=who, c=cause), effect, [law[1] for law in facts.LAWS if law[1] != effect]
 
 
 def _book_animal(row: Row) -> _Book:
     name, _, young, *_ = row.one("animal", facts.ANIMALS)
-    stem = row.one("stem", ("{n} found {a} {x} with its young, {b}", "A child called {n} drew {a} {x} and its young, {b}"))
+    stem = row.one(
+        "stem",
+        ("{n} found {a} {x} with its young, {b}", "A child called {n} drew {a} {x} and its young, {b}"),
+    )
     wrong = sorted({line[2] for line in facts.ANIMALS} - {young})
     text = stem.format(n=someone(row, "who").name, a=article(name), x=name, b="which is called a")
     return f"the young of {article(name)} {name} is called {article(young)} {young}", text, young, wrong
@@ -90,14 +103,24 @@ def _book_gauge(row: Row) -> _Book:
     tool, what = row.one("gauge", facts.GAUGES)
     stem = row.one("stem", ("{n} wants to measure {w} and takes a", "To find out about {w}, {n} needs a"))
     wrong = [line[0] for line in facts.GAUGES if line[0] != tool]
-    return f"{article(tool)} {tool} is used to measure {what}", stem.format(n=someone(row, "who").name, w=what), tool, wrong
+    return (
+        f"{article(tool)} {tool} is used to measure {what}",
+        stem.format(n=someone(row, "who").name, w=what),
+        tool,
+        wrong,
+    )
 
 
 def _book_sort(row: Row) -> _Book:
     part, job = row.one("organ", facts.ORGANS)
     stem = row.one("stem", ("{n} learns that what {j} is the", "{n} asks which part {j}; it is the"))
     wrong = [line[0] for line in facts.ORGANS if line[0] != part]
-    return f"it is the job of the {part} that it {job}", stem.format(n=someone(row, "who").name, j=job), part, wrong
+    return (
+        f"it is the job of the {part} that it {job}",
+        stem.format(n=someone(row, "who").name, j=job),
+        part,
+        wrong,
+    )
 
 
 # ---- DROP
@@ -141,11 +164,19 @@ def _drop_questions(
     questions: list[tuple[str, list[str], str]] = [
         (f"How many goals did the {club} score in all?", [str(totals[side])], "number"),
         ("How many goals were scored in the first half?", [str(goals[0] + goals[2])], "number"),
-        ("How many more goals did the winners score than the losers?", [str(abs(totals[0] - totals[1]))], "number"),
+        (
+            "How many more goals did the winners score than the losers?",
+            [str(abs(totals[0] - totals[1]))],
+            "number",
+        ),
         ("Which team won the match?", [clubs[0] if totals[0] > totals[1] else clubs[1]], "span"),
         ("Who scored from the greatest distance?", [scorers[longest]], "span"),
         ("Who scored from the smallest distance?", [scorers[shortest]], "span"),
-        (f"How many metres longer was the longest shot than that of {scorers[shortest]}?", [str(shots[longest] - shots[shortest])], "number"),
+        (
+            f"How many metres longer was the longest shot than that of {scorers[shortest]}?",
+            [str(shots[longest] - shots[shortest])],
+            "number",
+        ),
         ("How many goals were scored in the whole match?", [str(sum(goals))], "number"),
     ]
     if far:
@@ -248,7 +279,9 @@ def cosmos_qa(row: Row) -> Record:
     context = " ".join((row.one("before", _BLOG), who.tell(right[given]), row.one("after", _BLOG_ENDS)))
     return {
         "id": f"{row.hexadecimal('id', 30).upper()}##Blog_{row.number + 1}##q1_a1",
-        "context": with_aside(row, context.format(n=who.name, day=row.one("day", DAYS), other=full_name(row, "other"))),
+        "context": with_aside(
+            row, context.format(n=who.name, day=row.one("day", DAYS), other=full_name(row, "other"))
+        ),
         "question": row.one("question", ask).format(n=who.name),
         **{f"answer{i}": answer for i, answer in enumerate(answers)},
         "label": label,
@@ -285,13 +318,19 @@ def record(row: Row) -> Record:
     about = entity(story, "about", story.one("kind", tuple(_NAMED)))
     source = passage_about(story, "story", about, 4)
     named = _named(about.kind.relations, about.kind.name)
-    asked = row.one("asked", named)
-    stated = [about.say(relation, story.bits("stated")) for relation in named if relation not in source.relations]
-    highlights = "".join(f"\n@highlight\n{about.say(relation, story.bits('lit') + 1)}" for relation in source.relations[:2])
+    asked = named[(story.bits("asked") + row.place(2)) % len(named)]
+    stated = [
+        about.say(relation, story.bits("stated")) for relation in named if relation not in source.relations
+    ]
+    highlights = "".join(
+        f"\n@highlight\n{about.say(relation, story.bits('lit') + 1)}" for relation in source.relations[:2]
+    )
     dateline = f"{story.one('town', KINDS['town'].names)} (CNN) --"
     passage_text = " ".join((dateline, source.text, *stated))
     text = passage_text + highlights
-    names = list(dict.fromkeys(name for name in (about.name, *map(about.value, named)) if name in passage_text))
+    names = list(
+        dict.fromkeys(name for name in (about.name, *map(about.value, named)) if name in passage_text)
+    )
     spans = sorted((text.index(name), name) for name in names)
     hidden = row.split == "test"
     return {
@@ -346,7 +385,13 @@ DATASETS = {
     ("allenai/openbookqa", "main"): Dataset("openbookqa", _BOOK, _BOOK_SPLITS, openbookqa),
     ("allenai/openbookqa", "additional"): Dataset(
         "openbookqa",
-        {**_BOOK, "fact1": "string", "humanScore": "float32", "clarity": "float32", "turkIdAnonymized": "string"},
+        {
+            **_BOOK,
+            "fact1": "string",
+            "humanScore": "float32",
+            "clarity": "float32",
+            "turkIdAnonymized": "string",
+        },
         _BOOK_SPLITS,
         openbookqa_with_fact,
     ),

@@ -26,7 +26,8 @@ def _action(line: str) -> Action:
 
 ACTIONS = tuple(
     _action(line)
-    for line in """playing the violin|play the violin|making music|sleeping on a sofa|any|violin play
+    for line in words(
+        """playing the violin|play the violin|making music|sleeping on a sofa|any|violin play
 playing a guitar|play a guitar|making music|reading in silence|any|guitar play
 singing a song|sing a song|using the voice|keeping quite silent|any|sing song
 riding a bicycle|ride a bicycle|moving on wheels|lying on the ground|out|ride bicycle
@@ -65,13 +66,16 @@ ironing a shirt|iron a shirt|doing housework|rowing a boat|in|iron shirt
 sweeping the floor|sweep the floor|doing housework|rowing a boat|in|sweep floor
 rowing a boat|row a boat|on the water|on dry land|out|row boat
 waiting for a bus|wait for a bus|waiting for something|driving a bus|out|wait bus
-knitting a scarf|knit a scarf|working with wool|riding a horse|any|knit scarf""".split("\n")
+knitting a scarf|knit a scarf|working with wool|riding a horse|any|knit scarf""",
+        "\n",
+    )
 )
 
 # (as seen, what that implies, head noun)
 PEOPLE = tuple(
     words(line, "|")
-    for line in """a man|a person|man
+    for line in words(
+        """a man|a person|man
 a woman|a person|woman
 an old man|a man|man
 an old woman|a woman|woman
@@ -92,23 +96,26 @@ a cook in a white apron|a cook|cook
 a man in a black suit|a man|man
 a woman in green boots|a woman|woman
 a child with curly hair|a child|child
-a barefoot child|a child|child""".split("\n")
+a barefoot child|a child|child""",
+        "\n",
+    )
 )
 INDOORS = words(
-    "in the kitchen,in a small flat,in a classroom,in a library,in a hotel room,in a cellar,in an office,in a museum,"
-    "in a living room,in a workshop,in a hospital room,in an attic",
+    "in the kitchen,in a small flat,in a classroom,in a library,in a hotel room,in a cellar,in an "
+    "office,in a museum,in a living room,in a workshop,in a hospital room,in an attic",
     ",",
 )
 OUTDOORS = words(
-    "in a park,on a beach,in a garden,by a river,in a field,on a mountain path,in a meadow,by the road,at a lake,"
-    "in a forest,on a village square,in an orchard",
+    "in a park,on a beach,in a garden,by a river,in a field,on a mountain path,in a meadow,by the road,at "
+    "a lake,in a forest,on a village square,in an orchard",
     ",",
 )
 # What no photograph tells.
 UNKNOWABLE = words(
-    "is on holiday,has two brothers,will go home soon,is thinking of an old friend,does this every day,"
-    "was born in a village,is waiting for a phone call,has a birthday today,lives near here,learned this as a child,"
-    "is doing this to win a bet,speaks three languages,has just moved house,wants to buy a piano,is called Robin",
+    "is on holiday,has two brothers,will go home soon,is thinking of an old friend,does this every "
+    "day,was born in a village,is waiting for a phone call,has a birthday today,lives near here,learned "
+    "this as a child,is doing this to win a bet,speaks three languages,has just moved house,wants to buy "
+    "a piano,is called Robin",
     ",",
 )
 

@@ -40,7 +40,9 @@ def review(row: Row, label: int, count: int) -> list[str]:
     name = row.one("surname", SURNAMES)
     parts = row.some("parts", opinions.MOVIE_PARTS, count)
     good = row.some("qualities", opinions.QUALITIES[label], count)
-    sentences = [f"I saw this {row.one('genre', opinions.GENRES)} with {someone(row, 'friend').name} on {row.one('day', DAYS)}."]
+    sentences = [
+        f"I saw this {row.one('genre', opinions.GENRES)} with {someone(row, 'friend').name} on {row.one('day', DAYS)}."
+    ]
     sentences += [
         form.format(part=part, q=quality, name=name)
         for form, part, quality in zip(row.some("forms", _OF_PARTS, count), parts, good, strict=True)
@@ -80,10 +82,14 @@ def yelp(row: Row) -> Record:
     praise = row.some("praise", opinions.PLACE_WORDS[label], count)
     who = someone(row, "who").name
     sentences = [row.one("came", _CAME).format(place=place, who=who, day=row.one("day", DAYS))]
-    sentences += [row.one(f"form {i}", _OF_PLACES).format(part=part, q=praise[i]) for i, part in enumerate(parts)]
+    sentences += [
+        row.one(f"form {i}", _OF_PLACES).format(part=part, q=praise[i]) for i, part in enumerate(parts)
+    ]
     if row.chance("concedes", 25):
         against = row.one("against", opinions.PLACE_WORDS[1 - label])
-        sentences.append(f"Fine, the {row.one('conceded', opinions.PLACE_PARTS)} was {against}, but that is all.")
+        sentences.append(
+            f"Fine, the {row.one('conceded', opinions.PLACE_PARTS)} was {against}, but that is all."
+        )
     verdict = row.one("verdict", opinions.VERDICTS[label])
     sentences.append(verdict.format(it=f"this {place}", q=praise[0]))
     return {"text": row.one("pause", (" ", " ", "\\n", "\\n\\n")).join(sentences), "label": label}
@@ -103,18 +109,26 @@ def sentiment140(row: Row) -> Record:
     """Train holds polarities 0 and 4; test also has 2, which says neither."""
     sign = row.below("sign", 3 if row.split == "test" else 2)
     sign = sign if row.split == "test" else 2 * sign
-    moment = row.one("moment", opinions.MOMENTS[sign])
+    moment = " and ".join(row.some("moments", opinions.MOMENTS[sign], row.between("count", 1, 2)))
     mood = row.one("mood", opinions.MOODS[sign])
     user = f"{someone(row, 'user').name.lower()}{row.below('user number', 1000)}"
-    to = f"@{someone(row, 'to').name.lower()}{row.below('to number', 100)} " if row.chance("to somebody", 40) else ""
-    text = row.one("form", ("{m}, {f}", "{f}... {m}", "{m}! {f}!!", "{f} {m}", "{m} and {f}")).format(m=moment, f=mood)
+    to = (
+        f"@{someone(row, 'to').name.lower()}{row.below('to number', 100)} "
+        if row.chance("to somebody", 40)
+        else ""
+    )
+    text = row.one("form", ("{m}, {f}", "{f}... {m}", "{m}! {f}!!", "{f} {m}", "{m} and {f}")).format(
+        m=moment, f=mood
+    )
     day = row.between("day", 1, 30)
     return {
         "text": f"{to}{text} {row.one('face', opinions.FACES[sign])}",
         "date": f"{row.one('weekday', DAYS)[:3]} Jun {day:02} {row.below('hour', 24):02}:{row.below('minute', 60):02}:07 PDT 2009",
         "user": user,
         "sentiment": 2 * sign,
-        "query": row.one("query", ("kindle", "weather", "museum", "jquery")) if row.split == "test" else "NO_QUERY",
+        "query": row.one("query", ("kindle", "weather", "museum", "jquery"))
+        if row.split == "test"
+        else "NO_QUERY",
     }
 
 

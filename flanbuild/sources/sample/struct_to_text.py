@@ -16,7 +16,9 @@ _STRINGS = Items("string")
 
 def _told(row: Row) -> Passage:
     """One to four facts about one entity."""
-    return passage_about(row, "told", entity(row, "about", row.one("kind", _WEB_KINDS)), row.between("size", 1, 4))
+    return passage_about(
+        row, "told", entity(row, "about", row.one("kind", _WEB_KINDS)), row.between("size", 1, 4)
+    )
 
 
 def _texts(row: Row, told: Passage, count: int) -> list[str]:
@@ -83,7 +85,10 @@ def _dart_triples(row: Row, told: Passage) -> list[list[str]]:
     triples = [list(_triple(told.about, relation)) for relation in told.relations]
     if row.chance("table", 15):
         title = f"List of things in {told.about.kind.category}"
-        return [*([["[TABLECONTEXT]", name.upper(), value] for _, name, value in triples]), ["[TABLECONTEXT]", "[TITLE]", title]]
+        return [
+            *([["[TABLECONTEXT]", name.upper(), value] for _, name, value in triples]),
+            ["[TABLECONTEXT]", "[TITLE]", title],
+        ]
     return [[subject, relation.upper(), value] for subject, relation, value in triples]
 
 
@@ -111,7 +116,10 @@ def dart_release(row: Row) -> Record:
     return {
         "tripleset": _dart_triples(row, told),
         "subtree_was_extended": row.chance("extended", 20),
-        "annotations": {"source": [row.one("source", _DART_SOURCES)] * count, "text": _texts(row, told, count)},
+        "annotations": {
+            "source": [row.one("source", _DART_SOURCES)] * count,
+            "text": _texts(row, told, count),
+        },
     }
 
 
@@ -164,7 +172,11 @@ def _told_slots(row: Row, slots: dict[str, str], wording: int) -> str:
     name, kind = slots["name"], slots.get("eatType", "place")
     food = f" that serves {slots['food'].removesuffix(' food')} food" if "food" in slots else ""
     a = article(kind)
-    first = (f"{name} is {a} {kind}{food}.", f"There is {a} {kind} called {name}{food}.", f"Come to {name}, {a} {kind}{food}.")
+    first = (
+        f"{name} is {a} {kind}{food}.",
+        f"There is {a} {kind} called {name}{food}.",
+        f"Come to {name}, {a} {kind}{food}.",
+    )
     rest = [
         _SLOT_TEXTS[slot][wording].format(_SLOT_VALUES.get((slot, value), value))
         for slot, value in slots.items()
@@ -173,14 +185,24 @@ def _told_slots(row: Row, slots: dict[str, str], wording: int) -> str:
     return " ".join([first[wording], *row.shuffled(f"told {wording}", rest)])
 
 
-_EATERIES = tuple(
-    f"The {adjective} {noun}"
-    for adjective in words("Blue,Brave,Copper,Dancing,Golden,Green,Happy,Hungry,Old,Red,Silver,Sleepy,Three,White", ",")
-    for noun in words("Anchor,Bear,Cat,Fiddle,Fox,Goose,Kettle,Lantern,Mill,Oak,Owl,Plough,Spoon,Swan,Whale", ",")
-) + ("Café Zoë", "Chez José", "Smørrebrød & Co", "Łódź Grill")
+_EATERIES = (
+    *(
+        f"The {adjective} {noun}"
+        for adjective in words(
+            "Blue Brave Copper Dancing Golden Green Happy Hungry Old Red Silver Sleepy Three White"
+        )
+        for noun in words(
+            "Anchor Bear Cat Fiddle Fox Goose Kettle Lantern Mill Oak Owl Plough Spoon Swan Whale"
+        )
+    ),
+    "Café Zoë",
+    "Chez José",
+    "Smørrebrød & Co",
+    "Łódź Grill",
+)
 _SLOTS = {
     "eatType": ("pub", "coffee shop", "restaurant"),
-    "food": words("Chinese,English,French,Indian,Italian,Japanese", ",") + ("Fast food",),
+    "food": ("Chinese", "English", "French", "Indian", "Italian", "Japanese", "Fast food"),
     "priceRange": ("cheap", "moderate", "high", "less than £20", "£20-25", "more than £30"),
     "customer rating": ("low", "average", "high", "1 out of 5", "3 out of 5", "5 out of 5"),
     "area": ("riverside", "city centre"),
@@ -188,7 +210,11 @@ _SLOTS = {
 }
 _SLOT_TEXTS = {
     "priceRange": ("The price range is {}.", "Its prices are {}.", "As to price it is {}."),
-    "customer rating": ("Customers rate it {}.", "It has a customer rating of {}.", "The customer rating is {}."),
+    "customer rating": (
+        "Customers rate it {}.",
+        "It has a customer rating of {}.",
+        "The customer rating is {}.",
+    ),
     "area": ("It is in the {} area.", "You find it in the area of the {}.", "The area is the {}."),
     "familyFriendly": ("It is {} for families.", "For children it is {}.", "With a family it is {} to go."),
     "near": ("It stands near {}.", "{} is nearby.", "It is close to {}."),
@@ -270,6 +296,7 @@ _COMMON_GEN = Dataset(
 DATASETS = {
     ("GEM/gem", "common_gen"): _COMMON_GEN,
     ("GEM/common_gen", "common_gen"): _COMMON_GEN,
+    ("GEM/common_gen", "default"): _COMMON_GEN,
     ("allenai/common_gen", "default"): Dataset(
         "common_gen_release",
         {"concept_set_idx": "int32", "concepts": _STRINGS, "target": "string"},

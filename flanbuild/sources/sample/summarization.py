@@ -37,7 +37,10 @@ def aeslc(row: Row) -> Record:
 
 
 _ADJECTIVES = words("annual,draft,final,joint,late,missing,monthly,new,old,revised,signed,weekly", ",")
-_THINGS = words("budget,contract,dinner,invoice,lease,meeting,order,payment,plan,report,schedule,survey,ticket,training", ",")
+_THINGS = words(
+    "budget,contract,dinner,invoice,lease,meeting,order,payment,plan,report,schedule,survey,ticket,training",
+    ",",
+)
 _OPENINGS = (
     "I am writing about the {topic}.", "please have a look at the {topic}.", "attached is the {topic}.",
     "we need to talk about the {topic} before {day}.", "quick question about the {topic}.",
@@ -62,7 +65,10 @@ def samsum(row: Row) -> Record:
         "n": str(row.between("n", 2, 95)), "h": f"{row.between('hour', 1, 11)} o'clock",
     }  # fmt: skip
     said = [f"{(first, second)[i % 2]}: {line.format(**fill)}" for i, line in enumerate(lines)]
-    said += [f"{(first, second)[i % 2]}: {text}" for i, text in enumerate(row.some("small talk", _SMALL_TALK, row.below("more", 4)))]
+    said += [
+        f"{(first, second)[i % 2]}: {text}"
+        for i, text in enumerate(row.some("small talk", _SMALL_TALK, row.below("more", 4)))
+    ]
     return {
         "id": str(13_600_000 + row.number),
         "dialogue": with_articles(("\n" if row.chance("newline", 20) else "\r\n").join(said)),
@@ -70,7 +76,9 @@ def samsum(row: Row) -> Record:
     }
 
 
-_CHAT_PLACES = words("cinema,library,swimming pool,station,bakery,museum,gym,theatre,park,market,café,harbour", ",")
+_CHAT_PLACES = words(
+    "cinema,library,swimming pool,station,bakery,museum,gym,theatre,park,market,café,harbour", ","
+)
 _CHAT_THINGS = words("bike,camera,guitar,jacket,lamp,laptop,notebook,scarf,suitcase,tent,umbrella,watch", ",")
 _SMALL_TALK = ("ok", "lol", "Thanks!", "<file_photo>", "bye", "xx", "talk later", "haha", "sure thing", "🙂")
 
@@ -78,9 +86,15 @@ _SMALL_TALK = ("ok", "lol", "Thanks!", "<file_photo>", "bye", "xx", "talk later"
 
 
 def ag_news(row: Row) -> Record:
+    """Title and description in one text; some apostrophes are left escaped, as upstream."""
     told = news.story(row, "story")
-    escaped = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}.".replace("'", " #39;")
-    return {"text": escaped if row.chance("escaped", 20) else escaped.replace(" #39;", "'"), "label": told.topic}
+    escaped = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}.".replace(
+        "'", " #39;"
+    )
+    return {
+        "text": escaped if row.chance("escaped", 20) else escaped.replace(" #39;", "'"),
+        "label": told.topic,
+    }
 
 
 _AGENCIES = ("", "", "AP - ", "(Sample Press) ", "SAMPLE - ")
@@ -110,19 +124,42 @@ def _body(row: Row, told: news.Story) -> list[str]:
 
 
 def gigaword(row: Row) -> Record:
-    """Lower case, tokenised, digits as number signs, rare words as UNK."""
+    """Lower case, tokenised; nearly half of the rows hold digits as number signs, or a rare word as UNK."""
     told = news.story(row, "story")
-    document = _headline_style(f"{told.lead}, reports from {told.region} said on {told.day}.")
-    summary = _headline_style(told.headline)
+    document = _tokenised(f"{told.lead}, reports from {told.region} said on {told.day}.")
+    summary = _tokenised(told.headline)
+    if row.chance("spelled", 62):
+        document, summary = _spelled(document), _spelled(summary)
+    document, summary = re.sub(r"\d", "#", document), re.sub(r"\d", "#", summary)
     if row.chance("rare", 15):
         document = document.replace(told.town.lower(), "UNK")
         summary = summary.replace(told.town.lower(), "UNK")
     return {"document": document, "summary": summary}
 
 
-def _headline_style(text: str) -> str:
-    lowered = re.sub(r"\d", "#", text.lower())
-    return re.sub(r"(?<!#)([,.;:])|([,.;:])(?!#)", r" \1\2", lowered).replace("'s", " 's")
+def _tokenised(text: str) -> str:
+    return re.sub(r"([,.;:])(?!\d)", r" \1", text.lower()).replace("'s", " 's")
+
+
+def _spelled(text: str) -> str:
+    """`7,210 people` becomes `thousands of people`, `34 days` becomes `thirty-four days`."""
+    return re.sub(r"\d[\d,]*", lambda match: _number(int(match[0].replace(",", ""))), text)
+
+
+def _number(number: int) -> str:
+    if number >= 100:
+        return "thousands of" if number >= 1000 else "hundreds of"
+    tens, ones = divmod(number, 10)
+    if number < 20:
+        return _BELOW_TWENTY[number]
+    return _TENS[tens - 2] + (f"-{_BELOW_TWENTY[ones]}" if ones else "")
+
+
+_BELOW_TWENTY = words(
+    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def multi_news(row: Row) -> Record:
@@ -143,7 +180,9 @@ def newsroom(row: Row) -> Record:
     """How much the summary copies decides the bins."""
     told = news.story(row, "story")
     copied = row.chance("copied", 60)
-    text = "\n\n".join(f"{sentence}." for sentence in ([told.lead, *_body(row, told)] if copied else _body(row, told)))
+    text = "\n\n".join(
+        f"{sentence}." for sentence in ([told.lead, *_body(row, told)] if copied else _body(row, told))
+    )
     density = row.between("density", 20, 400) / 10 if copied else row.between("density", 5, 20) / 10
     return {
         "text": with_aside(row, text),
@@ -179,7 +218,9 @@ def idebate(row: Row) -> Record:
     claim, arguments = row.one("side", sides)
     said = row.some("arguments", arguments, row.between("count", 3, 5))
     forms = row.shuffled("forms", _ARGUED)
-    texts = [forms[i].format(argument, n=someone(row, f"speaker {i}").name) for i, argument in enumerate(said)]
+    texts = [
+        forms[i].format(argument, n=someone(row, f"speaker {i}").name) for i, argument in enumerate(said)
+    ]
     return {
         "_argument_sentences": [{"key": str(i), "value": text} for i, text in enumerate(texts)],
         "_claim": f"{claim}.",
@@ -262,7 +303,11 @@ def _section(row: Row, purpose: str) -> tuple[str, str, str]:
         f"{order}. {text.format(day=row.one(f'{purpose} day', DAYS), look=look)}"
         for order, text in zip(orders, advice, strict=True)
     )
-    return name, document * (_LONG if row.chance("very long", 1) else 1), " ".join(f"{order}." for order in orders)
+    return (
+        name,
+        document * (_LONG if row.chance("very long", 1) else 1),
+        " ".join(f"{order}." for order in orders),
+    )
 
 
 def imperative(step: str) -> str:
@@ -329,7 +374,9 @@ DATASETS = {
     ("lil-lab/newsroom", "default"): Dataset(
         "newsroom",
         {
-            **dict.fromkeys(words("text summary title url date density_bin coverage_bin compression_bin"), "string"),
+            **dict.fromkeys(
+                words("text summary title url date density_bin coverage_bin compression_bin"), "string"
+            ),
             **dict.fromkeys(words("density coverage compression"), "float32"),
         },
         {"train": 995041, "validation": 108837, "test": 108862},

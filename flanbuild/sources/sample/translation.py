@@ -44,7 +44,16 @@ def pair(row: Row, first: str, second: str) -> Record:
     return {"translation": sentences(row, languages)}
 
 
-_DEBRIS = ("{0}", "12:30", "ISBN 000-0-00-000000-0", "—", "\"A\" & 'B'", "www.example.org\t(en)", "№ 7", "© 2009")
+_DEBRIS = (
+    "{0}",
+    "12:30",
+    "ISBN 000-0-00-000000-0",
+    "—",
+    "\"A\" & 'B'",
+    "www.example.org\t(en)",
+    "№ 7",
+    "© 2009",
+)
 
 
 def english(row: Row) -> Record:

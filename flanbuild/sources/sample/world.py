@@ -7,29 +7,32 @@ def words(text: str, separator: str | None = None) -> tuple[str, ...]:
 
 
 FEMALE = words(
-    "Ada Alma Amina Anna Astrid Beatriz Bella Carmen Chloé Clara Daisy Dana Edith Elena Elif Emma Fatima Flora Freya "
-    "Grace Greta Hana Harriet Ida Inès Iris Jana Joan Julia Karin Kira Lara Leila Lena Lucy Mara María Mei Mina Nadia "
-    "Nell Nina Nora Olga Paula Petra Priya Rosa Ruth Sanna Sara Selma Sofia Tess Vera Wanda Yuki Zoë"
+    "Ada Alma Amina Anna Astrid Beatriz Bella Carmen Chloé Clara Daisy Dana Edith Elena Elif Emma Fatima "
+    "Flora Freya Grace Greta Hana Harriet Ida Inès Iris Jana Joan Julia Karin Kira Lara Leila Lena Lucy "
+    "Mara María Mei Mina Nadia Nell Nina Nora Olga Paula Petra Priya Rosa Ruth Sanna Sara Selma Sofia "
+    "Tess Vera Wanda Yuki Zoë"
 )
 MALE = words(
-    "Adam Ahmed Albert Anton Arne Arthur Basil Bruno Carlos Cem Colin Daniel David Dmitri Edgar Eero Emil Erik Felix "
-    "Frank George Hans Hassan Henry Hugo Ivan Jack Jakob James Jan João Jonas José Karl Kenji Leo Louis Lukas Marco "
-    "Martin Matti Max Milan Nils Omar Oscar Otto Paul Peter Rafael Ravi Robert Samir Simon Søren Stefan Thomas Victor "
-    "Walter Wei Yusuf Zoltán"
+    "Adam Ahmed Albert Anton Arne Arthur Basil Bruno Carlos Cem Colin Daniel David Dmitri Edgar Eero Emil "
+    "Erik Felix Frank George Hans Hassan Henry Hugo Ivan Jack Jakob James Jan João Jonas José Karl Kenji "
+    "Leo Louis Lukas Marco Martin Matti Max Milan Nils Omar Oscar Otto Paul Peter Rafael Ravi Robert "
+    "Samir Simon Søren Stefan Thomas Victor Walter Wei Yusuf Zoltán"
 )
 SURNAMES = words(
-    "Abbott Ahlberg Arslan Baker Banerjee Barnes Bauer Becker Berg Blum Brandt Brook Castro Chen Clarke Cole Costa "
-    "Dalton Davies Demir Dubois Duarte Ekström Farrow Fischer Fontaine Foster Garcia Grant Haas Hale Hansen Harper "
-    "Hayashi Heller Holm Horváth Hughes Ivanova Jansen Jensen Kaya Keller Khan Klein Kovač Laine Lange Larsen Lind "
-    "Lopez Marsh Mendes Meyer Moreau Moss Nakamura Nielsen Novak Okafor Olsen Osman Palmer Park Pavlova Pereira "
-    "Petit Popescu Price Quinn Rahman Reed Rossi Sandberg Santos Sato Silva Singh Sørensen Stone Suzuki Tanaka "
-    "Thorne Turner Varga Virtanen Vogel Walsh Weber Wells West Winter Wolf Wood Yılmaz Young Zeman Zhang"
+    "Abbott Ahlberg Arslan Baker Banerjee Barnes Bauer Becker Berg Blum Brandt Brook Castro Chen Clarke "
+    "Cole Costa Dalton Davies Demir Dubois Duarte Ekström Farrow Fischer Fontaine Foster Garcia Grant "
+    "Haas Hale Hansen Harper Hayashi Heller Holm Horváth Hughes Ivanova Jansen Jensen Kaya Keller Khan "
+    "Klein Kovač Laine Lange Larsen Lind Lopez Marsh Mendes Meyer Moreau Moss Nakamura Nielsen Novak "
+    "Okafor Olsen Osman Palmer Park Pavlova Pereira Petit Popescu Price Quinn Rahman Reed Rossi Sandberg "
+    "Santos Sato Silva Singh Sørensen Stone Suzuki Tanaka Thorne Turner Varga Virtanen Vogel Walsh Weber "
+    "Wells West Winter Wolf Wood Yılmaz Young Zeman Zhang"
 )
 
 TOWN_STARTS = words(
-    "Alder Amber Ash Barley Birch Bramble Briar Cedar Clover Copper Crane Dove Elder Elm Falcon Fern Flint Fox "
-    "Glen Gold Green Grey Harrow Hazel Heather Heron Holly Iron Ivy Juniper Kings Lark Laurel Linden Maple Marl "
-    "Mill Moon North Oak Otter Pine Raven Red Rose Rowan Sand Silver South Stone Swan Thorn Willow Winter Wren"
+    "Alder Amber Ash Barley Birch Bramble Briar Cedar Clover Copper Crane Dove Elder Elm Falcon Fern "
+    "Flint Fox Glen Gold Green Grey Harrow Hazel Heather Heron Holly Iron Ivy Juniper Kings Lark Laurel "
+    "Linden Maple Marl Mill Moon North Oak Otter Pine Raven Red Rose Rowan Sand Silver South Stone Swan "
+    "Thorn Willow Winter Wren"
 )
 TOWN_ENDS = words("bridge brook bury by dale field ford gate ham haven hill mouth port stead ton wick")
 REGIONS = words(
@@ -38,29 +41,30 @@ REGIONS = words(
     ",",
 )
 RIVERS = words(
-    "Alda Brenn Calder Dorn Eska Farrow Gella Harn Isel Jorra Kell Lorne Mira Nedra Orla Pell Rhune Sava Tamsel Ulla "
-    "Vesk Wend Yare Zell"
+    "Alda Brenn Calder Dorn Eska Farrow Gella Harn Isel Jorra Kell Lorne Mira Nedra Orla Pell Rhune Sava "
+    "Tamsel Ulla Vesk Wend Yare Zell"
 )
 MOUNTAINS = words(
     "Mount Arden,Mount Bell,Mount Corin,Mount Dray,Mount Elsen,Mount Fara,Mount Grell,Mount Hode,Mount Ister",
     ",",
 )
 PRODUCTS = words(
-    "apples,barrels,bells,bicycles,books,boots,bricks,brushes,candles,carpets,cheese,chocolate,clocks,coats,cups,"
-    "engines,flutes,furniture,gloves,hats,honey,ink,kites,knives,lamps,lenses,mirrors,mustard,nails,needles,olive oil,"
-    "paper,pianos,pottery,radios,ropes,salt,ships,silk,soap,spoons,steel,sugar,tea,tiles,toys,umbrellas,violins,watches,"
-    "wine,wool",
+    "apples,barrels,bells,bicycles,books,boots,bricks,brushes,candles,carpets,cheese,chocolate,clocks,"
+    "coats,cups,engines,flutes,furniture,gloves,hats,honey,ink,kites,knives,lamps,lenses,mirrors,mustard,"
+    "nails,needles,olive oil,paper,pianos,pottery,radios,ropes,salt,ships,silk,soap,spoons,steel,sugar,"
+    "tea,tiles,toys,umbrellas,violins,watches,wine,wool",
     ",",
 )
 LANDMARKS = words(
-    "an old lighthouse,a glass tower,a round castle,a stone windmill,a copper dome,a wooden church,a covered market,"
-    "a floating theatre,a hanging garden,a marble fountain,a brick water tower,a ruined abbey,a painted town hall,"
-    "a giant sundial,a whale museum,a tram museum",
+    "an old lighthouse,a glass tower,a round castle,a stone windmill,a copper dome,a wooden church,a "
+    "covered market,a floating theatre,a hanging garden,a marble fountain,a brick water tower,a ruined "
+    "abbey,a painted town hall,a giant sundial,a whale museum,a tram museum",
     ",",
 )
 FESTIVALS = words(
-    "a kite festival,a lantern festival,a soup festival,a jazz festival,a book fair,a cheese fair,a boat race,"
-    "a flower parade,a snow carnival,a film week,a pumpkin market,a puppet festival,a harvest dance,a chess open",
+    "a kite festival,a lantern festival,a soup festival,a jazz festival,a book fair,a cheese fair,a boat "
+    "race,a flower parade,a snow carnival,a film week,a pumpkin market,a puppet festival,a harvest "
+    "dance,a chess open",
     ",",
 )
 STREETS = tuple(
@@ -71,25 +75,27 @@ STREETS = tuple(
     )
 )
 JOBS = words(
-    "actor,architect,astronaut,baker,biologist,carpenter,chemist,clockmaker,composer,cook,dancer,dentist,diver,doctor,"
-    "engineer,farmer,firefighter,fisherman,gardener,geologist,historian,journalist,judge,lawyer,librarian,locksmith,"
-    "mechanic,miner,musician,nurse,painter,pharmacist,photographer,physicist,pilot,plumber,poet,potter,sailor,sculptor,"
-    "shepherd,singer,surgeon,tailor,teacher,translator,vet,waiter,weaver,writer",
+    "actor,architect,astronaut,baker,biologist,carpenter,chemist,clockmaker,composer,cook,dancer,dentist,"
+    "diver,doctor,engineer,farmer,firefighter,fisherman,gardener,geologist,historian,journalist,judge,"
+    "lawyer,librarian,locksmith,mechanic,miner,musician,nurse,painter,pharmacist,photographer,physicist,"
+    "pilot,plumber,poet,potter,sailor,sculptor,shepherd,singer,surgeon,tailor,teacher,translator,vet,"
+    "waiter,weaver,writer",
     ",",
 )
 SUBJECTS = words(
-    "astronomy,biology,botany,chemistry,economics,engineering,geography,geology,history,law,linguistics,literature,"
-    "mathematics,medicine,music,philosophy,physics,psychology,theology,zoology",
+    "astronomy,biology,botany,chemistry,economics,engineering,geography,geology,history,law,linguistics,"
+    "literature,mathematics,medicine,music,philosophy,physics,psychology,theology,zoology",
     ",",
 )
 INSTRUMENTS = words(
-    "accordion,banjo,bassoon,cello,clarinet,drums,flute,guitar,harp,mandolin,oboe,organ,piano,saxophone,trombone,"
-    "trumpet,tuba,viola,violin",
+    "accordion,banjo,bassoon,cello,clarinet,drums,flute,guitar,harp,mandolin,oboe,organ,piano,saxophone,"
+    "trombone,trumpet,tuba,viola,violin",
     ",",
 )
 LANGUAGES = words(
-    "Arabic,Bengali,Czech,Danish,Dutch,Finnish,French,German,Greek,Hindi,Hungarian,Italian,Japanese,Korean,Mandarin,"
-    "Norwegian,Polish,Portuguese,Romanian,Russian,Spanish,Swahili,Swedish,Tamil,Turkish,Vietnamese",
+    "Arabic,Bengali,Czech,Danish,Dutch,Finnish,French,German,Greek,Hindi,Hungarian,Italian,Japanese,"
+    "Korean,Mandarin,Norwegian,Polish,Portuguese,Romanian,Russian,Spanish,Swahili,Swedish,Tamil,Turkish,"
+    "Vietnamese",
     ",",
 )
 AWARDS = tuple(
@@ -101,8 +107,8 @@ PETS = words(
     "a cat,a dog,a goat,a goose,a horse,a parrot,a pony,a rabbit,a snake,a tortoise,two cats,three hens", ","
 )
 GENRES = words(
-    "adventure story,biography,children's book,collection of poems,cookbook,crime novel,fairy tale,ghost story,"
-    "historical novel,love story,science fiction novel,travel book,war novel,play",
+    "adventure story,biography,children's book,collection of poems,cookbook,crime novel,fairy tale,ghost "
+    "story,historical novel,love story,science fiction novel,travel book,war novel,play",
     ",",
 )
 MATERIALS = words("brick,concrete,glass,granite,iron,limestone,marble,oak,sandstone,slate,steel,timber", ",")
@@ -114,9 +120,9 @@ BEASTS = words(
     "Panthers Pirates Ravens Rovers Sharks Stags Storks Tigers Wolves"
 )
 INGREDIENTS = words(
-    "almonds,apricots,barley,beans,beef,cabbage,carrots,chestnuts,chickpeas,cod,garlic,ginger,goat cheese,herring,"
-    "honey,lamb,leeks,lemon,lentils,mushrooms,noodles,onions,peppers,pork,potatoes,pumpkin,rice,salmon,spinach,"
-    "tomatoes,walnuts",
+    "almonds,apricots,barley,beans,beef,cabbage,carrots,chestnuts,chickpeas,cod,garlic,ginger,goat cheese,"
+    "herring,honey,lamb,leeks,lemon,lentils,mushrooms,noodles,onions,peppers,pork,potatoes,pumpkin,rice,"
+    "salmon,spinach,tomatoes,walnuts",
     ",",
 )
 

@@ -1,0 +1,132 @@
+"""What the three benchmarks share: fair rounds, peak memory of a process and its children, one table.
+
+Each variant is a process of its own. A round runs every variant once, in turn, so that whatever else the
+machine does hits all of them; ratios are taken within a round, and medians over the rounds.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parent.parent
+CORES = len(os.sched_getaffinity(0))
+POLL = 0.02
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process, from before its start to after its end."""
+
+    seconds: float
+    anonymous: float
+    """MB at the peak: RssAnon of the process and its children. Pages of mapped files don't count: they can go."""
+    said: dict[str, float]
+    """the last line of its output, where that is a JSON object"""
+
+
+def script(name: str, *arguments: object) -> list[str]:
+    """The command that runs a script of the repository with this Python."""
+    return [sys.executable, str(ROOT / name), *map(str, arguments)]
+
+
+def interleave(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Run]]:
+    """A B C, A B C, …: each variant's runs. The first round is preceded by one that is not counted."""
+    runs: dict[str, list[Run]] = {name: [] for name in commands}
+    for number in range(rounds + 1):
+        for name, command in commands.items():
+            run = measure(command)
+            shown = f"{name}: {run.seconds:.2f} s"
+            print(f"  round {number or 'to warm up'}: {shown}", file=sys.stderr, flush=True)
+            if number:
+                runs[name].append(run)
+    return runs
+
+
+def measure(command: Sequence[str]) -> Run:
+    """Runs the command to its end. Raises CalledProcessError if it fails."""
+    with tempfile.TemporaryFile("w+") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, cwd=ROOT, env=_environment())
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, sum(_anonymous(pid) for pid in _family(process.pid)))
+            time.sleep(POLL)
+        seconds = time.perf_counter() - start
+        output.seek(0)
+        lines = output.read().splitlines()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(command))
+    said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    return Run(seconds, peak, said)
+
+
+def ratio(runs: Mapping[str, Sequence[Run]], name: str, base: str) -> float:
+    """How many times as long `name` takes as `base`: the median over rounds."""
+    return median(a.seconds / b.seconds for a, b in zip(runs[name], runs[base], strict=True))
+
+
+def report(runs: Mapping[str, Sequence[Run]], base: str, *, rows: int, size: int) -> None:
+    """A Markdown table on stdout: wall, rows/s and MB/s of whole processes, `base` = 1."""
+    print(f"\n| whole process | s (median, range) | × {base} | rows/s | MB/s | RssAnon MB |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name, of in runs.items():
+        walls = [run.seconds for run in of]
+        middle = median(walls)
+        print(
+            f"| {name} | {middle:.2f} ({min(walls):.2f}-{max(walls):.2f}) | {ratio(runs, name, base):.2f} "
+            f"| {rows / middle:,.0f} | {size / middle / 1e6:,.0f} | {max(run.anonymous for run in of):,.0f} |"
+        )
+
+
+def heading(title: str, *packages: str) -> None:
+    """What was run, on how many cores, with which versions."""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    print(f"## {title}\n\n{CORES} cores, Python {platform.python_version()}, {versions}.", flush=True)
+
+
+def work_folder(given: Path | None) -> Path:
+    """Where inputs are kept between runs, and outputs made."""
+    folder = given or Path(tempfile.gettempdir()) / "flanbuild-benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve()
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all below it. Those that end meanwhile are left out."""
+    found = [pid]
+    for parent in found:
+        for task in _listed(Path(f"/proc/{parent}/task")):
+            try:
+                found += map(int, (task / "children").read_text().split())
+            except OSError:
+                continue
+    return found
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _anonymous(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = (line for line in status.splitlines() if line.startswith("RssAnon"))
+    return sum(int(line.split()[1]) for line in lines) * 1024 / 1e6

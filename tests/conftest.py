@@ -1,0 +1,93 @@
+"""Real objects for tests: the project's pages, a page of one's own, a small build, the mirror."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flanbuild.build import Build
+from flanbuild.console import progress
+from flanbuild.mixtures import Mixture, load_mixture
+from flanbuild.sources.embedded import SampleSource
+from flanbuild.tasks import Task, load_tasks
+
+ROOT = Path(__file__).parents[1]
+
+PAGE = """\
+source: {repo: aps/super_glue, config: rte, licence: unknown, homepage: "https://example.org"}
+columns: {premise: string, hypothesis: string, label: class_label}
+labels: [entailment, not_entailment]
+splits: {train: train, validation: {of: train, rows: 20}, test: validation}
+where: {labelled: label IS NOT NULL}
+fields: {premise: premise, hypothesis: hypothesis}
+options: {entailment: yes, not_entailment: no}
+metrics: [accuracy]
+templates:
+""" + "".join(
+    f"""\
+  - inputs: |
+      Wording {word}: {{premise}}
+      {{hypothesis}}
+      {{options_}}
+    targets: "{{answer}}"
+"""
+    for word in "one two three four five six seven eight nine ten".split()
+)
+"""A page without fault, for tests to break. Templates start at line 10, five lines each."""
+
+
+@pytest.fixture(scope="session")
+def tasks() -> dict[str, Task]:
+    """All tasks of the project."""
+    return load_tasks([ROOT / "mixtures" / "tasks"])
+
+
+@pytest.fixture(scope="session")
+def flan2021() -> Mixture:
+    return load_mixture(ROOT / "mixtures" / "flan2021.yaml")
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder of real rows."""
+    path = Path(os.environ.get("FLANBUILD_MIRROR", ROOT.parent / "shared" / "mirror"))
+    if not path.is_dir():
+        pytest.skip(f"no mirror of real rows at {path}; FLANBUILD_MIRROR names one")
+    return path
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """Writes `text` as a page of dataset `name` and returns the folder of pages."""
+
+    def write(text: str = PAGE, name: str = "rte", cluster: str = "nli") -> Path:
+        path = tmp_path / "pages" / cluster / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return tmp_path / "pages"
+
+    return write
+
+
+SMALL = ("rte", "copa", "sst2", "arc/easy", "squad/v2", "mrpc")
+
+
+@pytest.fixture
+def build(tasks, flan2021, tmp_path):
+    """A build of six tasks of five clusters on the sample, with keys to change."""
+
+    def make(**changed) -> Build:
+        mixture = flan2021.model_copy(update={"tasks": SMALL, "shards": 3} | changed.pop("mixture", {}))
+        settings = {
+            "tasks": {name: tasks[name] for name in SMALL},
+            "mixture": mixture,
+            "source": SampleSource(100),
+            "data": tmp_path / "data",
+            "missing": "error",
+            "evaluation_examples": 5,
+            "jobs": 1,
+            "progress": lambda total, name: progress(total, name, silent=True),
+        }
+        return Build(**settings | changed)
+
+    return make

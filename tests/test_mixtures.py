@@ -1,0 +1,66 @@
+import pytest
+
+from flanbuild.errors import DeclarationError
+from flanbuild.mixtures import hold_out, load_mixture
+from flanbuild.tasks import CLUSTERS
+
+LEAVES = {  # FLAN.md section 4; paper, section 2.2 and FLAN's split code
+    "nli": {"paraphrase"},
+    "paraphrase": {"nli"},
+    "reading_comprehension": {"reading_comprehension_commonsense"},
+    "commonsense": {"reading_comprehension_commonsense"},
+    "reading_comprehension_commonsense": {"reading_comprehension", "commonsense"},
+}
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_a_cluster_takes_its_related_ones_with_it(flan2021, cluster):
+    assert set(hold_out(flan2021, [cluster])) == {cluster} | LEAVES.get(cluster, set())
+
+
+def test_the_relation_is_symmetric(flan2021):
+    for one in CLUSTERS:
+        for other in hold_out(flan2021, [one]):
+            assert one in hold_out(flan2021, [other])
+
+
+def test_what_is_held_out_says_by_which_rule(flan2021):
+    held = hold_out(flan2021, ["nli"])
+
+    assert held["nli"].asked
+    assert held["nli"].rule == "held out: --holdout nli"
+    assert not held["paraphrase"].asked
+    assert held["paraphrase"].rule == "related to nli in flan2021.yaml"
+
+
+def test_an_unknown_cluster_is_named_with_its_nearest(flan2021):
+    with pytest.raises(DeclarationError, match=r"no cluster 'sentimant'. Did you mean 'sentiment'\?"):
+        hold_out(flan2021, ["sentimant"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("clusters: [nli, sentimant]", r"m.yaml:1: clusters\[1\]: no 'sentimant' is known here. Did you mean 'sentiment'"),
+        ("cap: 0", r"m.yaml:1: cap: Input should be greater than 0 \(found 0\)"),
+        ("size: {passes: 2, examples: 3}", r"m.yaml:1: size: size is either"),
+        ("raet: {max: 3}", r"m.yaml:1: raet: no key 'raet' is known here. Did you mean 'rate'\?"),
+        ("- a", r"m.yaml: a mixture is a mapping"),
+    ],
+)
+def test_a_faulty_mixture_is_refused_with_its_place(tmp_path, text, sentence):
+    path = tmp_path / "m.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DeclarationError, match=sentence):
+        load_mixture(path)
+
+
+def test_a_missing_mixture_names_the_nearest(flan2021):
+    with pytest.raises(DeclarationError, match=r"no such mixture. Did you mean 'flan2021'\?"):
+        load_mixture(flan2021.path.with_name("flan2012.yaml"))
+
+
+def test_a_task_that_no_page_has_is_named(flan2021, tasks):
+    with pytest.raises(DeclarationError, match=r"tasks: no task or dataset 'rtte'. Did you mean 'rte'\?"):
+        flan2021.model_copy(update={"tasks": ("rtte",)}).members(tasks.values())

@@ -108,8 +108,7 @@ class Build:
         )
 
     def _raw_is_current(self, task: Task) -> bool:
-        said = _read(self._raw(task.cluster) / task.name / "source.json")
-        return said.get("inputs") == raw.inputs(task, self.source, self.missing)
+        return raw.is_current(task, self.source, self._raw(task.cluster) / task.name, self.missing)
 
     def _rendered_is_current(self, task: Task) -> bool:
         said = _read(self.rendered / task.cluster / task.name / "task.json")

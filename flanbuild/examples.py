@@ -12,7 +12,7 @@ from polars.exceptions import PolarsError
 from flanbuild.columns import arrow_schema
 from flanbuild.declarations import Faults, Keys
 from flanbuild.errors import DeclarationError, nearest
-from flanbuild.preprocessors import PREPROCESSORS
+from flanbuild.preprocessors import PREPROCESSORS, SOURCE_ROW
 from flanbuild.tasks import ANSWER, OPTIONS, Task, placeholders
 from flanbuild.templates import options_block
 
@@ -23,7 +23,7 @@ ROW, DROPPED, CHOICES, ANSWERS = "_row", "_dropped", "_options", "_answers"
 def examples(task: Task, raw: pl.LazyFrame, rows: pl.Series | None = None) -> pl.LazyFrame:
     """Each raw row, or those whose index is in `rows`, with its fields as strings, `answer` and `options_`.
 
-    `_row` is the index after preprocessing, `_dropped` the reason why a row is left out (null: it stays),
+    `_row` is the index after preprocessing, `_source_row` before it, `_dropped` the reason why a row is left out (null: it stays),
     `_options` and `_answers` are lists. Raises DeclarationError for an expression that can't be.
     """
     frame = _rows(task, raw)
@@ -38,7 +38,7 @@ def examples(task: Task, raw: pl.LazyFrame, rows: pl.Series | None = None) -> pl
         made[ANSWER] = answer
         made[ANSWERS] = _answers(task, columns, answer)
     made[DROPPED] = _failed_condition(task, columns)
-    frame = frame.select(ROW, **made)
+    frame = frame.select(ROW, SOURCE_ROW, **made)
     frame = frame.with_columns(pl.coalesce(DROPPED, _incomplete(task)).alias(DROPPED))
     return frame if options is None else frame.with_columns(options_block(pl.col(CHOICES)))
 
@@ -91,9 +91,12 @@ def _rows(task: Task, raw: pl.LazyFrame) -> pl.LazyFrame:
     if (column := task.label_column) is not None:
         names = dict(enumerate(task.labels))
         frame = frame.with_columns(pl.col(column).replace_strict(names, default=None, return_dtype=pl.String))
-    if task.preprocess is not None:
-        frame = PREPROCESSORS[task.preprocess](frame)
-    return frame.with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
+    if task.preprocess is None:
+        return frame.with_row_index(ROW).with_columns(
+            pl.col(ROW).cast(pl.Int64).alias(SOURCE_ROW), pl.col(ROW).cast(pl.Int64)
+        )
+    frame = PREPROCESSORS[task.preprocess](frame.with_row_index(SOURCE_ROW))
+    return frame.with_row_index(ROW).with_columns(pl.col(ROW, SOURCE_ROW).cast(pl.Int64))
 
 
 def _sql(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -> tuple[pl.Expr, pl.DataType]:

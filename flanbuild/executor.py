@@ -7,7 +7,7 @@ so running it twice does no harm. The one seam is `concurrent.futures.Executor`.
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +39,28 @@ def run(pieces: Sequence[Piece], *, jobs: int, done: Callable[[], None] = lambda
             if _collect(futures, results, done):
                 return [results[i] for i in range(len(pieces))]
     raise ExecutionError(f"A worker died {TRIES} times over, out of memory perhaps; try fewer --jobs.")
+
+
+def run_waiting(
+    pieces: Sequence[Piece],
+    *,
+    jobs: int,
+    done: Callable[..., None] = lambda: None,
+    stop: Callable[[], None] = lambda: None,
+) -> list[Any]:
+    """As `run`, in threads: for pieces that mostly wait for a network.
+
+    When one fails, `stop` is called, so that those that are under way end soon too.
+    """
+    results: dict[int, Any] = {}
+    with ThreadPoolExecutor(max(1, min(jobs, len(pieces)))) as pool:
+        futures = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(pieces)}
+        try:
+            _collect(futures, results, done)
+        except BaseException:
+            stop()
+            raise
+    return [results[i] for i in range(len(pieces))]
 
 
 def _in_process(pieces: Sequence[Piece], done: Callable[[], None]) -> Iterator[Any]:

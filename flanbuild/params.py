@@ -22,7 +22,8 @@ class Params(Declared):
     """Every key has the default of the embedded example."""
 
     source: Literal["sample", "mirror", "hub"] = "sample"
-    mirror: Path = Path("mirror")
+    mirror: str = "mirror"
+    """A folder or an fsspec URL."""
     sample: Sample = Sample()
     missing: Literal["error", "skip"] = "error"
     mixture: str = "flan2021"
@@ -34,7 +35,7 @@ class Params(Declared):
 
     def defaults(self) -> dict[str, dict[str, Any]]:
         """Option values by command, as click's default_map takes them."""
-        rows = {"source": self.source, "mirror": str(self.mirror), "sample_rows": self.sample.rows}
+        rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows}
         where = rows | {"missing": self.missing, "mixture": self.mixture}
         where |= {"examples": self.evaluate["examples"]} if "examples" in self.evaluate else {}
         building = dict.fromkeys(("plan", "download", "render", "mixture"), where)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import polars as pl
 
 Preprocessor = Callable[[pl.LazyFrame], pl.LazyFrame]
+SOURCE_ROW = "_source_row"
+"""The index of the raw row, which every preprocessor keeps: the rows of one are never parted between splits."""
 
 
 def answer_key(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -147,7 +149,7 @@ def rotten_tomatoes(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def wiki_lingua(rows: pl.LazyFrame) -> pl.LazyFrame:
     """WikiLingua: an article's sections as rows of `document` and `summary`, as GEM has them."""
-    return rows.select(pl.col("article").struct.unnest()).explode("document", "summary")
+    return rows.select(SOURCE_ROW, pl.col("article").struct.unnest()).explode("document", "summary")
 
 
 PREPROCESSORS: dict[str, Preprocessor] = {

@@ -32,7 +32,7 @@ def preview(task: Task, source: Source, split: str, row: int) -> Preview:
         known = ", ".join(name for name in SPLITS if name in task.splits)
         raise DeclarationError(f"--split: {task.name} has no split '{split}'. Allowed: {known}.")
     name = task.splits[split].of[0]
-    upstream = source.split(task.source, name, list(task.columns))
+    upstream = source.split(task, name)
     if upstream is None:
         raise SourceError(f"{task.page}: the {source.kind} has no split '{name}' of {task.source.repo}.")
     check_schema(task, upstream.schema, f"{source.kind} {task.source.repo} split '{name}'")

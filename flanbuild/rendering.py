@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from flanbuild import executor, shards
 from flanbuild.errors import DeclarationError
 from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, check_expressions, examples
-from flanbuild.keys import keyed_order, task_key
+from flanbuild.keys import keyed_order, row_keys, task_key
 from flanbuild.mixtures import Mixture
+from flanbuild.preprocessors import SOURCE_ROW
 from flanbuild.sampling import versions
 from flanbuild.tasks import ANSWER, SPLITS, SplitName, Task
 from flanbuild.templates import text
@@ -131,12 +132,14 @@ def _choose(
     task: Task, scanned: pl.LazyFrame, names: list[SplitName], mixture: Mixture, evaluation_examples: int
 ) -> dict[str, Chosen]:
     """Filter, then carve, then cap: a cap is filled with rows that stay (FLAN's code cuts first and filters after)."""
-    reasons = examples(task, scanned).select(ROW, DROPPED).collect(engine="streaming").sort(ROW)
+    looked_at = examples(task, scanned).select(ROW, SOURCE_ROW, DROPPED)
+    reasons = looked_at.collect(engine="streaming").sort(ROW)
     dropped = dict(sorted(reasons.filter(pl.col(DROPPED).is_not_null())[DROPPED].value_counts().iter_rows()))
-    kept = reasons.filter(pl.col(DROPPED).is_null())[ROW].to_numpy()
+    stay = reasons.filter(pl.col(DROPPED).is_null())
+    kept = stay[ROW].to_numpy()
     limits = {"train": mixture.cap, "test": evaluation_examples}
     chosen = {}
-    for name, rows in _carve(task, kept, names, mixture.seed).items():
+    for name, rows in _carve(task, kept, stay[SOURCE_ROW].to_numpy(), names, mixture.seed).items():
         order = keyed_order(task_key(mixture.seed, f"order {name}", task.name), rows)
         taken = order[: limits.get(name)]
         counts = {
@@ -150,21 +153,32 @@ def _choose(
     return chosen
 
 
-def _carve(task: Task, kept: Rows, names: list[SplitName], seed: int) -> dict[str, Rows]:
+def _carve(task: Task, kept: Rows, source: Rows, names: list[SplitName], seed: int) -> dict[str, Rows]:
     """Kept rows by split: those with `rows` take that many in keyed order, at most an even share; one takes the rest.
 
-    The key is the dataset's, so that tasks which share their rows (MNLI's two) set the same ones aside.
+    Rows that were made of one `source` row (the turns of a dialogue) stay together. The key is the dataset's, so
+    that tasks which share their rows (MNLI's two) set the same ones aside.
     """
-    order = keyed_order(task_key(seed, "carve", task.dataset), kept)
+    order = np.argsort(row_keys(task_key(seed, "carve", task.dataset), source), kind="stable")
+    begins = np.append(np.flatnonzero(np.diff(source[order], prepend=-1)), len(order))  # of each source row's rows
+    share = len(kept) // len(names)
     carved = {}
     start = 0
     for name in names:
         if (rows := task.splits[name].rows) is not None:
-            count = min(rows, len(kept) // len(names))
-            carved[name] = np.sort(order[start : start + count])
-            start += count
-    rest = np.sort(order[start:])
+            end = _whole(begins, start, start + min(rows, share), start + share)
+            carved[name] = np.sort(kept[order[start:end]])
+            start = end
+    rest = np.sort(kept[order[start:]])
     return {name: carved.get(name, rest) for name in names}
+
+
+def _whole(begins: Rows, start: int, end: int, most: int) -> int:
+    """`end`, moved so that no source row is parted: on if that stays within `most`, else back."""
+    later, earlier = begins[begins >= end], begins[begins <= end]
+    if len(later) and later[0] <= most:
+        return int(later[0])
+    return max(start, int(earlier[-1])) if len(earlier) else start
 
 
 def _table(

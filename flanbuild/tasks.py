@@ -70,6 +70,14 @@ Text = Annotated[
 ]
 
 
+RepoPath = Annotated[str, Field(pattern=r"^[^/\\].*$")]
+Files = Annotated[
+    tuple[RepoPath, ...] | dict[str, RepoPath],
+    BeforeValidator(lambda v: (v,) if isinstance(v, str) else v),
+]
+"""Patterns of the files that hold a split's rows; or, for lines of text, the file of each column."""
+
+
 class Source(Declared):
     """Where the rows lie upstream, and on what terms."""
 
@@ -78,6 +86,14 @@ class Source(Declared):
     revision: str = "main"
     licence: str
     homepage: str
+    files: dict[Segment, Files] = {}
+    """Upstream split -> where its rows lie, for what is not in the hub's Parquet layout (sources/layout.py)."""
+    rename: dict[str, str] = {}
+    """Names in files that are not Parquet -> columns."""
+    rows: dict[Segment, Annotated[int, Field(gt=0)]] = {}
+    """Upstream split -> its rows; fewer on the hub are a fault."""
+    enough: Annotated[int, Field(gt=0)] | None = None
+    """Of a larger split, whole Parquet row groups in keyed order until there are so many rows."""
     manual: str | None = None
     """What a person must do to get the files, where no program may."""
 

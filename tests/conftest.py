@@ -36,6 +36,10 @@ templates:
 """A page without fault, for tests to break. Templates start at line 10, five lines each."""
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden anew")
+
+
 @pytest.fixture(scope="session")
 def tasks() -> dict[str, Task]:
     """All tasks of the project."""

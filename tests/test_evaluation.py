@@ -80,7 +80,7 @@ def test_the_paper_stands_beside_a_task_it_reports(scores):
     assert "paper" not in scores["scores"]["nli"]["said"]["exact_match"]
 
 
-def test_scores_can_be_recomputed_from_the_predictions(report, scores):
+def test_scores_can_be_recomputed_from_the_predictions(report):
     table = shards.read_table(report / "predictions.arrow").to_pylist()
     mine = [row for row in table if row["model"] == "tuned" and row["task"] == "rte" and row["template"] == 0]
     right = sum(row["prediction"] == row["answer"] for row in mine) / len(mine)

@@ -23,7 +23,7 @@ from flanbuild.evaluation.ranking import (
     rank_trees,
 )
 from flanbuild.training.mixture import open_mixture
-from flanbuild.training.tokens import train_tokenizer
+from flanbuild.training.vocabulary import train_tokenizer
 
 SHAPE = {
     "vocab_size": 400,
@@ -64,9 +64,14 @@ def t5(tokenizer):
     return Answerer(T5ForConditionalGeneration(shape).eval(), tokenizer, EvaluateConfig())
 
 
+def advance(count: int) -> None:
+    """No progress is shown."""
+
+
 def by_hand(model, question: Question, option: list[int]) -> float:
     """One forward pass for one option, nothing shared, nothing padded."""
-    logits = model(torch.tensor([question.prompt + option])).logits[0].log_softmax(-1)
+    with torch.no_grad():
+        logits = model(torch.tensor([question.prompt + option])).logits[0].log_softmax(-1)
     start = len(question.prompt) - 1
     return sum(float(logits[start + i, token]) for i, token in enumerate(option))
 
@@ -90,7 +95,7 @@ def test_an_encoder_decoder_reads_the_prompt_once_and_scores_the_same(t5):
 
 def test_batches_do_not_change_the_order_of_answers(llama):
     small = Answerer(llama.model, llama.tokenizer, EvaluateConfig(batch_tokens=12))
-    apart = rank(small, ASKED, rank_trees, lambda count: None)
+    apart = rank(small, ASKED, rank_trees, advance)
     for found, wanted in zip(apart, rank_trees(llama, ASKED), strict=True):
         assert found == pytest.approx(wanted, abs=1e-4)
 
@@ -102,7 +107,7 @@ def test_a_model_that_looks_back_only_so_far_is_asked_pair_by_pair(llama, tokeni
     assert method_for(t5) is rank_encoded
 
 
-def test_a_model_that_ignores_masks_is_asked_pair_by_pair(llama, tokenizer):
+def test_a_model_that_ignores_masks_is_asked_pair_by_pair(tokenizer):
     class Careless(LlamaForCausalLM):
         def forward(self, attention_mask=None, **given):
             return super().forward(**given)
@@ -132,4 +137,4 @@ def test_written_answers_do_not_depend_on_the_batch(kind, llama, t5, tmp_path):
     answerer.tokenizer.save_pretrained(tmp_path)
     prompts = [toys.row(i, i % 2)["prompt"] * (1 + i % 3) for i in range(7)]
     many, one = (load(str(tmp_path), EvaluateConfig(max_new_tokens=6, batch=size)) for size in (7, 1))
-    assert generate(many, prompts, lambda count: None) == generate(one, prompts, lambda count: None)
+    assert generate(many, prompts, advance) == generate(one, prompts, advance)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flanbuild import shards
+from flanbuild.mixtures import Size
 from flanbuild.rendering import _carve, _dealt, render
 from flanbuild.sources.embedded import SampleSource
 from flanbuild.sources.raw import download
@@ -51,7 +52,7 @@ def test_carved_rows_are_not_trained_on(rendered):
 
 
 def test_each_template_gets_the_same_share_to_within_one_row(rendered):
-    _, tables = rendered("rte", rows=100, size={"passes": 1})
+    _, tables = rendered("rte", rows=100, size=Size(passes=1))
     used = Counter(tables["train"].column("template").to_pylist())
 
     assert len(used) == 10
@@ -85,14 +86,40 @@ def test_carving_parts_the_rows_and_takes_at_most_half(tasks, rows, asked):
     )
     kept = np.array(sorted(rows), np.int64)
 
-    parts = _carve(task, kept, ["train", "validation"], seed=0)
+    parts = _carve(task, kept, kept, ["train", "validation"], seed=0)
 
     assert sorted([*parts["train"], *parts["validation"]]) == sorted(rows)
     assert len(parts["validation"]) == min(asked, len(rows) // 2)
 
 
+@given(st.lists(st.integers(1, 12), max_size=40), st.integers(1, 60))
+@settings(max_examples=50, deadline=None)
+def test_carving_parts_no_dialogue(tasks, turns, asked):
+    task = tasks["rte"].model_copy(
+        update={
+            "splits": tasks["rte"].splits
+            | {"validation": tasks["rte"].splits["validation"].model_copy(update={"rows": asked})}
+        }
+    )
+    source = np.repeat(np.arange(len(turns)), turns)
+    kept = np.arange(len(source))
+
+    parts = _carve(task, kept, source, ["train", "validation"], seed=0)
+
+    assert sorted([*parts["train"], *parts["validation"]]) == kept.tolist()
+    assert not set(source[parts["train"]]) & set(source[parts["validation"]])
+    assert len(parts["validation"]) <= len(kept) // 2
+
+
+def test_a_split_of_its_own_may_take_all_its_rows(rendered):
+    record, _ = rendered("snli", rows=100)
+
+    said = record["splits"]["validation"]
+    assert said["rows"] == said["upstream"] - sum(said["dropped"].values()) <= 200
+
+
 def test_the_cap_keeps_the_same_rows_when_it_grows(rendered):
-    few, many = (rows_of(rendered("rte", cap=cap, size={"passes": 1})[1]["train"]) for cap in (20, 40))
+    few, many = (rows_of(rendered("rte", cap=cap, size=Size(passes=1))[1]["train"]) for cap in (20, 40))
 
     assert many[:20] == few
 

@@ -162,7 +162,7 @@ def test_upstreams_marks_are_in_the_text(repo, config, column, pattern):
     texts = [row[column] for row in rows_of(repo, config, rows=2000)]
     share = sum(bool(re.search(pattern, text)) for text in texts) / len(texts)
 
-    assert 0.01 < share
+    assert share > 0.01
 
 
 def test_texts_hold_braces_tabs_and_other_scripts():

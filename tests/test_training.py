@@ -210,7 +210,7 @@ def test_pieces_of_a_step_add_up_to_the_step(mixture, tmp_path, model):
 def test_unpacked_training_reaches_a_loss_too(mixture, tmp_path):
     train(mixture, tmp_path / "padded", replace(SHORT, packing=False))
     metrics = json.loads((tmp_path / "padded/metrics.json").read_text())
-    assert metrics["data"]["sequences"] == 192
+    assert metrics["data"]["sequences"] == 6 * 8  # no more than six steps take
     assert metrics["validation_loss"] < 6
 
 

@@ -44,7 +44,7 @@ def test_placing_by_length_equals_placing_one_by_one(lengths):
 
 
 def test_an_example_goes_where_it_leaves_least_room():
-    # 7 opens a first sequence (room 3), 6 a second (room 4); 4 fits the second exactly, 3 the first, 1 opens a third.
+    # 7 opens a first sequence (room 3), 6 a second (room 4); 4 fills the second, 3 the first, 1 opens a third.
     assert packed([6, 1, 7, 3, 4], capacity=10) == [[2, 3], [0, 4], [1]]
 
 

@@ -9,7 +9,10 @@ import toys
 
 from flanbuild.errors import ArtifactError
 from flanbuild.training.mixture import open_mixture
-from flanbuild.training.tokens import leads, read_examples, tokenise, tokenizer_digest, train_tokenizer
+from flanbuild.training.tokens import Cut, read_examples, tokenise
+from flanbuild.training.vocabulary import leads, tokenizer_digest, train_tokenizer
+
+CUT = Cut(seq_length=128, prompt_length=1024, completion_length=16)
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +30,29 @@ def tokenizer(mixture):
 
 @pytest.fixture(scope="module")
 def folder(mixture, tokenizer, tmp_path_factory):
-    return tokenise(mixture, "train", tokenizer, tmp_path_factory.mktemp("cache"))
+    return tokenise(mixture, "train", tokenizer, tmp_path_factory.mktemp("cache"), CUT, rows=40)
 
 
 def test_tokens_are_prompt_completion_and_end(folder, tokenizer):
-    examples = read_examples(folder, toys.TINY, leads=False, apart=False)
+    examples = read_examples(folder, CUT, leads=False)
     assert tokenizer.decode(examples.prompt(0)) == toys.row(0, 0)["prompt"]
     assert tokenizer.decode(examples.completion(0)) == "woof<end>"
 
 
 def test_a_long_prompt_keeps_its_end_and_its_completion(folder, tokenizer):
-    examples = read_examples(folder, toys.TINY, leads=False, apart=False)
+    examples = read_examples(folder, CUT, leads=False)
     assert tokenizer.decode(examples.prompt(3)).endswith("word the end\n")
-    assert len(examples.prompt(3)) + len(examples.completion(3)) == toys.TINY.seq_length
+    assert len(examples.prompt(3)) + len(examples.completion(3)) == CUT.seq_length
 
 
 def test_a_cut_completion_has_no_end_token(folder, tokenizer):
-    examples = read_examples(folder, toys.TINY, leads=False, apart=False)
-    assert len(examples.completion(3)) == toys.TINY.completion_length
+    examples = read_examples(folder, CUT, leads=False)
+    assert len(examples.completion(3)) == CUT.completion_length
     assert tokenizer.eos_token_id not in examples.completion(3)
 
 
 def test_what_is_cut_is_counted_to_the_token(folder, tokenizer):
-    report = read_examples(folder, toys.TINY, leads=False, apart=False).report()
+    report = read_examples(folder, CUT, leads=False).report()
     prompt = len(tokenizer("word " * 300 + "the end\n")["input_ids"])
     completion = len(tokenizer("long " * 50)["input_ids"]) + 1
     assert (report["prompts_cut"], report["completions_cut"]) == (1, 1)
@@ -58,14 +61,13 @@ def test_what_is_cut_is_counted_to_the_token(folder, tokenizer):
 
 
 def test_nothing_is_cut_where_all_fits(folder):
-    config = replace(toys.TINY, seq_length=2048, completion_length=256)
-    report = read_examples(folder, config, leads=False, apart=False).report()
+    report = read_examples(folder, Cut(2048, 1024, 256), leads=False).report()
     assert not any(report[name] for name in report if name.endswith("cut"))
 
 
 def test_a_cut_keeps_a_leading_token(folder):
-    whole = read_examples(folder, replace(toys.TINY, seq_length=2048), leads=True, apart=False)
-    cut = read_examples(folder, toys.TINY, leads=True, apart=False)
+    whole = read_examples(folder, replace(CUT, seq_length=2048), leads=True)
+    cut = read_examples(folder, CUT, leads=True)
     assert cut.prompt(3)[0] == whole.prompt(3)[0]
     assert np.array_equal(cut.prompt(3)[1:], whole.prompt(3)[-111:])
 
@@ -76,17 +78,27 @@ def test_a_byte_level_tokenizer_has_no_leading_token(tokenizer):
 
 def test_tokens_are_made_once(mixture, tokenizer, folder):
     before = (folder / "tokens.bin").stat().st_mtime_ns
-    assert tokenise(mixture, "train", tokenizer, folder.parent) == folder
+    assert tokenise(mixture, "train", tokenizer, folder.parent, CUT, rows=40) == folder
     assert (folder / "tokens.bin").stat().st_mtime_ns == before
 
 
 def test_another_tokenizer_has_tokens_of_its_own(mixture, folder):
-    assert tokenise(mixture, "train", train_tokenizer(mixture, 300), folder.parent) != folder
+    assert tokenise(mixture, "train", train_tokenizer(mixture, 300), folder.parent, CUT, rows=40) != folder
+
+
+def test_no_more_rows_are_read_than_the_steps_can_take(mixture, tokenizer, folder, monkeypatch):
+    monkeypatch.setattr("flanbuild.training.mixture._ROWS", 4)
+    few = tokenise(mixture, "train", tokenizer, folder.parent, CUT, rows=40, tokens=100)
+    lengths = read_examples(few, CUT, leads=False).lengths
+    assert len(lengths) < 40
+    assert lengths[:-4].sum() < 100 <= lengths.sum()
 
 
 def test_the_tokenizer_does_not_depend_on_threads(mixture, tokenizer):
     code = (
-        "import sys, pathlib; from flanbuild.training.mixture import open_mixture; from flanbuild.training.tokens import *;"
+        "import sys, pathlib\n"
+        "from flanbuild.training.mixture import open_mixture\n"
+        "from flanbuild.training.vocabulary import tokenizer_digest, train_tokenizer\n"
         "print(tokenizer_digest(train_tokenizer(open_mixture(pathlib.Path(sys.argv[1])), 400)))"
     )
     environment = {

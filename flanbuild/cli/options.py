@@ -56,8 +56,11 @@ class Rows:
         list[Path] | None, "A folder of pages of your own, beside the built-in ones; may be repeated."
     ] = None
     source: Annotated[Kind, "Where rows come from."] = Kind.sample
-    mirror: Annotated[Path, "The folder of --source mirror."] = Path("mirror")
+    mirror: Annotated[str, "The folder of --source mirror, or an fsspec URL."] = "mirror"
     sample_rows: Annotated[int, "Size of a train split of --source sample."] = 200
+    lock: Annotated[Path | None, "What pins --source hub.  [default: mixtures/lock.json]"] = None
+    unlocked: Annotated[bool, "Take what the hub has today, whatever the lock says."] = False
+    imported: Annotated[Path, "Where `flanbuild import` puts files."] = Path("data/imported")
 
     def pages(self) -> "dict[str, Task]":
         """All tasks."""
@@ -69,7 +72,13 @@ class Rows:
 
         if self.sample_rows < 1:
             raise DeclarationError(f"--sample-rows: found {self.sample_rows}, at least 1 is needed.")
-        return open_source(self.source.value, mirror=self.mirror, sample_rows=self.sample_rows)
+        return open_source(
+            self.source.value,
+            mirror=self.mirror,
+            sample_rows=self.sample_rows,
+            lock=None if self.unlocked else self.lock or lock_file(),
+            imported=self.imported,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +123,11 @@ def mixtures_folder() -> Path:
     """This project's, else the one that comes with flanbuild."""
     here = Path("mixtures")
     return here if (here / "tasks").is_dir() else Path(__file__).parents[2] / "mixtures"
+
+
+def lock_file() -> Path:
+    """The lock beside the mixtures."""
+    return mixtures_folder() / "lock.json"
 
 
 def load(mixture: str) -> "Mixture":

@@ -40,7 +40,7 @@ PAPER: Mapping[str, Published] = {
     "openbookqa": Published("accuracy", 77.4, 1.3, 78.4, "table"),
     "arc/easy": Published("accuracy", 79.5, 0.8, 79.6, "mean"),
     "arc/challenge": Published("accuracy", 61.7, 1.4, 63.1, "mean"),
-    "natural_questions": Published("squad_em", 18.6, 2.7, 20.7, "mean"),
+    "nq": Published("squad_em", 18.6, 2.7, 20.7, "mean"),
     "trivia_qa": Published("squad_em", 55.0, 2.3, 56.7, "mean"),
     "copa": Published("accuracy", 90.6, 2.0, 91.0, "recalled"),
     "hellaswag": Published("accuracy", 56.4, 0.5, 56.7, "recalled"),
@@ -55,14 +55,14 @@ PAPER: Mapping[str, Published] = {
     "paws": Published("accuracy", 61.5, 6.5, 69.4, "recalled"),
     "dpr": Published("accuracy", 60.3, 3.5, 66.8, "recalled"),
     "winogrande": Published("accuracy", 67.3, 2.5, 71.2, "recalled"),
-    "wsc273": Published("accuracy", 80.8, 3.7, None, "recalled"),
+    "wsc273/wsc273": Published("accuracy", 80.8, 3.7, None, "recalled"),
     "cosmos_qa": Published("accuracy", 58.4, 1.3, 60.6, "recalled"),
     "record": Published("squad_em", 67.8, 3.0, 72.5, "recalled"),
 }
 
 SEEN_BEST = frozenset(
     {
-        "rte", "boolq", "multirc", "openbookqa", "arc/easy", "arc/challenge", "natural_questions",
+        "rte", "boolq", "multirc", "openbookqa", "arc/easy", "arc/challenge", "nq",
         "trivia_qa", "copa", "hellaswag", "piqa", "story_cloze", "record",
     }
 )  # fmt: skip

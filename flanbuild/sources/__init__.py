@@ -4,7 +4,7 @@ A source answers one question: the rows of one upstream split of one dataset, as
 came from. `download` (sources/raw.py) writes them as the task's raw folder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,10 +12,12 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from flanbuild.errors import DeclarationError
-from flanbuild.tasks import Source as Declared
+from flanbuild.tasks import Task
 
 Kind = Literal["sample", "mirror", "hub"]
 KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
+IMPORTED = Path("data/imported")
+"""Where `flanbuild import` puts files, unless told."""
 
 
 @dataclass(frozen=True)
@@ -26,35 +28,60 @@ class Upstream:
     tables: Iterator[pa.Table]
     files: list[dict[str, Any]] = field(default_factory=list)
     """path in the repository, bytes, sha256"""
+    of: int | None = None
+    """rows of the split, where the tables are an excerpt of it"""
 
 
 class Source(Protocol):
     """What a kind of source offers."""
 
     kind: Kind
+    waits: bool
+    """its work is waiting for a network, which threads do as well as processes"""
 
-    def commit(self, declared: Declared) -> str:
+    def watch(self, report: Callable[[int], None]) -> None:
+        """Tells `report` of bytes as they come over a network."""
+
+    def close(self) -> None:
+        """Ends what threads are waiting for."""
+
+    def commit(self, task: Task) -> str:
         """The revision that the rows are read at."""
 
-    def fingerprint(self, declared: Declared, splits: tuple[str, ...]) -> str:
-        """A digest that changes when rows of the splits may have changed."""
+    def fingerprint(self, task: Task) -> str:
+        """A digest that changes when rows of the task's splits may have changed."""
 
-    def split(self, declared: Declared, split: str, columns: list[str]) -> Upstream | None:
+    def split(self, task: Task, split: str) -> Upstream | None:
         """The rows of an upstream split, or None where the source has none of that name."""
 
 
-def open_source(kind: str, *, mirror: Path, sample_rows: int) -> Source:
-    """The source of a kind; the modules of the others are not loaded."""
+def open_source(
+    kind: str,
+    *,
+    mirror: str | Path,
+    sample_rows: int,
+    lock: Path | None = None,
+    imported: Path = IMPORTED,
+) -> Source:
+    """The source of a kind; the modules of the others are not loaded.
+
+    `lock` is the file that the hub's rows are pinned by, None for what the hub has today. `imported` is where
+    files lie that a person brought.
+    """
     if kind == "sample":
         from flanbuild.sources.embedded import SampleSource
 
         return SampleSource(sample_rows)
+    if kind not in KINDS:
+        raise DeclarationError(f"source: no kind '{kind}'. Allowed: {', '.join(KINDS)}.")
+    from flanbuild.sources.imports import WithImports
+    from flanbuild.sources.lock import read_lock
+
+    pinned = read_lock(lock) if lock else None
     if kind == "mirror":
         from flanbuild.sources.mirror import MirrorSource
 
-        return MirrorSource(mirror)
-    if kind == "hub":
-        from flanbuild.sources.hub import HubSource
+        return WithImports(MirrorSource(mirror), imported, pinned)
+    from flanbuild.sources.hub import HubSource
 
-        return HubSource()
-    raise DeclarationError(f"source: no kind '{kind}'. Allowed: {', '.join(KINDS)}.")
+    return WithImports(HubSource(pinned), imported, pinned)

@@ -1,31 +1,41 @@
 """The sample world as a source: every dataset's schema, no network."""
 
+from collections.abc import Callable
+
 import pyarrow as pa
 
 from flanbuild.sources import Kind, Upstream
 from flanbuild.sources.sample import sample_splits, sample_table
-from flanbuild.tasks import Source as Declared
+from flanbuild.tasks import Task
 
 
 class SampleSource:
     """`rows` rows for a train split, fewer for the others."""
 
     kind: Kind = "sample"
+    waits = False
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
 
-    def commit(self, declared: Declared) -> str:  # noqa: ARG002  the sample has one revision
+    def watch(self, report: Callable[[int], None]) -> None:
+        """Nothing comes over a network."""
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+    def commit(self, task: Task) -> str:  # noqa: ARG002  the sample has one revision
         """The sample is part of flanbuild; its size is all that can be chosen."""
         return f"sample of {self.rows} rows"
 
-    def fingerprint(self, declared: Declared, splits: tuple[str, ...]) -> str:  # noqa: ARG002
+    def fingerprint(self, task: Task) -> str:
         """Rows depend on their number alone."""
-        return self.commit(declared)
+        return self.commit(task)
 
-    def split(self, declared: Declared, split: str, columns: list[str]) -> Upstream | None:  # noqa: ARG002
+    def split(self, task: Task, split: str) -> Upstream | None:
         """The split as upstream has it."""
-        if split not in sample_splits(declared.repo, declared.config):
+        repo, config = task.source.repo, task.source.config
+        if split not in sample_splits(repo, config):
             return None
-        table: pa.Table = sample_table(declared.repo, declared.config, split, rows=self.rows)
+        table: pa.Table = sample_table(repo, config, split, rows=self.rows)
         return Upstream(table.schema, iter([table]))

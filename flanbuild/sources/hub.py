@@ -1,87 +1,202 @@
-"""The Hugging Face Hub, through its own client."""
+"""The Hugging Face Hub as a source: what the lock file pins, or with no lock what the hub has today."""
 
-import fnmatch
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock as Mutex
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from flanbuild import shards
 from flanbuild.errors import SourceError
 from flanbuild.sources import Kind, Upstream
-from flanbuild.tasks import Source as Declared
+from flanbuild.sources.client import Client, Remote, Report, UnknownRevision
+from flanbuild.sources.excerpt import Excerpt
+from flanbuild.sources.layout import Place, locate, paths_of
+from flanbuild.sources.lock import (
+    Entry,
+    Lock,
+    LockedExcerpt,
+    LockedFile,
+    LockedSplit,
+    declared,
+    described,
+)
+from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
+from flanbuild.tasks import Task
+
+CONVERSION = "refs/convert/parquet"
+"""Where the hub keeps its own conversion of a repository to Parquet."""
 
 
 class HubSource:
-    """Parquet files on the page's revision, or on the hub's own conversion of script datasets."""
+    """With a lock, only commits, files and digests that it names. Threads may share one."""
 
     kind: Kind = "hub"
-    conversion = "refs/convert/parquet"
+    waits = True
 
-    def commit(self, declared: Declared) -> str:
-        """The commit sha that the revision names now."""
-        return _listing(declared.repo, declared.revision)[0]
+    def __init__(self, lock: Lock | None, client: Client | None = None) -> None:
+        self.lock = lock
+        self.client = client or Client()
+        self._resolver = Resolver(self.client)
+        self.report: Report = lambda _: None
 
-    def fingerprint(self, declared: Declared, splits: tuple[str, ...]) -> str:  # noqa: ARG002  a commit fixes all splits
-        """A commit never changes."""
-        return self.commit(declared)
+    def watch(self, report: Report) -> None:
+        """Tells `report` of bytes as they come."""
+        self.report = report
 
-    def split(self, declared: Declared, split: str, columns: list[str]) -> Upstream | None:
-        """The split's files: on the revision by the names that hub datasets use, else on the conversion branch."""
-        for revision in (declared.revision, self.conversion):
-            commit, files = _listing(declared.repo, revision)
-            paths = [path for path in sorted(files) if _is_of(path, declared.config, split)]
-            if paths:
-                local = [_fetch(declared.repo, commit, path) for path in paths]
-                described = [
-                    {"path": path, "bytes": files[path][0], "sha256": files[path][1]} for path in paths
-                ]
-                return Upstream(pq.ParquetFile(local[0]).schema_arrow, _tables(local, columns), described)
-        return None
+    def close(self) -> None:
+        """Ends running transfers."""
+        self.client.close()
 
+    def commit(self, task: Task) -> str:
+        """The commit sha."""
+        return self.entry(task).commit or ""
 
-def _is_of(path: str, config: str, split: str) -> bool:
-    patterns = [f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet"]
-    if config == "default" or "/" not in path.removeprefix("data/"):
-        patterns += [f"data/{split}-*.parquet", f"{split}-*.parquet"]
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+    def fingerprint(self, task: Task) -> str:
+        """Of the commit's files: asks the network only when nothing is locked."""
+        return shards.digest(self.entry(task).model_dump(exclude={"branch"}))
 
+    def entry(self, task: Task) -> Entry:
+        """What is locked, or what would be locked now."""
+        return self.lock.entry(task) if self.lock is not None else self._resolver.resolve(task)
 
-@cache
-def _listing(repo: str, revision: str) -> tuple[str, dict[str, tuple[int, str | None]]]:
-    """(commit, file -> (bytes, sha256 where the hub states it))."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-
-    api = HfApi()
-    try:
-        commit = api.dataset_info(repo, revision=revision).sha or revision
-        entries = api.list_repo_tree(repo, repo_type="dataset", revision=commit, recursive=True)
-        return commit, {e.path: (e.size, e.lfs.sha256 if e.lfs else None) for e in entries if hasattr(e, "size")}
-    except RevisionNotFoundError:
-        return revision, {}
-    except RepositoryNotFoundError:
-        raise SourceError(f"hub: no dataset '{repo}', or it is private; see its page's homepage.") from None
-    except (HfHubHTTPError, OSError) as error:
-        raise SourceError(
-            f"hub: {repo} can't be reached ({type(error).__name__}); `source: sample` and a mirror need no network."
-        ) from error
+    def split(self, task: Task, split: str) -> Upstream | None:
+        """The split's rows, from files in the hub's cache whose digests were verified."""
+        entry = self.entry(task)
+        locked = entry.splits.get(split)
+        if locked is None:
+            return None
+        found = remotes(entry, split)
+        places = locate(task.source, split, found)
+        if locked.excerpt:
+            return _excerpt(self.client, task, split, places, found, locked)
+        local = {path: self.client.fetch(found[path], self.report) for path in paths_of(places)}
+        files = [
+            {"path": path, "bytes": found[path].bytes, "sha256": shards.sha256(local[path])} for path in local
+        ]
+        return read_places(task, places, lambda path: open_local(local[path]), files)
 
 
-def _fetch(repo: str, commit: str, path: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+class Resolver:
+    """What the hub has now, as lock entries; each repository is asked once."""
 
-    try:
-        return Path(hf_hub_download(repo, path, repo_type="dataset", revision=commit))
-    except (HfHubHTTPError, OSError) as error:
-        raise SourceError(f"hub: {repo}/{path} did not arrive ({type(error).__name__}: {error}).") from error
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._listings: dict[tuple[str, str], tuple[str, list[Remote]] | SourceError] = {}
+        self._mutex = Mutex()
+        self._entries: dict[str, Entry] = {}
+
+    def resolve(self, task: Task) -> Entry:
+        """The page's revision, or the hub's conversion where that has more of the page's splits.
+
+        Raises SourceError when neither has any.
+        """
+        if task.name not in self._entries:
+            self._entries[task.name] = self._resolve(task)
+        return self._entries[task.name]
+
+    def _resolve(self, task: Task) -> Entry:
+        wanted = task.upstream_splits()
+        best: tuple[str, str, dict[str, list[Remote]]] | None = None
+        for branch in (task.source.revision, CONVERSION):
+            try:
+                commit, files = self._listing(task.source.repo, branch)
+            except UnknownRevision:
+                if branch == task.source.revision:
+                    raise
+                continue
+            found = _found(task, wanted, files)
+            if best is None or len(found) > len(best[2]):
+                best = (branch, commit, found)
+            if len(best[2]) == len(wanted):
+                break
+        assert best is not None
+        branch, commit, found = best
+        return Entry(
+            repo=task.source.repo,
+            config=task.source.config,
+            commit=commit,
+            branch=branch,
+            declared=declared(task),
+            splits={name: self._split(task, name, files) for name, files in found.items()},
+            absent=tuple(name for name in wanted if name not in found),
+        )
+
+    def _split(self, task: Task, split: str, files: list[Remote]) -> LockedSplit:
+        locked = LockedSplit(files=tuple(_locked(file) for file in files))
+        if not task.source.enough or not all(file.path.endswith(".parquet") for file in files):
+            return locked
+        ranged = [_Ranged(self.client, file) for file in files]
+        excerpt = Excerpt(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
+        if excerpt.of <= task.source.enough:
+            return locked
+        for _ in excerpt.tables():
+            pass  # only the digest is wanted
+        said = LockedExcerpt(rows=excerpt.rows, of=excerpt.of, sha256=excerpt.sha256)
+        return locked.model_copy(update={"excerpt": said})
+
+    def _listing(self, repo: str, revision: str) -> tuple[str, list[Remote]]:
+        """Asked once, also when threads want it at a time; an error is remembered as well."""
+        with self._mutex:
+            found = self._listings.get((repo, revision))
+        if found is None:
+            try:
+                found = self.client.listing(repo, revision)
+            except SourceError as error:
+                found = error
+            with self._mutex:
+                self._listings[repo, revision] = found
+        if isinstance(found, SourceError):
+            raise found
+        return found
 
 
-def _tables(paths: list[Path], columns: list[str]) -> Iterator[pa.Table]:
-    for path in paths:
-        file: Any = pq.ParquetFile(path, memory_map=True)
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group, columns=columns)
+def remotes(entry: Entry, split: str) -> dict[str, Remote]:
+    """The files of a locked split by their path."""
+    return {file.path: _remote(entry, file) for file in entry.splits[split].files}
+
+
+def _excerpt(
+    client: Client,
+    task: Task,
+    split: str,
+    places: Sequence[Place],
+    files: dict[str, Remote],
+    locked: LockedSplit,
+) -> Upstream:
+    assert locked.excerpt
+    assert task.source.enough
+    ranged = [_Ranged(client, files[str(place)]) for place in places]
+    excerpt = Excerpt(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
+    return excerpt_upstream(task, excerpt, described(locked.files), locked.excerpt.sha256)
+
+
+@dataclass(frozen=True)
+class _Ranged:
+    client: Client
+    file: Remote
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.repo}/{self.file.path}"
+
+    @property
+    def size(self) -> int:
+        return self.file.bytes
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self.client.read(self.file, start, stop)
+
+
+def _found(task: Task, wanted: Sequence[str], files: Sequence[Remote]) -> dict[str, list[Remote]]:
+    by_path = {file.path: file for file in files}
+    found = {name: paths_of(locate(task.source, name, by_path)) for name in wanted}
+    return {name: [by_path[path] for path in paths] for name, paths in found.items() if paths}
+
+
+def _locked(file: Remote) -> LockedFile:
+    return LockedFile(path=file.path, bytes=file.bytes, **{file.algorithm: file.digest})
+
+
+def _remote(entry: Entry, file: LockedFile) -> Remote:
+    assert entry.commit
+    algorithm, digest = ("sha256", file.sha256) if file.sha256 else ("git_sha1", file.git_sha1)
+    return Remote(entry.repo, entry.commit, file.path, file.bytes, algorithm, digest or "")

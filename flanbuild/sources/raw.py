@@ -1,57 +1,64 @@
 """The raw folder of a task: its upstream splits as canonical Parquet, and `source.json` which says whence."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
+from time import monotonic
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from flanbuild import executor, shards
 from flanbuild.columns import arrow_schema, check_schema, conform
-from flanbuild.errors import SourceError
+from flanbuild.errors import ArtifactError, SourceError
 from flanbuild.sources import Source, Upstream
 from flanbuild.tasks import Task
 
 Missing = Literal["error", "skip"]
+Advance = Callable[..., None]
+"""console.progress's: count of pieces done, and a note."""
 FORMAT = 1
 _GROUP_ROWS = 65_536
 
 
 def inputs(task: Task, source: Source, missing: Missing) -> str:
     """The digest of all that decides the raw folder's bytes."""
-    splits = task.upstream_splits()
     declared = task.model_dump(mode="json", include={"source", "columns", "labels"})
-    return shards.digest([FORMAT, source.kind, source.fingerprint(task.source, splits), declared, splits, missing])
+    said = [FORMAT, source.kind, source.fingerprint(task), declared, task.upstream_splits(), missing]
+    return shards.digest(said)
 
 
 def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[str, Any]:
     """Writes the task's upstream splits and `source.json` into `out`; returns what `source.json` says.
 
     Only the declared columns are kept, in the declared types. Raises SourceError for a split that is missing
-    (unless `missing` is skip) or a column that is not as declared.
+    (unless `missing` is skip), has fewer rows than declared, or has a column that is not as declared.
     """
     schema = arrow_schema(task)
     splits: dict[str, Any] = {}
     absent = []
     with shards.staged(out) as staging:
         for name in task.upstream_splits():
-            upstream = source.split(task.source, name, schema.names)
+            upstream = source.split(task, name)
             if upstream is None:
                 absent.append(name)
                 continue
             place = f"{source.kind} {task.source.repo} ({task.source.config}) split '{name}'"
-            check_schema(task, upstream.schema, place)
             path = staging / f"{name}.parquet"
             rows = _write(path, schema, _conformed(task, upstream, schema, place))
+            _check_rows(task, source, name, upstream.of or rows, place)
             splits[name] = {"rows": rows, "sha256": shards.sha256(path), "files": upstream.files}
+            splits[name] |= {} if upstream.of is None else {"excerpt_of": upstream.of}
         if absent and missing == "error":
             raise SourceError(_absent(task, source, absent))
         record = {
             "kind": source.kind,
             "repo": task.source.repo,
             "config": task.source.config,
-            "commit": source.commit(task.source),
+            "commit": source.commit(task),
             "licence": task.source.licence,
             "schema": {field.name: str(field.type) for field in schema},
             "splits": splits,
@@ -64,16 +71,80 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
 
 
 def download_all(
-    tasks: Iterable[Task],
+    tasks: Sequence[Task],
     source: Source,
     out: Path,
     missing: Missing,
     *,
     jobs: int,
-    done: Callable[[], None] = lambda: None,
+    done: Advance = lambda *_: None,
 ) -> None:
-    """Each task's raw folder below `out`, by cluster and name."""
-    executor.run([(download, (task, source, out / task.cluster / task.name, missing)) for task in tasks], jobs=jobs, done=done)
+    """Each task's raw folder below `out`, by cluster and name, as far as it is missing or stale.
+
+    Another process that downloads the same clusters into `out` waits for this one, and then finds them done.
+    """
+    pieces: list[executor.Piece] = [
+        (_download_stale, (task, source, out / task.cluster / task.name, missing)) for task in tasks
+    ]
+    with _alone(out, sorted({task.cluster for task in tasks})):
+        if source.waits:
+            source.watch(Meter(done).add)
+            executor.run_waiting(pieces, jobs=jobs, done=done, stop=source.close)
+        else:
+            executor.run(pieces, jobs=jobs, done=done)
+
+
+def is_current(task: Task, source: Source, out: Path, missing: Missing) -> bool:
+    """Whether `out` holds what `download` would write."""
+    try:
+        said = shards.read_json(out / "source.json")
+    except ArtifactError:
+        return False
+    return isinstance(said, dict) and said.get("inputs") == inputs(task, source, missing)
+
+
+class Meter:
+    """Bytes as they come from all threads, and their rate, as the progress display's note."""
+
+    def __init__(self, show: Advance) -> None:
+        self.show = show
+        self.bytes = 0
+        self.since = self.shown = monotonic()
+        self._mutex = Lock()
+
+    def add(self, count: int) -> None:
+        """Shows at most five times a second."""
+        with self._mutex:
+            self.bytes += count
+            now = monotonic()
+            if now - self.shown < 0.2:
+                return
+            self.shown = now
+            rate = self.bytes / (now - self.since)
+        self.show(0, f"{self.bytes / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s")
+
+
+def _download_stale(task: Task, source: Source, out: Path, missing: Missing) -> None:
+    if not is_current(task, source, out, missing):
+        download(task, source, out, missing)
+
+
+@contextmanager
+def _alone(out: Path, clusters: Sequence[str]) -> Iterator[None]:
+    """One process at a time a cluster. The lock files lie beside the clusters' folders, which are outputs."""
+    with ExitStack() as stack, shards.disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for cluster in clusters:
+            stack.enter_context(FileLock(out / f".{cluster}.lock"))
+        yield
+
+
+def _check_rows(task: Task, source: Source, split: str, found: int, place: str) -> None:
+    expected = task.source.rows.get(split)
+    if source.kind == "hub" and expected and found < expected:
+        raise SourceError(
+            f"{task.page}: source.rows.{split}: expected {expected:,} rows, but {place} has {found:,}."
+        )
 
 
 def _absent(task: Task, source: Source, absent: list[str]) -> str:
@@ -84,7 +155,13 @@ def _absent(task: Task, source: Source, absent: list[str]) -> str:
 
 
 def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, place: str) -> Iterator[pa.Table]:
+    """Every file's schema is checked, not the first one's only."""
+    check_schema(task, upstream.schema, place)
+    checked = upstream.schema
     for table in upstream.tables:
+        if table.schema != checked:
+            check_schema(task, table.schema, place)
+            checked = table.schema
         try:
             yield conform(table, schema)
         except (pa.ArrowInvalid, KeyError) as error:

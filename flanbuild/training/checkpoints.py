@@ -33,7 +33,9 @@ class Checkpoints:
             with staged(self.folder) as folder:
                 save_file(_apart(weights), folder / "model.safetensors")
                 save_file(_apart(_flat(moments["state"])), folder / "optimizer.safetensors")
-                write_json(folder / "state.json", {"run": self.run, "groups": moments["param_groups"], **state})
+                write_json(
+                    folder / "state.json", {"run": self.run, "groups": moments["param_groups"], **state}
+                )
         accelerator.wait_for_everyone()
 
     def restore(self, model: Any, optimizer: Any) -> dict[str, Any] | None:
@@ -59,7 +61,7 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _flat(moments: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _flat(moments: Any) -> dict[str, Any]:
     """`{"layer.weight": {"exp_avg": …}}` as `{"layer.weight/exp_avg": …}`."""
     return {f"{weight}/{name}": value for weight, values in moments.items() for name, value in values.items()}
 

@@ -20,7 +20,11 @@ _LEAST = {
     **dict.fromkeys(("layers", "heads", "prompt_length", "completion_length", "batch", "steps"), 1),
     **dict.fromkeys(("gradient_accumulation", "validation_examples", "log_every", "save_every"), 1),
     **dict.fromkeys(("warmup", "weight_decay", "seed"), 0),
-    **{"vocab_size": 300, "hidden_size": 8, "seq_length": 8, "learning_rate": 1e-12, "clip": 1e-12},
+    "vocab_size": 300,
+    "hidden_size": 8,
+    "seq_length": 8,
+    "learning_rate": 1e-12,
+    "clip": 1e-12,
 }
 
 
@@ -87,5 +91,7 @@ class TrainConfig:
                 f" {self.completion_length}; make it longer, or completion_length shorter."
             )
         if self.hidden_size % (2 * self.heads):
-            found.append(f"train.hidden_size: {self.hidden_size} is no multiple of twice the {self.heads} heads.")
+            found.append(
+                f"train.hidden_size: {self.hidden_size} is no multiple of twice the {self.heads} heads."
+            )
         return found

@@ -16,7 +16,7 @@ from transformers import (
 from flanbuild.errors import DeclarationError
 from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.mixture import Mixture
-from flanbuild.training.tokens import train_tokenizer
+from flanbuild.training.vocabulary import train_tokenizer
 
 _LEAK = 1e-3
 

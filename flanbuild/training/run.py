@@ -22,7 +22,8 @@ from flanbuild.shards import staged, write_json
 from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.mixture import Mixture, open_mixture
 from flanbuild.training.packing import Sequences, one_each, pack
-from flanbuild.training.tokens import Examples, leads, read_examples, tokenise, tokenizer_digest
+from flanbuild.training.tokens import Cut, Examples, read_examples, tokenise
+from flanbuild.training.vocabulary import leads, tokenizer_digest
 
 if TYPE_CHECKING:
     from flanbuild.training.batches import Batches
@@ -54,11 +55,11 @@ def train(mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = 
     made_from = _made_from(rows, tokenizer, config)
     checkpoints = Checkpoints(work / "checkpoint", _digest(made_from))
     if accelerator.is_main_process:
-        _tell(learnt)
+        _tell(learnt, rows)
     fitted = loop.fit(accelerator, model, learnt, checked, config, checkpoints)
     if accelerator.is_main_process:
         with staged(out) as folder:
-            _write(folder, fitted, tokenizer, made_from, _metrics(learnt, fitted, config), config)
+            _write(folder, fitted, tokenizer, made_from, _metrics(learnt, rows, fitted, config), config)
         checkpoints.clear()
     accelerator.wait_for_everyone()
 
@@ -68,10 +69,11 @@ def _batches(
 ) -> "Batches":
     from flanbuild.training import batches, models
 
-    limit = config.validation_examples if split == "validation" else None
-    folder = tokenise(mixture, split, tokenizer, work / "tokens", limit)
     apart = model.config.is_encoder_decoder
-    examples = read_examples(folder, config, leads=leads(tokenizer), apart=apart)
+    cut = Cut(config.seq_length, config.prompt_length, config.completion_length, apart)
+    rows, tokens = _enough(mixture, split, config)
+    folder = tokenise(mixture, split, tokenizer, work / "tokens", cut, rows=rows, tokens=tokens)
+    examples = read_examples(folder, cut, leads=leads(tokenizer))
     pad = models.pad_token(tokenizer)
     if apart:
         collate = batches.paired(pad)
@@ -79,6 +81,14 @@ def _batches(
         collate = batches.packed(config.seq_length, pad) if config.packing else batches.padded(pad)
     sequences = pack(examples.lengths, config.seq_length) if config.packing else one_each(len(examples))
     return batches.Batches(examples, sequences, collate, config.seed)
+
+
+def _enough(mixture: Mixture, split: str, config: TrainConfig) -> tuple[int, int | None]:
+    """How many rows, and of them how many tokens, all steps together can take up."""
+    rows, sequences = mixture.rows(split), config.steps * config.batch
+    if split == "validation":
+        return min(rows, config.validation_examples), None
+    return (rows, sequences * config.seq_length) if config.packing else (min(rows, sequences), None)
 
 
 def _made_from(mixture: Mixture, tokenizer: Any, config: TrainConfig) -> dict[str, Any]:
@@ -98,12 +108,12 @@ def _digest(made_from: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
-def _metrics(learnt: "Batches", fitted: "Fitted", config: TrainConfig) -> dict[str, Any]:
+def _metrics(learnt: "Batches", mixture: Mixture, fitted: "Fitted", config: TrainConfig) -> dict[str, Any]:
     return {
         "loss": round(fmean(row["loss"] for row in fitted.log.steps[-config.log_every :]), 6),
         "validation_loss": round(fitted.log.validation[-1]["loss"], 6),
         "data": {**learnt.examples.report(), **_packing(learnt.examples, learnt.sequences, config)},
-        "trained": _trained(learnt, config),
+        "trained": _trained(learnt, mixture, config),
     }
 
 
@@ -113,7 +123,7 @@ def _packing(examples: Examples, sequences: Sequences, config: TrainConfig) -> d
     return {"sequences": len(sequences), "packing_efficiency": round(float(examples.lengths.sum()) / room, 6)}
 
 
-def _trained(learnt: "Batches", config: TrainConfig) -> dict[str, int]:
+def _trained(learnt: "Batches", mixture: Mixture, config: TrainConfig) -> dict[str, int]:
     """What the steps went through; an example counts each time it is seen, `not_reached` never was."""
     seen = np.concatenate(learnt.groups(0, config.steps * config.batch))
     examples = learnt.examples
@@ -122,13 +132,14 @@ def _trained(learnt: "Batches", config: TrainConfig) -> dict[str, int]:
         "examples": len(seen),
         "tokens": int(examples.lengths[seen].sum()),
         "completion_tokens": int(examples.kept_completion[seen].sum()),
-        "examples_not_reached": len(examples) - len(np.unique(seen)),
+        "examples_not_reached": mixture.rows("train") - len(np.unique(seen)),
     }
 
 
-def _tell(learnt: "Batches") -> None:
+def _tell(learnt: "Batches", mixture: Mixture) -> None:
     data = learnt.examples.report()
-    say(f"train: {data['examples']} examples, {data['tokens']} tokens, {len(learnt.sequences)} sequences")
+    of = f"{data['examples']} of {mixture.rows('train')} examples"
+    say(f"train: {of}, {data['tokens']} tokens, {len(learnt.sequences)} sequences")
     for side in ("prompt", "completion"):
         if data[f"{side}s_cut"]:
             say(f"train: cut {data[f'{side}_tokens_cut']} tokens from {data[f'{side}s_cut']} {side}s")

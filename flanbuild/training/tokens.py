@@ -7,29 +7,45 @@ same tokens here, when options are ranked and when text is generated.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flanbuild.console import progress
-from flanbuild.shards import sha256, staged
-from flanbuild.training.config import TrainConfig
+from flanbuild.shards import staged
 from flanbuild.training.mixture import Mixture
+from flanbuild.training.vocabulary import tokenizer_digest
 
-_PAD, _END = "<pad>", "<end>"
 _FORMAT = 1  # another number makes every cache stale
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Cut:
+    """How long prompt and completion may be: of one sequence that they share, where the prompt gives way.
+
+    `apart` is for encoder-decoders, whose prompt and completion are two sequences.
+    """
+
+    seq_length: int
+    prompt_length: int
+    completion_length: int
+    apart: bool = False
+
+    def keep(self, prompts: Ints, completions: Ints) -> tuple[Ints, Ints]:
+        """The tokens that are left of each prompt and of each completion."""
+        right = np.minimum(completions, self.completion_length)
+        room = self.seq_length - (0 if self.apart else right)
+        return np.minimum(prompts, np.minimum(room, self.prompt_length)), right
+
+
+@dataclass(frozen=True)
 class Examples:
-    """Uncut tokens of all examples one after another: prompt, completion, end of sequence; and where they
-    are.
+    """Uncut tokens of all examples one after another, and where they are: prompt, completion, end token.
 
     `kept_prompt` and `kept_completion` say how many tokens of each side training uses.
     """
@@ -78,74 +94,56 @@ class Examples:
         }
 
 
-def tokenise(mixture: Mixture, split: str, tokenizer: Any, cache: Path, limit: int | None = None) -> Path:
-    """The folder with a split's tokens; filled only where shards or tokenizer are new. `limit` in rows."""
-    rows = min(mixture.rows(split), limit or mixture.rows(split))
-    place = cache / _digest(mixture, split, rows, tokenizer)
+def tokenise(
+    mixture: Mixture,
+    split: str,
+    tokenizer: Any,
+    cache: Path,
+    cut: Cut,
+    *,
+    rows: int,
+    tokens: int | None = None,
+) -> Path:
+    """The folder with a split's tokens, filled only where shards, tokenizer or settings are new.
+
+    It takes the first `rows` of the split, and stops before that at `tokens` (after the cut): the rows of a
+    mixture are in keyed order, so the first are a fair draw and the others would not be reached.
+    """
+    place = cache / _digest(
+        split, mixture.shards(split), tokenizer_digest(tokenizer), astuple(cut), rows, tokens
+    )
     if place.is_dir():
         return place
+    prompts, completions = [], []
+    left = tokens
     with staged(place) as folder, progress(rows, f"tokenise {split}") as advance:
-        prompts, completions = [], []
         with (folder / "tokens.bin").open("wb") as file:
-            for prompt_texts, completion_texts in mixture.texts(split, rows):
-                left, right = _encode(tokenizer, prompt_texts, completion_texts)
-                _write_alternating(file, left, right)
-                prompts.append(_lengths(left))
-                completions.append(_lengths(right))
-                advance(len(left))
+            for texts in mixture.texts(split, rows):
+                pairs = _encode(tokenizer, *texts)
+                _write_alternating(file, *pairs)
+                prompts.append(_lengths(pairs[0]))
+                completions.append(_lengths(pairs[1]))
+                advance(len(pairs[0]))
+                if left is not None:
+                    left -= sum(int(side.sum()) for side in cut.keep(prompts[-1], completions[-1]))
+                    if left <= 0:
+                        break
         np.save(folder / "prompts.npy", np.concatenate(prompts))
         np.save(folder / "completions.npy", np.concatenate(completions))
     return place
 
 
-def read_examples(folder: Path, config: TrainConfig, *, leads: bool, apart: bool) -> Examples:
-    """The tokens of a folder, cut to the lengths of the config.
-
-    `apart` is for encoder-decoders, whose prompt and completion are two sequences; elsewhere the two share
-    `seq_length`, and the prompt gives way to the completion.
-    """
+def read_examples(folder: Path, cut: Cut, *, leads: bool) -> Examples:
+    """The tokens of a folder, memory-mapped. `leads`: whether prompts begin with a token of the tokenizer's."""
     prompts, completions = (np.load(folder / f"{side}.npy") for side in ("prompts", "completions"))
-    kept_completion = np.minimum(completions, config.completion_length)
-    room = config.seq_length - (0 if apart else kept_completion)
+    kept_prompt, kept_completion = cut.keep(prompts, completions)
     return Examples(
         tokens=np.memmap(folder / "tokens.bin", dtype=np.int32, mode="r"),
         starts=np.concatenate([[0], np.cumsum(prompts + completions)]),
         prompts=prompts,
-        kept_prompt=np.minimum(prompts, np.minimum(room, config.prompt_length)),
+        kept_prompt=kept_prompt,
         kept_completion=kept_completion,
         leads=leads,
-    )
-
-
-def leads(tokenizer: Any) -> bool:
-    """Whether the tokenizer begins a text with a token of its own, which a cut must not take."""
-    first = getattr(tokenizer, "bos_token_id", None)
-    return first is not None and tokenizer("a")["input_ids"][0] == first
-
-
-def train_tokenizer(mixture: Mixture, vocab_size: int, rows: int = 10_000) -> Any:
-    """A byte-level BPE of the mixture's own text: its first rows, which are a fair draw of all tasks.
-
-    The same rows give the same tokenizer, whatever the number of threads.
-    """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[_PAD, _END],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    texts = chain.from_iterable(
-        chain(*sides) for sides in mixture.texts("train", min(rows, mixture.rows("train")))
-    )
-    inner.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=inner, pad_token=_PAD, eos_token=_END
     )
 
 
@@ -167,15 +165,6 @@ def _lengths(sides: Sequence[Sequence[int]]) -> Ints:
     return np.fromiter(map(len, sides), dtype=np.int64, count=len(sides))
 
 
-def _digest(mixture: Mixture, split: str, rows: int, tokenizer: Any) -> str:
-    shards = [shard["sha256"] for shard in mixture.shards(split)]
-    said = json.dumps([_FORMAT, split, rows, shards, tokenizer_digest(tokenizer)])
+def _digest(split: str, shards: Sequence[dict[str, Any]], *settings: Any) -> str:
+    said = json.dumps([_FORMAT, [shard["sha256"] for shard in shards], *settings])
     return f"{split}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
-
-
-def tokenizer_digest(tokenizer: Any) -> str:
-    """Of the files that the tokenizer saves."""
-    with TemporaryDirectory() as name:
-        tokenizer.save_pretrained(name)
-        files = sorted(path for path in Path(name).rglob("*") if path.is_file())
-        return hashlib.sha256("".join(path.name + sha256(path) for path in files).encode()).hexdigest()

@@ -12,7 +12,7 @@ is one. Row i of a split is the same however many are asked for, unless upstream
 import pyarrow as pa
 
 from flanbuild.errors import SourceError, nearest
-from flanbuild.sources.sample.datasets import Dataset
+from flanbuild.sources.sample.dataset import Dataset
 from flanbuild.sources.sample.registry import DATASETS
 
 __all__ = ["sample_splits", "sample_table"]

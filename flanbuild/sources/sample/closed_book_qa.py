@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flanbuild.sources.sample import facts
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import any_entity
 from flanbuild.sources.sample.features import Feature, Items
 from flanbuild.sources.sample.rows import Row

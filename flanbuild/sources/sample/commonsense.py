@@ -1,6 +1,6 @@
 """Commonsense: COPA, HellaSwag, PIQA, StoryCloze."""
 
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.events import ACTIVITIES, CAUSES, STORIES, WAYS
 from flanbuild.sources.sample.features import Items, Label
 from flanbuild.sources.sample.passages import with_aside

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flanbuild.sources.sample import schemas
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.features import Items, Label
 from flanbuild.sources.sample.people import someone
 from flanbuild.sources.sample.rows import Row

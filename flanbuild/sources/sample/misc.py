@@ -3,7 +3,7 @@
 from math import gcd
 
 from flanbuild.sources.sample import facts
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import any_entity, entity, full_name
 from flanbuild.sources.sample.features import Items, Label
 from flanbuild.sources.sample.passages import Passage, passage_about, with_aside, wrong_value

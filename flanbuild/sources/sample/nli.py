@@ -1,7 +1,7 @@
 """Natural language inference: ANLI, RTE, CB, SNLI, MNLI, QNLI, WNLI."""
 
 from flanbuild.sources.sample.coreference import wnli
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import TOWNS, full_name
 from flanbuild.sources.sample.features import Label
 from flanbuild.sources.sample.passages import Passage, passage, with_aside, wrong_value

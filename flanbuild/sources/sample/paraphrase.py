@@ -1,6 +1,6 @@
 """Paraphrase: MRPC, QQP, PAWS, STS-B."""
 
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import COMPANIES, PEOPLE, TOWNS, Entity, any_entity, facts, full_name
 from flanbuild.sources.sample.features import Label
 from flanbuild.sources.sample.passages import wrong_value
@@ -63,7 +63,7 @@ def qqp(row: Row) -> Record:
 
 # {a} and {b} are people, {c} and {d} towns, {k} a firm, {y} and {z} times: (sentence, same, roles swapped).
 _EVENTS = (
-    ("{a} sold the {g} to {b} in {y} .", "In {y} {b} bought the {g} from {a} .", "In {y} {a} bought the {g} from {b} ."),
+    ("{a} sold the {g} to {b} in {y} .", "In {y} {b} bought the {g} from {a} .", "{b} sold the {g} to {a} in {y} ."),
     ("{a} moved from {c} to {d} in {y} .", "In {y} , {a} left {c} for {d} .", "{a} moved from {d} to {c} in {y} ."),
     ("{a} taught {b} at a school in {c} .", "{b} was taught by {a} at a school in {c} .", "{b} taught {a} at a school in {c} ."),
     ("{a} was born in {c} and died in {d} .", "Born in {c} , {a} died in {d} .", "{a} was born in {d} and died in {c} ."),

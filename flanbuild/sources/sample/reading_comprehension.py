@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flanbuild.sources.sample import facts
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import KINDS, Relation, entity, full_name
 from flanbuild.sources.sample.events import CAUSES
 from flanbuild.sources.sample.features import Feature, Items, Label
@@ -302,7 +302,7 @@ _BLOG_ENDS = (
 # ---- ReCoRD
 
 _NAMED = {
-    "person": words("birthPlace employer residence mentor award"),
+    "person": words("birthPlace employer residence mentor"),
     "town": words("region leader twinTown"),
     "company": words("founder headquarter chairman"),
     "book": words("author setting"),

@@ -13,7 +13,7 @@ from flanbuild.sources.sample import (
     summarization,
     translation,
 )
-from flanbuild.sources.sample.datasets import Dataset
+from flanbuild.sources.sample.dataset import Dataset
 
 DATASETS: dict[tuple[str, str], Dataset] = {
     **nli.DATASETS,

@@ -110,6 +110,7 @@ class _Draws:
         column = self._columns.get((purpose, size))
         if column is None:
             rows = self._contents // size if size else self._own
+            # The group's size takes the seed's place: group 3 of four rows isn't row 3.
             keys = row_keys(task_key(size, f"sample {purpose}", self._name), rows)
             column = self._columns[purpose, size] = (keys >> np.uint64(11)).tolist()
         return column

@@ -1,7 +1,7 @@
 """Sentiment: IMDB, Sentiment140, SST-2, Yelp. What is said of the thing as a whole decides the label."""
 
 from flanbuild.sources.sample import opinions
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.features import Label
 from flanbuild.sources.sample.passages import with_aside
 from flanbuild.sources.sample.people import someone

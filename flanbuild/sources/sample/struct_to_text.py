@@ -1,6 +1,6 @@
 """Structure to text: CommonGen, DART, E2E, WebNLG. Every triple is told, and nothing else."""
 
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import Entity, Relation, entity
 from flanbuild.sources.sample.features import Feature, Items
 from flanbuild.sources.sample.passages import Passage, passage_about

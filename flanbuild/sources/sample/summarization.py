@@ -3,7 +3,7 @@
 import re
 
 from flanbuild.sources.sample import news, opinions
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.entities import KINDS, TOWNS, full_name
 from flanbuild.sources.sample.events import ACTIVITIES
 from flanbuild.sources.sample.features import Items, Label
@@ -88,13 +88,10 @@ _SMALL_TALK = ("ok", "lol", "Thanks!", "<file_photo>", "bye", "xx", "talk later"
 def ag_news(row: Row) -> Record:
     """Title and description in one text; some apostrophes are left escaped, as upstream."""
     told = news.story(row, "story")
-    escaped = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}.".replace(
-        "'", " #39;"
-    )
-    return {
-        "text": escaped if row.chance("escaped", 20) else escaped.replace(" #39;", "'"),
-        "label": told.topic,
-    }
+    text = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}."
+    if row.chance("quoted", 30):
+        text += f" It was {told.day}'s biggest story in {told.region}."
+    return {"text": text.replace("'", " #39;") if row.chance("escaped", 40) else text, "label": told.topic}
 
 
 _AGENCIES = ("", "", "AP - ", "(Sample Press) ", "SAMPLE - ")
@@ -124,14 +121,14 @@ def _body(row: Row, told: news.Story) -> list[str]:
 
 
 def gigaword(row: Row) -> Record:
-    """Lower case, tokenised; nearly half of the rows hold digits as number signs, or a rare word as UNK."""
+    """Lower case, tokenised; a third of the rows hold number signs for digits, or UNK."""
     told = news.story(row, "story")
     document = _tokenised(f"{told.lead}, reports from {told.region} said on {told.day}.")
     summary = _tokenised(told.headline)
-    if row.chance("spelled", 62):
+    if row.chance("spelled", 75):
         document, summary = _spelled(document), _spelled(summary)
     document, summary = re.sub(r"\d", "#", document), re.sub(r"\d", "#", summary)
-    if row.chance("rare", 15):
+    if row.chance("rare", 8):
         document = document.replace(told.town.lower(), "UNK")
         summary = summary.replace(told.town.lower(), "UNK")
     return {"document": document, "summary": summary}

@@ -1,7 +1,7 @@
 """Translation: WMT-14 and WMT-16, ParaCrawl; and the English corpora that text formatting is made from."""
 
 from flanbuild.sources.sample import lexicon
-from flanbuild.sources.sample.datasets import Dataset, Record
+from flanbuild.sources.sample.dataset import Dataset, Record
 from flanbuild.sources.sample.features import Translation
 from flanbuild.sources.sample.rows import Row
 

@@ -1,0 +1,5 @@
+"""`python -m flanbuild`."""
+
+from flanbuild.cli import main
+
+main()

@@ -1,0 +1,391 @@
+"""The Hugging Face Hub through its own client, and all that the client alone leaves to its user.
+
+From huggingface_hub come the session, the token, the error types, the address of a file and the cache. Added here:
+every file is checked against the digest that its commit promises; faults that may pass are waited out and the
+transfer goes on where it was cut, also in the next process; a server that stalls is left; every error is one
+sentence. docs/downloading.md has the table of faults and what comes of each.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status
+
+from flanbuild.errors import ExecutionError, FlanbuildError, SourceError
+from flanbuild.shards import sha256
+
+T = TypeVar("T")
+Report = Callable[[int], None]
+"""Told of bytes as they come."""
+
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for what."""
+
+    timeout: float = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
+    """seconds for an answer, and for the next bytes"""
+    reach: float = 4.0
+    """seconds to find out whether there is a network at all"""
+    tries: int = 6
+    """in a row that bring next to nothing"""
+    wait: float = 1.0
+    """seconds before the second try; doubled for each further one, up to `longest`"""
+    longest: float = 30.0
+    retry_after: float = 300.0
+    """the longest Retry-After that is waited for"""
+    window: float = 30.0
+    slowest: float = 1024.0
+    """bytes a second over a window; a slower server is left and asked again"""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file of a commit: its size and digest are what the repository promises."""
+
+    repo: str
+    commit: str
+    path: str
+    bytes: int
+    algorithm: str
+    """sha256 (large files), or git_sha1: git's own name for a file's content"""
+    digest: str
+
+    def matches(self, path: Path) -> bool:
+        """Whether the file at `path` has the promised bytes, all of them read."""
+        if not path.is_file() or path.stat().st_size != self.bytes:
+            return False
+        return self.digest == (sha256(path) if self.algorithm == "sha256" else _git_sha1(path))
+
+
+class UnknownRevision(SourceError):  # noqa: N818  it is one of the family by its base
+    """The repository has no such branch or commit."""
+
+
+class _Cut(Exception):  # noqa: N818
+    """The transfer stopped short; it may go on."""
+
+
+class Client:
+    """Threads may share one; `close` makes the transfers of all of them end soon."""
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
+        self._stop = threading.Event()
+        self._reaching = threading.Lock()
+        self._reached = False
+        self._verified: set[tuple[str, int, int]] = set()
+
+    def close(self) -> None:
+        """Ends what is running; partial files stay for the next run."""
+        self._stop.set()
+
+    def listing(self, repo: str, revision: str) -> tuple[str, list[Remote]]:
+        """The commit that a revision names now, and its files in path order."""
+        what = f"{repo} at {revision}"
+        self._reach(what)
+        info = self._retry(
+            what,
+            lambda: HfApi().dataset_info(
+                repo, revision=revision, files_metadata=True, timeout=self.patience.timeout
+            ),
+        )
+        commit = info.sha or revision
+        found = [_remote(repo, commit, sibling) for sibling in info.siblings or []]
+        return commit, sorted(found, key=lambda file: file.path)
+
+    def fetch(self, file: Remote, report: Report = lambda _: None) -> Path:
+        """The file in the hub's own cache, its digest verified: at once if it lies there, else downloaded.
+
+        Another process that wants the same file waits for this one. A cached file that is damaged is replaced.
+        """
+        folder = Path(constants.HF_HUB_CACHE) / f"datasets--{file.repo.replace('/', '--')}"
+        pointer = folder / "snapshots" / file.commit / file.path
+        if self._verify(file, pointer):
+            return pointer
+        blob = folder / "blobs" / file.digest
+        lock = folder.parent / ".locks" / folder.name / f"{file.digest}.lock"
+        with _cache_errors(file, blob):
+            for place in (blob, pointer, lock):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            with WeakFileLock(lock):
+                if not self._verify(file, blob):
+                    blob.unlink(missing_ok=True)
+                    self._download(file, blob, report)
+                _point(pointer, blob)
+        return pointer
+
+    def read(self, file: Remote, start: int, stop: int) -> bytes:
+        """Bytes of a file by range: unverified, for the caller to check."""
+        what = f"{file.repo}/{file.path}"
+        self._reach(what)
+
+        def ask() -> bytes:
+            headers = build_hf_headers() | {
+                "Accept-Encoding": "identity",
+                "Range": f"bytes={start}-{stop - 1}",
+            }
+            response = get_session().get(
+                _url(file), headers=headers, timeout=self.patience.timeout, follow_redirects=True
+            )
+            hf_raise_for_status(response)
+            body = response.content if response.status_code == 206 else response.content[start:stop]
+            if len(body) != stop - start:
+                raise _Cut(f"{len(body)} of {stop - start} bytes came")
+            return body
+
+        return self._retry(what, ask)
+
+    def _verify(self, file: Remote, path: Path) -> bool:
+        """`matches`, once a process for a file that does not change."""
+        if not path.is_file():
+            return False
+        stat = path.stat()
+        seen = (str(path), stat.st_mtime_ns, stat.st_size)
+        if seen not in self._verified and file.matches(path):
+            self._verified.add(seen)
+        return seen in self._verified
+
+    def _download(self, file: Remote, blob: Path, report: Report) -> None:
+        """Into a partial file whose name is the digest, so that any later run can go on with it."""
+        part = blob.with_name(f"{blob.name}.flanbuild.incomplete")
+        what = f"{file.repo}/{file.path}"
+        self._reach(what)
+        found = ""
+        for _ in range(2):
+            _check_room(file, part)
+            self._retry(what, lambda: self._stream(file, part, report), lambda: _size(part), file.bytes)
+            if file.matches(part):
+                part.replace(blob)
+                return
+            found = f"{_size(part):,} bytes, sha256 {sha256(part)[:12]}…"
+            report(-_size(part))
+            part.unlink()
+        raise SourceError(
+            f"hub: {what} came twice with other bytes than commit {file.commit[:12]} promises: expected "
+            f"{file.bytes:,} bytes, {file.algorithm} {file.digest[:12]}…, found {found}; none of it was kept."
+        )
+
+    def _stream(self, file: Remote, part: Path, report: Report) -> None:
+        """What is missing of the partial file. Raises _Cut when it ends early or comes too slowly."""
+        have = _size(part)
+        if have > file.bytes:
+            part.unlink()
+            have = 0
+        if have == file.bytes and part.exists():
+            return
+        headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+        headers |= {"Range": f"bytes={have}-"} if have else {}
+        timeout = self.patience.timeout
+        with get_session().stream(
+            "GET", _url(file), headers=headers, timeout=timeout, follow_redirects=True
+        ) as response:
+            hf_raise_for_status(response)
+            goes_on = response.status_code == 206
+            if have and not goes_on:
+                report(-have)
+            pace = _Pace(self.patience)
+            with part.open("ab" if goes_on else "wb", buffering=0) as out:
+                for chunk in response.iter_bytes():
+                    self._check_stop()
+                    out.write(chunk)
+                    report(len(chunk))
+                    pace.check(len(chunk))
+        if (size := _size(part)) < file.bytes:
+            raise _Cut(f"it ended after {size:,} of {file.bytes:,} bytes")
+
+    def _reach(self, what: str) -> None:
+        """One short question before the first long ones, so that no network is told within seconds."""
+        with self._reaching:
+            if self._reached:
+                return
+            try:
+                get_session().head(constants.ENDPOINT, timeout=self.patience.reach, follow_redirects=False)
+            except (
+                OfflineModeIsEnabled,
+                httpx2.ConnectError,
+                httpx2.ConnectTimeout,
+                httpx2.ProxyError,
+            ) as error:
+                raise _ours(what, error) from None
+            except httpx2.TransportError:
+                pass  # somebody is there; the retries of the real request deal with the rest
+            self._reached = True
+
+    def _retry(
+        self, what: str, work: Callable[[], T], have: Callable[[], int] = lambda: 0, size: int = 0
+    ) -> T:
+        """`work`, again after faults that may pass. Only tries that bring next to nothing are counted."""
+        worth = max(1, min(size // 20, 2**20))
+        fruitless, before = 0, have()
+        while True:
+            try:
+                return work()
+            except (_Cut, httpx2.HTTPError, OfflineModeIsEnabled) as error:
+                now = have()
+                fruitless = 0 if now - before >= worth else fruitless + 1
+                before = now
+                if fruitless >= self.patience.tries or not _may_pass(error):
+                    raise _ours(what, error) from None
+                self._rest(what, error, fruitless)
+
+    def _rest(self, what: str, error: Exception, fruitless: int) -> None:
+        asked = _retry_after(error)
+        if asked is not None and asked > self.patience.retry_after:
+            raise SourceError(f"hub: {what}: too many requests; the hub asks to come back in {asked:.0f} s.")
+        grown = min(self.patience.wait * 2 ** max(0, fruitless - 1), self.patience.longest)
+        self._stop.wait(grown if asked is None else asked)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise ExecutionError("The download was stopped; run it again to go on where it is.")
+
+
+class _Pace:
+    """Raises _Cut when a window brings too little: a drip never runs into the time-out between two bytes."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.since, self.bytes = time.monotonic(), 0
+
+    def check(self, count: int) -> None:
+        self.bytes += count
+        passed = time.monotonic() - self.since
+        if passed < self.patience.window:
+            return
+        if self.bytes < passed * self.patience.slowest:
+            raise _Cut(f"only {self.bytes:,} bytes came in {passed:.0f} s")
+        self.since, self.bytes = time.monotonic(), 0
+
+
+def _remote(repo: str, commit: str, sibling: Any) -> Remote:
+    algorithm, digest = ("sha256", sibling.lfs.sha256) if sibling.lfs else ("git_sha1", sibling.blob_id)
+    return Remote(repo, commit, sibling.rfilename, sibling.size or 0, algorithm, digest or "")
+
+
+def _url(file: Remote) -> str:
+    return str(hf_hub_url(file.repo, file.path, repo_type="dataset", revision=file.commit))
+
+
+def _point(pointer: Path, blob: Path) -> None:
+    """As the hub's cache has it: the commit's path is a link to the blob; where links are forbidden, a second name."""
+    if pointer.is_symlink() or pointer.exists():
+        pointer.unlink()
+    try:
+        pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+    except OSError:
+        pointer.hardlink_to(blob)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _git_sha1(path: Path) -> str:
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_room(file: Remote, part: Path) -> None:
+    free, needed = shutil.disk_usage(part.parent).free, file.bytes - _size(part)
+    if needed > free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def _cache_errors(file: Remote, blob: Path) -> Iterator[None]:
+    """A full or read-only disk as one sentence; a disk that filled up is given back what was begun."""
+    try:
+        yield
+    except (FlanbuildError, httpx2.HTTPError):
+        raise
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            blob.with_name(f"{blob.name}.flanbuild.incomplete").unlink(missing_ok=True)
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ExecutionError(
+            f"{constants.HF_HUB_CACHE}: {reason}, for {file.repo}/{file.path} of {file.bytes:,} bytes; "
+            "nothing was left half-written. HF_HOME moves the cache to another disk."
+        ) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code in _PASSING
+    return isinstance(error, _Cut | httpx2.TransportError)
+
+
+def _retry_after(error: Exception) -> float | None:
+    """Seconds that the hub asks for, by either of its headers."""
+    if not isinstance(error, HfHubHTTPError):
+        return None
+    text = error.response.headers.get("Retry-After", "").strip()
+    return float(text) if text.isdigit() else None
+
+
+def _ours(what: str, error: Exception) -> SourceError:
+    """The hub's error as one sentence that says what to do."""
+    hub = constants.ENDPOINT
+    if isinstance(error, OfflineModeIsEnabled):
+        return SourceError(
+            f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids to ask for it; {WITHOUT}."
+        )
+    if isinstance(error, GatedRepoError):
+        return SourceError(
+            f"hub: {what}: gated: accept its terms on {hub}/datasets/{what.split(' ')[0]} and give a token that may "
+            "read it (HF_TOKEN, or `hf auth login`)."
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return UnknownRevision(f"hub: {what}: no such revision.")
+    if isinstance(error, RemoteEntryNotFoundError):
+        return SourceError(
+            f"hub: {what}: no such file at this commit; `flanbuild lock --update` looks again."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return SourceError(f"hub: {what}: no such dataset, or a private one that HF_TOKEN may not read.")
+    if isinstance(error, HfHubHTTPError):
+        return _ours_by_status(what, error.response.status_code)
+    reason = str(error) or type(error).__name__
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
+        return SourceError(f"hub: {hub} can't be reached ({reason}); {WITHOUT}.")
+    return SourceError(
+        f"hub: {what} did not arrive whole ({reason}); what came is kept, run it again to go on."
+    )
+
+
+def _ours_by_status(what: str, status: int) -> SourceError:
+    if status in (401, 403):
+        how = "is refused: HF_TOKEN is missing, wrong, or may not read it"
+    elif status == 429:
+        how = "is refused: too many requests; try again later or with fewer --jobs"
+    elif status >= 500:
+        how = "is not to be had: the hub has trouble of its own; try again later"
+    else:
+        how = "is refused"
+    return SourceError(f"hub: {what} {how} (HTTP {status}).")

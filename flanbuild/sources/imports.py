@@ -1,0 +1,183 @@
+"""Files that a person brought, for datasets that no program may fetch.
+
+`flanbuild import` reads them once, checks them against the page and writes them as Parquet, in the layout of a
+mirror, with `import.json`: what was given, by name, size and digest. The lock names the same, so that whoever
+builds from the same declarations is told when their files are others.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from flanbuild import shards
+from flanbuild.columns import arrow_schema, check_schema, conform
+from flanbuild.errors import DeclarationError, SourceError, nearest
+from flanbuild.sources import Kind, Source, Upstream
+from flanbuild.sources.layout import MEMBER, Place
+from flanbuild.sources.lock import Entry, Lock, LockedFile, LockedSplit, declared, described
+from flanbuild.sources.mirror import MirrorSource
+from flanbuild.sources.rows import open_local, read_places
+from flanbuild.tasks import Task
+
+RECORD = "import.json"
+
+
+class WithImports:
+    """A source that first looks among the imported files."""
+
+    def __init__(self, source: Source, folder: Path, lock: Lock | None) -> None:
+        self.source = source
+        self.folder = folder
+        self.lock = lock
+        self.imported = MirrorSource(folder) if folder.is_dir() else None
+        self.kind: Kind = source.kind
+        self.waits = source.waits
+
+    def watch(self, report: Callable[[int], None]) -> None:
+        """Of the source behind."""
+        self.source.watch(report)
+
+    def close(self) -> None:
+        """Of the source behind."""
+        self.source.close()
+
+    def commit(self, task: Task) -> str:
+        """A digest of the given files stands for the commit."""
+        given = self._given(task)
+        return f"imported {shards.digest(given)[:12]}" if given else self.source.commit(task)
+
+    def fingerprint(self, task: Task) -> str:
+        """Of what was given."""
+        given = self._given(task)
+        return shards.digest(given) if given else self.source.fingerprint(task)
+
+    def split(self, task: Task, split: str) -> Upstream | None:
+        """The imported rows of a task that was imported."""
+        if self._given(task) and self.imported:
+            return self.imported.split(task, split)
+        return self.source.split(task, split)
+
+    def _given(self, task: Task) -> dict[str, Any] | None:
+        """Split -> given files, where the task was imported. Raises SourceError when the lock names others."""
+        path = self.folder / task.source.repo / task.source.config / RECORD
+        given: dict[str, Any] | None = shards.read_json(path) if path.is_file() else None
+        entry = self.lock.tasks.get(task.name) if self.lock else None
+        if entry is None or entry.commit is not None:
+            return given
+        locked = {name: described(split.files) for name, split in entry.splits.items()}
+        if given != locked:
+            names = " ".join(f"{split}={file['path']}" for split, files in locked.items() for file in files)
+            what = "other files were imported here" if given else "no files were imported here"
+            raise SourceError(
+                f"{self.lock.path if self.lock else ''}: tasks.{task.name}: locked to files that somebody imported, "
+                f"but {what}; `flanbuild import {task.name} {names}` brings them."
+            )
+        return given
+
+
+def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
+    """Writes the given files (`SPLIT=FILE`, or FILE where its name tells) as the task's Parquet below `folder`.
+
+    Raises DeclarationError for a file of no known split, SourceError for one that is not as the page declares;
+    then nothing is written.
+    """
+    by_split = _by_split(task, given)
+    schema = arrow_schema(task)
+    out = folder / task.source.repo / task.source.config
+    record: dict[str, list[dict[str, Any]]] = {}
+    with shards.staged(out) as staging:
+        for split, places in sorted(by_split.items()):
+            path = staging / f"{split}-00000-of-00001.parquet"
+            upstream = read_places(task, places, lambda name: open_local(Path(name)), [])
+            with pq.ParquetWriter(
+                path, schema, compression="zstd", compression_level=shards.ZSTD_LEVEL
+            ) as writer:
+                for table in upstream.tables:
+                    check_schema(task, table.schema, f"{', '.join(_names(places))} for split '{split}'")
+                    writer.write_table(conform(table, schema))
+            record[split] = [_described(Path(name)) for name in _names(places)]
+        shards.write_json(staging / RECORD, record)
+    return Entry(
+        repo=task.source.repo,
+        config=task.source.config,
+        branch="imported",
+        declared=declared(task),
+        splits={
+            split: LockedSplit(files=tuple(LockedFile(**file) for file in files))
+            for split, files in record.items()
+        },
+        absent=tuple(name for name in task.upstream_splits() if name not in record),
+    )
+
+
+def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Place]]:
+    """Upstream split -> places; text files of one split become one place, a file a column."""
+    splits: dict[str, list[str]] = {}
+    for word in given:
+        name, equals, path = word.partition("=")
+        file = path if equals else word
+        if not Path(file).is_file():
+            raise DeclarationError(f"import: {file}: no such file.")
+        split = name if equals else _told_by_name(task, file)
+        if split not in task.upstream_splits():
+            raise DeclarationError(
+                f"import: {file}: {task.name} has no upstream split '{split}'.{nearest(split, task.upstream_splits())}"
+                if split
+                else f"import: {file}: its name doesn't tell the split; write SPLIT={file}. "
+                f"Allowed: {', '.join(task.upstream_splits())}."
+            )
+        splits.setdefault(split, []).append(file)
+    return {split: _places(task, split, files) for split, files in splits.items()}
+
+
+def _told_by_name(task: Task, file: str) -> str:
+    """The split whose declared pattern the name fits, else the one whose name it holds; empty for none or several."""
+    name = PurePosixPath(file).name
+    fits = [split for split in task.source.files if any(fnmatchcase(name, p) for p in _patterns(task, split))]
+    fits = fits or [split for split in task.upstream_splits() if split in name]
+    return fits[0] if len(fits) == 1 else ""
+
+
+def _patterns(task: Task, split: str) -> list[str]:
+    """The file names of the split's patterns, without folders and members."""
+    files = task.source.files[split]
+    patterns = files.values() if isinstance(files, Mapping) else files
+    return [PurePosixPath(pattern.partition(MEMBER)[0]).name for pattern in patterns]
+
+
+def _places(task: Task, split: str, files: list[str]) -> list[Place]:
+    declared_files = task.source.files.get(split)
+    if isinstance(declared_files, Mapping):
+        return [{c: _fitting(pattern, files) for c, pattern in declared_files.items()}]
+    if declared_files:
+        return [
+            _fitting(pattern, [file]) for file in files for pattern in declared_files if _fits(pattern, file)
+        ] or [*files]
+    return [*files]
+
+
+def _fits(pattern: str, file: str) -> bool:
+    return fnmatchcase(PurePosixPath(file).name, PurePosixPath(pattern.partition(MEMBER)[0]).name)
+
+
+def _fitting(pattern: str, files: list[str]) -> str:
+    """The given file that a pattern means, with the pattern's member."""
+    found = [file for file in files if _fits(pattern, file)]
+    if len(found) != 1:
+        raise DeclarationError(f"import: {len(found)} of the given files fit '{pattern}', expected one.")
+    _, bang, member = pattern.partition(MEMBER)
+    return found[0] + bang + member
+
+
+def _names(places: Sequence[Place]) -> list[str]:
+    names = [
+        name for place in places for name in ([place] if isinstance(place, str) else list(place.values()))
+    ]
+    return list(dict.fromkeys(name.partition(MEMBER)[0] for name in names))
+
+
+def _described(path: Path) -> dict[str, Any]:
+    return {"path": path.name, "bytes": path.stat().st_size, "sha256": shards.sha256(path)}

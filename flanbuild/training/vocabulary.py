@@ -1,0 +1,52 @@
+"""The tokenizer: trained on the mixture's own text, and told apart from others by its files."""
+
+import hashlib
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flanbuild.shards import sha256
+from flanbuild.training.mixture import Mixture
+
+_PAD, _END = "<pad>", "<end>"
+
+
+def leads(tokenizer: Any) -> bool:
+    """Whether the tokenizer begins a text with a token of its own, which a cut must not take."""
+    first = getattr(tokenizer, "bos_token_id", None)
+    return first is not None and tokenizer("a")["input_ids"][0] == first
+
+
+def train_tokenizer(mixture: Mixture, vocab_size: int, rows: int = 10_000) -> Any:
+    """A byte-level BPE of the mixture's own text: its first rows, which are a fair draw of all tasks.
+
+    The same rows give the same tokenizer, whatever the number of threads.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[_PAD, _END],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    texts = chain.from_iterable(
+        chain(*sides) for sides in mixture.texts("train", min(rows, mixture.rows("train")))
+    )
+    inner.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=inner, pad_token=_PAD, eos_token=_END
+    )
+
+
+def tokenizer_digest(tokenizer: Any) -> str:
+    """Of the files that the tokenizer saves."""
+    with TemporaryDirectory() as name:
+        tokenizer.save_pretrained(name)
+        files = sorted(path for path in Path(name).rglob("*") if path.is_file())
+        return hashlib.sha256("".join(path.name + sha256(path) for path in files).encode()).hexdigest()

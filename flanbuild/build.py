@@ -55,7 +55,7 @@ class Build:
 
     def mix(self, holdout: Iterable[str]) -> tuple[Path, dict[str, Any], bool]:
         """(folder, manifest, whether it was built now)."""
-        held = hold_out(self.mixture, holdout)
+        held = self._hold_out(holdout)
         self.render()
         folder = self.data / "mixtures" / self.mixture.folder(holdout)
         records = self.records()
@@ -70,7 +70,7 @@ class Build:
 
     def plan(self, holdout: Iterable[str]) -> tuple[list[mixing.Share], dict[str, HeldOut]]:
         """The allocation, with tasks rendered as far as needed to know their rows."""
-        held = hold_out(self.mixture, holdout)
+        held = self._hold_out(holdout)
         self.render()
         return mixing.plan(self.mixture, self.records(), held), held
 
@@ -78,6 +78,9 @@ class Build:
     def rendered(self) -> Path:
         """Where rendered tasks lie."""
         return self.data / "rendered"
+
+    def _hold_out(self, holdout: Iterable[str]) -> dict[str, HeldOut]:
+        return hold_out(self.mixture, holdout, self._members())
 
     def _members(self) -> list[Task]:
         return [self.tasks[name] for name in self.mixture.members(self.tasks.values())]

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flanbuild.errors import ExecutionError
+from flanbuild.extras import spare_pandas
 
 TRIES = 3
 JOBS = int(os.environ.get("FLANBUILD_JOBS") or os.cpu_count() or 1)
@@ -90,7 +91,9 @@ def _pool(jobs: int) -> Iterator[Executor]:
     before = os.environ.get("POLARS_MAX_THREADS")
     os.environ["POLARS_MAX_THREADS"] = "1"  # read when a worker imports polars
     try:
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=spare_pandas
+        ) as pool:
             yield pool
     finally:
         if before is None:

@@ -58,24 +58,45 @@ def describe(
     return record | {"digest": _digest(record)}
 
 
-def describe_shard(path: Path, table: pa.Table) -> dict[str, Any]:
+def describe_shard(path: Path, digest: "RowsDigest") -> dict[str, Any]:
     """A shard's rows, bytes, and two digests: of the file, and of the rows whatever wrote them."""
     return {
         "path": path.name,
-        "rows": table.num_rows,
+        "rows": digest.rows,
         "bytes": path.stat().st_size,
         "sha256": shards.sha256(path),
-        "rows_sha256": rows_digest(table),
+        "rows_sha256": digest.hexdigest(),
     }
 
 
+class RowsDigest:
+    """sha256 over rows column by column, lengths and values apart: not the layout of a file, nor how rows are cut.
+
+    So rows can come in tables of any size.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._streams: dict[str, Any] = {}
+
+    def update(self, table: pa.Table) -> None:
+        """Goes on with the table's rows."""
+        for name in table.schema.names:
+            for chunk in table.column(name).chunks:
+                for stream, values in _streams(chunk, name):
+                    if len(values):
+                        self._streams.setdefault(stream, hashlib.sha256()).update(values)
+        self.rows += table.num_rows
+
+    def hexdigest(self) -> str:
+        """Of the rows so far."""
+        return shards.digest([self.rows, {name: of.hexdigest() for name, of in self._streams.items()}])
+
+
 def rows_digest(table: pa.Table) -> str:
-    """sha256 over the rows column by column: values and lengths, not the layout of a file. Chunks don't count."""
-    digest = hashlib.sha256()
-    for name in table.schema.names:
-        digest.update(name.encode())
-        for buffer in _values(_one_chunk(table.column(name))):
-            digest.update(buffer)
+    """The digest of one table's rows."""
+    digest = RowsDigest()
+    digest.update(table)
     return digest.hexdigest()
 
 
@@ -140,9 +161,9 @@ def card(record: Mapping[str, Any]) -> str:
 
 
 def _held_out(out: HeldOut, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    members = {name: record for name, record in records.items() if record["cluster"] == out.cluster}
     tasks = {}
-    for name, record in members.items():
+    for name in out.tasks:
+        record = records[name]
         test = record["splits"].get("test", {})
         evaluation = None
         if test.get("examples"):
@@ -184,6 +205,7 @@ def _shard_faults(path: Path, said: Mapping[str, Any]) -> Iterator[str]:
         return
     try:
         table = shards.read_table(path)
+        table.validate(full=True)
         same_rows = table.num_rows == said["rows"] and rows_digest(table) == said["rows_sha256"]
     except (ArtifactError, pa.ArrowInvalid, OSError):
         same_rows = False
@@ -208,22 +230,27 @@ def _digest(record: Mapping[str, Any]) -> str:
     return shards.digest(dict(record))
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    chunk = column.combine_chunks()
-    return chunk if isinstance(chunk, pa.Array) else pa.concat_arrays(chunk.chunks)
-
-
-def _values(array: pa.Array) -> Iterator[bytes | memoryview]:
-    """Validity where there are nulls, lengths, values: the same for any offset, chunking or width of offsets."""
-    if array.null_count:
-        yield np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
-        array = array.fill_null("") if pa.types.is_string(array.type) else array
-    if pa.types.is_list(array.type) or pa.types.is_string(array.type):
+def _streams(array: pa.Array, name: str) -> Iterator[tuple[str, bytes | memoryview]]:
+    """(stream, bytes): the same for any offset or chunking. A null text or list has the length -1."""
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_list(kind):
         offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-        yield np.diff(offsets).astype("<i4").tobytes()
-        if pa.types.is_list(array.type):
-            yield from _values(array.flatten())
-        elif len(array):
-            yield memoryview(array.buffers()[2])[offsets[0] : offsets[-1]]
+        lengths = np.diff(offsets)
+        if array.null_count:
+            lengths = np.where(array.is_valid().to_numpy(zero_copy_only=False), lengths, -1)
+            array = array.fill_null("") if pa.types.is_string(kind) else array
+        yield f"{name} lengths", lengths.astype("<i4").tobytes()
+        if pa.types.is_list(kind):
+            yield from _streams(array.flatten(), f"{name} item")
+        else:
+            yield f"{name} values", _text(array)
     else:
-        yield np.ascontiguousarray(array.to_numpy()).tobytes()
+        values = array.fill_null(0).to_numpy()
+        yield f"{name} values", values.astype(values.dtype.newbyteorder("<")).tobytes()
+
+
+def _text(array: pa.StringArray) -> memoryview:
+    """The bytes of all strings, one after the other."""
+    _, offsets, text = array.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[array.offset, array.offset + len(array)]]
+    return memoryview(text or b"")[first:last]

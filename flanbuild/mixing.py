@@ -4,9 +4,10 @@ The order is decided on numbers alone: each example (task, row, repeat) has a 64
 once, and each shard gathers its texts from the memory-mapped rendered files. A shard is one piece of work.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ from flanbuild.mixtures import HeldOut, Mixture
 from flanbuild.sampling import allocate, rate
 
 FORMAT = 1
+BLOCK_ROWS = 8 * shards.BATCH_ROWS
+"""Rows that a shard gathers at once: what it holds in memory, whatever its size. Part of the bytes: each block's
+last batch is padded otherwise than the ones before it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Share:
     rate: int
     share: Fraction
     count: int
-    out: str = ""
+    out: str
 
     @property
     def repeats(self) -> int:
@@ -45,7 +49,9 @@ class Share:
         return max(0, -(-self.count // self.rows) - 1) if self.rows else 0
 
 
-class _Name(NamedTuple):
+class Name(NamedTuple):
+    """A rendered task, as mixtures name tasks."""
+
     name: str
     dataset: str
     cluster: str
@@ -60,33 +66,37 @@ class Part:
     cluster: str
     path: str
 
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rendered file, mapped on first use and shared by all shards that this process gathers."""
+        return shards.read_table(Path(self.path))
+
+    def __getstate__(self) -> dict[str, str]:
+        return {key: value for key, value in vars(self).items() if key != "table"}
+
 
 def plan(
     mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]
 ) -> list[Share]:
     """The exact allocation over rendered tasks (`records`: task.json by task), in task order."""
-    trained = {name: record for name, record in records.items() if record["cluster"] not in held}
-    rows = {name: record["splits"].get("train", {}).get("rows", 0) for name, record in trained.items()}
-    counts = allocate(mixture, rows)
+    why = {name: _out(name, record, held) for name, record in sorted(records.items())}
+    rows = {name: 0 if why[name] else records[name]["splits"]["train"]["rows"] for name in why}
+    counts = allocate(mixture, rows, names(records))
     total = sum(counts.values())
     shares = []
-    for name, record in sorted(records.items()):
-        train = record["splits"].get("train", {})
-        kept = train.get("rows", 0)
-        out = (
-            held[record["cluster"]].rule if record["cluster"] in held else _no_rows(train) if not kept else ""
-        )
-        count = 0 if out else counts[name]
+    for name, out in why.items():
+        train = records[name]["splits"].get("train", {})
+        count = counts.get(name, 0)
         shares.append(
             Share(
                 task=name,
-                cluster=record["cluster"],
+                cluster=records[name]["cluster"],
                 available=train.get("upstream", 0),
-                rows=kept,
-                rate=rate(mixture, kept),
+                rows=train.get("rows", 0),
+                rate=rate(mixture, train.get("rows", 0)),
                 share=Fraction(count, total) if total else Fraction(0),
                 count=count,
-                out=out,
+                out=out if out or count else f"no share in {mixture.path.name}",
             )
         )
     return shares
@@ -118,7 +128,8 @@ def mix(
             *_pieces(mixture, "train", {s.task: s.count for s in shares}, records, rendered, staging),
             *_pieces(mixture, "validation", _validation_counts(shares, records), records, rendered, staging),
         ]
-        described = executor.run(pieces, jobs=jobs, done=done)
+        # Threads: pyarrow and hashlib let go of the interpreter, and shards share the mapped files.
+        described = executor.run_waiting(pieces, jobs=jobs, done=done)
         record = manifest.describe(mixture, held, shares, records, described, inputs(mixture, records, held))
         shards.write_json(staging / manifest.NAME, record)
         (staging / "README.md").write_text(manifest.card(record), encoding="utf-8")
@@ -128,7 +139,7 @@ def mix(
 def inputs(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]) -> str:
     """The digest of all that decides the mixture's bytes."""
     declared = mixture.model_dump(mode="json", exclude={"path"})
-    rules = {name: [out.asked, out.rule] for name, out in held.items()}
+    rules = {name: [out.asked, out.rule, list(out.tasks)] for name, out in held.items()}
     return shards.digest([FORMAT, declared, rules, {name: dict(record) for name, record in records.items()}])
 
 
@@ -137,14 +148,16 @@ def read_records(rendered: Path, mixture: Mixture) -> dict[str, dict[str, Any]]:
 
     Raises ArtifactError if there is none.
     """
-    records = [shards.read_json(path) for path in sorted(rendered.rglob("task.json"))]
-    if not records:
+    found = [shards.read_json(path) for path in sorted(rendered.rglob("task.json"))]
+    if not found:
         raise ArtifactError(f"{rendered}: no rendered task; run `flanbuild render` or `dvc repro`.")
-    by_name = {record["task"]: record for record in records}
-    members = mixture.members(
-        _Name(record["task"], record["dataset"], record["cluster"]) for record in records
-    )
-    return {name: by_name[name] for name in members}
+    records = {record["task"]: record for record in found}
+    return {name: records[name] for name in mixture.members(names(records).values())}
+
+
+def names(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Name]:
+    """What a mixture knows rendered tasks by."""
+    return {name: Name(name, record["dataset"], record["cluster"]) for name, record in records.items()}
 
 
 def shard_count(mixture: Mixture, split: str) -> int:
@@ -156,26 +169,39 @@ def gather(
     path: str, parts: list[Part], of: NDArray[np.int16], index: NDArray[np.int32], repeat: NDArray[np.int16]
 ) -> dict[str, Any]:
     """Writes one shard: example i is row `index[i]` of the file of `parts[of[i]]`. Returns rows, bytes, digests."""
+    digest = manifest.RowsDigest()
+
+    def blocks() -> Iterator[pa.Table]:
+        for start in range(0, len(of), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            table = _gather_block(parts, of[block], index[block], repeat[block])
+            digest.update(table)
+            yield table
+
+    shards.write_batches(Path(path), shards.TRAIN, blocks())
+    return manifest.describe_shard(Path(path), digest)
+
+
+def _gather_block(
+    parts: list[Part], of: NDArray[np.int16], index: NDArray[np.int32], repeat: NDArray[np.int16]
+) -> pa.Table:
+    """Takes part by part, then puts all in order: a `take` over many chunks would join them at every call."""
     order = np.argsort(of, kind="stable")
     sizes = np.bincount(of, minlength=len(parts))
-    tables = []
-    for part, rows in zip(parts, np.split(index[order], np.cumsum(sizes)[:-1]), strict=True):
-        if len(rows):
-            tables.append(shards.read_table(Path(part.path)).take(pa.array(rows)))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    text = (
-        pa.concat_tables(tables).combine_chunks().take(pa.array(place))
-        if tables
-        else shards.RENDERED.empty_table()
-    )
+    taken = [
+        part.table.take(pa.array(rows))
+        for part, rows in zip(parts, np.split(index[order], np.cumsum(sizes)[:-1]), strict=True)
+        if len(rows)
+    ]
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    text = pa.concat_tables(taken).combine_chunks().take(pa.array(place))
     columns = {name: text.column(name) for name in shards.RENDERED.names}
     for name in ("task", "dataset", "cluster"):
-        columns[name] = pc.take(pa.array([getattr(part, name) for part in parts], pa.string()), pa.array(of))
+        names = pa.array([getattr(part, name) for part in parts], pa.string())
+        columns[name] = pc.take(names, pa.array(of))
     columns["repeat"] = pa.array(repeat)
-    table = pa.table([columns[field.name].cast(field.type) for field in shards.TRAIN], schema=shards.TRAIN)
-    shards.write_table(Path(path), table, rows_per_batch=shards.BATCH_ROWS)
-    return manifest.describe_shard(Path(path), table)
+    return pa.table([columns[field.name].cast(field.type) for field in shards.TRAIN], schema=shards.TRAIN)
 
 
 def _pieces(
@@ -192,7 +218,9 @@ def _pieces(
     for name in sorted(name for name, count in counts.items() if count):
         record = records[name]
         path = rendered / record["cluster"] / name / f"{split}.arrow"
-        row, place, times = _drawn(path, record["splits"][split], counts[name])
+        row, place, times = _drawn(
+            path, record["splits"][split], counts[name], mixture.templates_each if split == "train" else 1
+        )
         of.append(np.full(len(place), len(parts), np.int16))
         parts.append(Part(name, record["dataset"], record["cluster"], str(path)))
         index.append(place)
@@ -219,16 +247,17 @@ def _pieces(
 
 
 def _drawn(
-    path: Path, split: Mapping[str, Any], count: int
+    path: Path, split: Mapping[str, Any], count: int, each: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16]]:
     """(source row, place in the rendered file, repeat) of the task's `count` examples.
 
-    Rows are drawn in keyed order until used up, then again under the next version, which is another template.
+    Rows are drawn in keyed order, each `each` times under as many templates, until used up; then again under the
+    next versions, which are other templates.
     """
     rows, versions = split["rows"], split.get("versions", 1)
-    drawn = np.arange(count)
-    repeat = drawn // rows
-    place = (repeat % versions) * rows + drawn % rows
+    row, time = np.divmod(np.arange(count), each)
+    repeat = row // rows * each + time
+    place = (repeat % versions) * rows + row % rows
     source = shards.read_table(path).column("row").combine_chunks().to_numpy()
     return source[place], place.astype(np.int32), repeat.astype(np.int16)
 
@@ -238,12 +267,16 @@ def _validation_counts(shares: Sequence[Share], records: Mapping[str, Mapping[st
     return {s.task: records[s.task]["splits"].get("validation", {}).get("rows", 0) for s in shares if s.count}
 
 
-def _no_rows(train: Mapping[str, Any]) -> str:
-    if not train:
+def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut]) -> str:
+    """Why the task gives nothing, or an empty string."""
+    if rules := [out.rule for out in held.values() if name in out.tasks]:
+        return rules[0]
+    train = record["splits"].get("train")
+    if train is None:
         return "evaluation only: the page has no train split"
     if "missing" in train:
         return f"missing at the source: {', '.join(train['missing'])}"
-    return "no row is left after filtering"
+    return "" if train["rows"] else "no row is left after filtering"
 
 
 def _check_versions(

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self
 
@@ -9,6 +11,7 @@ from pydantic import Field, model_validator
 
 from flanbuild.declarations import Declared, Faults, read, validate
 from flanbuild.errors import DeclarationError, nearest
+from flanbuild.keys import task_key
 from flanbuild.tasks import CLUSTERS, TEMPLATES, Cluster
 
 
@@ -28,11 +31,29 @@ class Named(Protocol):
         """One of the twelve."""
 
 
-class Rate(Declared):
-    """Examples-proportional mixing with a maximum: a task gains nothing beyond `max` rows (paper, section 2.1)."""
+Scheme = Literal["proportional", "temperature", "uniform", "weights"]
+Style = Literal["instruction", "none", "dataset_name"]
 
-    scheme: Literal["proportional"] = "proportional"
+
+class Rate(Declared):
+    """How many examples a task gives in one pass (`sampling.rate`).
+
+    `proportional`: min(rows, max), so that a task gains nothing beyond `max` (paper, section 2.1). `temperature`:
+    the same flattened, max · (min(rows, max) / max)^(1 / temperature), as T5 has it. `uniform`: `max` for each.
+    `weights`: shares by task, dataset or cluster, within which tasks mix proportionally, as FLAN 2022's submixtures.
+    """
+
+    scheme: Scheme = "proportional"
     max: Annotated[int, Field(gt=0)] = 3000
+    temperature: Annotated[float, Field(ge=1)] | None = None
+    weights: dict[str, Annotated[Fraction, Field(ge=0)]] | None = None
+
+    @model_validator(mode="after")
+    def _what_the_scheme_needs(self) -> Self:
+        for key in ("temperature", "weights"):
+            if (getattr(self, key) is not None) != (self.scheme == key):
+                raise ValueError(f"'{key}' goes with scheme: {key}, and scheme: {key} needs it")
+        return self
 
 
 class Size(Declared):
@@ -51,48 +72,86 @@ class Size(Declared):
 
 
 class Mixture(Declared):
-    """One file of `mixtures/`."""
+    """One file of `mixtures/`. docs/mixtures.md tells every key."""
 
     name: str
     path: Path
     clusters: tuple[Cluster, ...] = CLUSTERS
     tasks: tuple[str, ...] | None = None
+    datasets_per_cluster: Annotated[int, Field(gt=0)] | None = None
     cap: Annotated[int, Field(gt=0)] = 30_000
     rate: Rate = Rate()
     size: Size = Size(passes=10)
     templates: Annotated[int, Field(gt=0, le=TEMPLATES)] = TEMPLATES
+    templates_per_example: Annotated[int, Field(gt=0)] | Literal["all"] = 1
+    style: Style = "instruction"
     joiner: str = "\n"
     seed: int = 0
     shards: Annotated[int, Field(gt=0)] = 16
+    compression: Literal["none", "lz4", "zstd"] = "none"
     related: tuple[tuple[Cluster, Cluster], ...] = ()
+    leaks: Literal["error", "drop", "report"] = "report"
+
+    @model_validator(mode="after")
+    def _weights_need_a_size(self) -> Self:
+        if self.rate.scheme == "weights" and self.size.examples is None:
+            raise ValueError("rate.scheme weights divides a size: write size: {examples: n}")
+        if self.templates_each > self.templates:
+            raise ValueError(f"templates_per_example is at most templates, which is {self.templates}")
+        return self
+
+    @property
+    def templates_each(self) -> int:
+        """Under how many templates a row comes each time that it is drawn."""
+        return self.templates if self.templates_per_example == "all" else self.templates_per_example
 
     def members(self, known: Iterable[Named]) -> list[str]:
-        """The names of the mixture's tasks, sorted, before anything is held out."""
+        """The names of the mixture's tasks, sorted, before anything is held out.
+
+        `datasets_per_cluster` keeps that many datasets of each cluster, in keyed order (paper, section 4.1).
+        """
         chosen = [task for task in known if task.cluster in self.clusters]
+        names = {name for task in chosen for name in (task.name, task.dataset)}
         if self.tasks is not None:
-            names = {name for task in chosen for name in (task.name, task.dataset)}
-            if unknown := [name for name in self.tasks if name not in names]:
-                raise DeclarationError(
-                    *(
-                        f"{self.path}: tasks: no task or dataset '{name}'.{nearest(name, names)}"
-                        for name in unknown
-                    )
-                )
+            self._check_names("tasks", self.tasks, names)
             chosen = [task for task in chosen if {task.name, task.dataset} & set(self.tasks)]
+        if self.rate.weights is not None:
+            self._check_names("rate.weights", self.rate.weights, {*names, *self.clusters})
+        if self.datasets_per_cluster is not None:
+            kept = self._first_datasets(
+                {(task.cluster, task.dataset) for task in chosen}, self.datasets_per_cluster
+            )
+            chosen = [task for task in chosen if task.dataset in kept]
         return sorted(task.name for task in chosen)
+
+    def _check_names(self, key: str, asked: Iterable[str], known: Iterable[str]) -> None:
+        if unknown := sorted(set(asked) - set(known)):
+            raise DeclarationError(
+                *(
+                    f"{self.path}: {key}: no task or dataset '{name}'.{nearest(name, known)}"
+                    for name in unknown
+                )
+            )
+
+    def _first_datasets(self, datasets: set[tuple[str, str]], count: int) -> set[str]:
+        by_key = sorted((cluster, task_key(self.seed, "dataset", name), name) for cluster, name in datasets)
+        clusters = groupby(by_key, key=lambda entry: entry[0])
+        return {name for _, entries in clusters for _, _, name in islice(entries, count)}
 
     def folder(self, holdout: Iterable[str]) -> str:
         """The name of the mixture's folder: `flan2021-without-nli`."""
-        return "-".join([self.name, *(["without", *sorted(set(holdout))] if holdout else [])])
+        names = sorted({name.replace("/", ".") for name in holdout})
+        return "-".join([self.name, *(["without", *names] if names else [])])
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A cluster that leaves training, and the rule that says so."""
+    """A cluster, dataset or task that leaves training, the rule that says so, and the tasks it takes along."""
 
-    cluster: str
+    name: str
     asked: bool
     rule: str
+    tasks: tuple[str, ...]
 
 
 def load_mixture(path: Path) -> Mixture:
@@ -111,22 +170,31 @@ def load_mixture(path: Path) -> Mixture:
     return mixture
 
 
-def hold_out(mixture: Mixture, clusters: Iterable[str]) -> dict[str, HeldOut]:
-    """The clusters that leave training when `clusters` are held out: themselves, and each one's related ones.
+def hold_out(mixture: Mixture, names: Iterable[str], known: Iterable[Named]) -> dict[str, HeldOut]:
+    """What leaves training when clusters, datasets or tasks are held out: each of them, and clusters related to them.
 
     The relation is symmetric and goes one step: holding out reading comprehension drops reading comprehension
-    with commonsense, but not commonsense (paper, section 2.2; FLAN's split code).
+    with commonsense, but not commonsense (paper, section 2.2; FLAN's split code). A dataset or task leaves alone,
+    as in FLAN's intra-cluster splits. Raises DeclarationError for a name that is none of `known`.
     """
+    tasks = list(known)
     out: dict[str, HeldOut] = {}
-    asked = list(dict.fromkeys(clusters))
+    asked = sorted(set(names))
     for name in asked:
-        if name not in CLUSTERS:
-            raise DeclarationError(f"--holdout: no cluster '{name}'.{nearest(name, CLUSTERS)}")
-        out[name] = HeldOut(name, asked=True, rule=f"held out: --holdout {name}")
+        members = tuple(
+            sorted(task.name for task in tasks if name in (task.name, task.dataset, task.cluster))
+        )
+        if not members and name not in CLUSTERS:
+            allowed = {n for task in tasks for n in (task.name, task.dataset)} | set(CLUSTERS)
+            raise DeclarationError(
+                f"--holdout: no cluster, dataset or task '{name}'.{nearest(name, allowed)}"
+            )
+        out[name] = HeldOut(name, asked=True, rule=f"held out: --holdout {name}", tasks=members)
     for name in asked:
         for pair in mixture.related:
             if name in pair:
                 other = pair[1] if pair[0] == name else pair[0]
+                members = tuple(sorted(task.name for task in tasks if task.cluster == other))
                 rule = f"related to {name} in {mixture.path.name}"
-                out.setdefault(other, HeldOut(other, asked=False, rule=rule))
+                out.setdefault(other, HeldOut(other, asked=False, rule=rule, tasks=members))
     return dict(sorted(out.items()))

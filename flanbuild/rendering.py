@@ -160,7 +160,9 @@ def _carve(task: Task, kept: Rows, source: Rows, names: list[SplitName], seed: i
     that tasks which share their rows (MNLI's two) set the same ones aside.
     """
     order = np.argsort(row_keys(task_key(seed, "carve", task.dataset), source), kind="stable")
-    begins = np.append(np.flatnonzero(np.diff(source[order], prepend=-1)), len(order))  # of each source row's rows
+    begins = np.append(
+        np.flatnonzero(np.diff(source[order], prepend=-1)), len(order)
+    )  # of each source row's rows
     share = len(kept) // len(names)
     carved = {}
     start = 0

@@ -2,26 +2,35 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil
 
-from flanbuild.mixtures import Mixture
+from flanbuild.mixtures import Mixture, Named
 
 
 def rate(mixture: Mixture, rows: int) -> int:
-    """Examples-proportional with a maximum: min(rows, max) (paper, section 2.1). Examples a pass."""
-    return min(rows, mixture.rate.max)
+    """Rows that a task of so many rows gives in one pass, but for scheme `weights`, which has no passes."""
+    if not rows:
+        return 0
+    most = mixture.rate.max
+    if mixture.rate.scheme == "uniform":
+        return most
+    if mixture.rate.scheme == "temperature":
+        return max(1, round(most * (min(rows, most) / most) ** (1 / float(mixture.rate.temperature or 1))))
+    return min(rows, most)
 
 
-def allocate(mixture: Mixture, rows: Mapping[str, int]) -> dict[str, int]:
+def allocate(mixture: Mixture, rows: Mapping[str, int], named: Mapping[str, Named]) -> dict[str, int]:
     """Examples by task, for the tasks with rows.
 
-    By passes each gives exactly its rate times the passes; by examples the counts sum to the size, shares
-    rounded by largest remainder, ties by name.
+    By passes each gives its rate times the passes, under `templates_per_example` templates; by examples the counts
+    sum to the size, shares rounded by largest remainder, ties by name. Nothing depends on the order of `rows`.
     """
     rates = {task: rate(mixture, count) for task, count in sorted(rows.items()) if count}
     if mixture.size.passes is not None:
-        return {task: ceil(mixture.size.passes * rate) for task, rate in rates.items()}
-    return largest_remainder(rates, mixture.size.examples or 0)
+        return {task: mixture.size.passes * each * mixture.templates_each for task, each in rates.items()}
+    shares: Mapping[str, Fraction | int] = rates
+    if mixture.rate.weights is not None:
+        shares = _weighted(mixture.rate.weights, rates, named)
+    return largest_remainder(shares, mixture.size.examples or 0)
 
 
 def largest_remainder(weights: Mapping[str, int | Fraction], total: int) -> dict[str, int]:
@@ -33,16 +42,31 @@ def largest_remainder(weights: Mapping[str, int | Fraction], total: int) -> dict
     counts = {name: int(share) for name, share in shares.items()}
     left = total - sum(counts.values())
     by_remainder = sorted(shares, key=lambda name: (counts[name] - shares[name], name))
-    return {name: counts[name] + (name in by_remainder[:left]) for name in weights}
+    gain = set(by_remainder[:left])
+    return {name: counts[name] + (name in gain) for name in weights}
 
 
 def versions(mixture: Mixture, rows: int) -> int:
-    """Under how many templates a row is rendered, so that a repeat of it comes under another one."""
+    """Under how many templates each row is rendered, so that a repeat of it comes under another one."""
     if not rows:
         return 1
-    asked = (
-        mixture.size.versions
-        if mixture.size.passes is None
-        else ceil(mixture.size.passes * rate(mixture, rows) / rows)
-    )
-    return max(1, min(mixture.templates, asked))
+    if mixture.size.passes is None:
+        asked = mixture.size.versions
+    else:
+        asked = -(-mixture.size.passes * rate(mixture, rows) // rows)
+    return max(1, min(mixture.templates, asked * mixture.templates_each))
+
+
+def _weighted(
+    weights: Mapping[str, Fraction], rates: Mapping[str, int], named: Mapping[str, Named]
+) -> dict[str, Fraction]:
+    """Each name's weight, shared among its tasks by rate; a task belongs to the nearest of its names, or to none."""
+    group = {}
+    for name in rates:
+        task = named[name]
+        group[name] = next((n for n in (task.name, task.dataset, task.cluster) if n in weights), None)
+    total = {g: sum(rates[name] for name in rates if group[name] == g) for g in set(group.values())}
+    return {
+        name: weights[g] * each / total[g] if (g := group[name]) is not None else Fraction(0)
+        for name, each in rates.items()
+    }

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
+from flanbuild.extras import spare_pandas
 from flanbuild.sources import open_source
 from flanbuild.sources.raw import download_all
 from flanbuild.tasks import load_tasks
@@ -24,6 +25,7 @@ def main(
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
     """Fetch what the pages declare."""
+    spare_pandas()
     members = list(load_tasks([tasks]).values())
     opened = open_source(source, mirror=mirror, sample_rows=sample_rows, lock=lock)
     out.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
-from flanbuild.mixing import mix, read_records
+from flanbuild.extras import spare_pandas
+from flanbuild.mixing import mix, names, read_records
 from flanbuild.mixtures import hold_out, load_mixture
 
 
@@ -20,10 +21,12 @@ def main(
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
     """Allocate, order, gather."""
+    spare_pandas()
     declared = load_mixture(mixture)
     records = read_records(rendered, declared)
+    held = hold_out(declared, holdout or [], names(records).values())
     with progress(declared.shards + 1, f"mix {out.name}") as done:
-        mix(declared, rendered, records, hold_out(declared, holdout or []), out, jobs=jobs, done=done)
+        mix(declared, rendered, records, held, out, jobs=jobs, done=done)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
+from flanbuild.extras import spare_pandas
 from flanbuild.mixtures import load_mixture
 from flanbuild.rendering import render_all
 from flanbuild.tasks import load_tasks
@@ -22,6 +23,7 @@ def main(
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
     """Fill in the templates."""
+    spare_pandas()
     members = load_tasks([tasks]).values()
     out.mkdir(parents=True, exist_ok=True)
     with progress(len(members), f"render {out.name}") as done:

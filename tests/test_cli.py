@@ -82,7 +82,7 @@ def test_preview_prints_the_raw_row_and_its_ten_prompts():
     ("arguments", "code", "sentence"),
     [
         (["show", "rtee"], 2, "No task, dataset or cluster 'rtee'. Did you mean 'rte'?"),
-        (["plan", "--holdout", "nly"], 2, "--holdout: no cluster 'nly'. Did you mean 'nli'?"),
+        (["plan", "--holdout", "nly"], 2, "--holdout: no cluster, dataset or task 'nly'. Did you mean 'nli'?"),
         (["mixture", "flan2012"], 2, "mixtures/flan2012.yaml: no such mixture. Did you mean 'flan2021'?"),
         (["mixture", "--source", "mirror", "--mirror", "nowhere"], 2, "mirror: nowhere is no folder"),
         (["preview", "rte", "--split", "dev", "--source", "sample"], 2, "--split: rte has no split 'dev'. Allowed: train, validation, test."),

@@ -3,13 +3,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flanbuild.mixtures import Mixture, Rate, Size
-from flanbuild.sampling import allocate, largest_remainder, versions
+from flanbuild.mixing import Name
+from flanbuild.sampling import largest_remainder, versions
+from flanbuild.sampling import allocate as allocate_named
 
 counts = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 50_000), min_size=1)
 
 
 def mixture(**keys):
     return Mixture(name="m", path="m.yaml", **keys)
+
+
+def allocate(declared, rows):
+    return allocate_named(
+        declared, rows, {name: Name(name, name, "nli" if name < "d" else "misc") for name in rows}
+    )
 
 
 def test_a_pass_gives_each_task_its_rows_up_to_the_maximum():
@@ -60,3 +68,69 @@ def test_whole_numbers_are_within_one_of_their_share(weights, total):
 @pytest.mark.parametrize(("rows", "expected"), [(2290, 10), (16_946, 2), (30_000, 1), (0, 1)])
 def test_a_row_has_as_many_versions_as_times_it_is_drawn(rows, expected):
     assert versions(mixture(size=Size(passes=10), rate=Rate(max=3000)), rows) == expected
+
+
+def test_a_temperature_flattens():
+    # 3,000 · (750 / 3,000)^(1/2) = 1,500: a quarter of the rows gives half of the examples.
+    flat = mixture(size=Size(passes=1), rate=Rate(scheme="temperature", temperature=2))
+
+    assert allocate(flat, {"a": 750, "b": 30_000}) == {"a": 1500, "b": 3000}
+
+
+def test_a_temperature_of_one_is_proportional():
+    one = mixture(size=Size(passes=3), rate=Rate(scheme="temperature", temperature=1))
+
+    assert allocate(one, {"a": 7, "b": 30_000}) == allocate(
+        mixture(size=Size(passes=3)), {"a": 7, "b": 30_000}
+    )
+
+
+def test_uniform_gives_each_task_the_same():
+    same = mixture(size=Size(passes=2), rate=Rate(scheme="uniform", max=50))
+
+    assert allocate(same, {"a": 7, "b": 30_000}) == {"a": 100, "b": 100}
+
+
+def test_weights_divide_a_size_among_clusters_and_mix_proportionally_within():
+    # nli 40 %, shared 1:3 by rows; misc 60 % but for e, which has a weight of its own, 20 of 120.
+    weights = {"nli": 40, "misc": 60, "e": 20}
+    declared = mixture(size=Size(examples=1200), rate=Rate(scheme="weights", weights=weights))
+
+    assert allocate(declared, {"a": 100, "b": 300, "d": 50, "e": 900}) == {
+        "a": 100,
+        "b": 300,
+        "d": 600,
+        "e": 200,
+    }
+
+
+def test_a_task_without_weight_gives_nothing():
+    declared = mixture(size=Size(examples=10), rate=Rate(scheme="weights", weights={"a": 1}))
+
+    assert allocate(declared, {"a": 100, "b": 300}) == {"a": 10, "b": 0}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"scheme": "temperature"},
+        {"temperature": 2},
+        {"scheme": "weights"},
+        {"scheme": "weights", "weights": {"a": -1}},
+    ],
+)
+def test_a_scheme_needs_its_keys_and_no_others(keys):
+    with pytest.raises(ValueError, match=r"goes with scheme|greater than or equal"):
+        Rate(**keys)
+
+
+def test_weights_need_a_size_in_examples():
+    with pytest.raises(ValueError, match="rate.scheme weights divides a size"):
+        mixture(rate=Rate(scheme="weights", weights={"a": 1}), size=Size(passes=1))
+
+
+def test_a_row_under_several_templates_counts_as_often():
+    each = mixture(size=Size(passes=2), templates_per_example=3)
+
+    assert allocate(each, {"a": 40}) == {"a": 240}
+    assert versions(each, 40) == 6

@@ -317,3 +317,18 @@ def test_trl_trains_on_the_shards_as_they_are(mixture, model, tmp_path):
         text.removesuffix("<end>") in toys.SOUNDS.values() and text.endswith("<end>") for text in learnt
     )
     assert trainer.train().global_step == 3
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(mixture, model, tmp_path):
+    settings = [
+        f"--{name}={value}" for name, value in vars(SHORT).items() if not isinstance(value, bool | None)
+    ]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command = [*launch, PIPELINE / "train.py", "--mixture", mixture, "--out", tmp_path / "two", *settings]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(PIPELINE.parent)}
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    one, two = (
+        np.loadtxt(folder / "log.csv", delimiter=",", skiprows=1) for folder in (model, tmp_path / "two")
+    )
+    assert np.allclose(one, two, atol=1e-4)

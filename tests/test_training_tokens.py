@@ -1,3 +1,4 @@
+import copy
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import toys
 from flanbuild.errors import ArtifactError
 from flanbuild.training.mixture import open_mixture
 from flanbuild.training.tokens import Cut, read_examples, tokenise
-from flanbuild.training.vocabulary import leads, tokenizer_digest, train_tokenizer
+from flanbuild.training.vocabulary import leading, tokenizer_digest, train_tokenizer
 
 CUT = Cut(seq_length=128, prompt_length=1024, completion_length=16)
 
@@ -73,7 +74,7 @@ def test_a_cut_keeps_a_leading_token(folder):
 
 
 def test_a_byte_level_tokenizer_has_no_leading_token(tokenizer):
-    assert not leads(tokenizer)
+    assert leading(tokenizer) == []
 
 
 def test_tokens_are_made_once(mixture, tokenizer, folder):
@@ -82,16 +83,38 @@ def test_tokens_are_made_once(mixture, tokenizer, folder):
     assert (folder / "tokens.bin").stat().st_mtime_ns == before
 
 
-def test_another_tokenizer_has_tokens_of_its_own(mixture, folder):
-    assert tokenise(mixture, "train", train_tokenizer(mixture, 300), folder.parent, CUT, rows=40) != folder
+def test_another_tokenizer_has_tokens_of_its_own(mixture, folder, tmp_path):
+    assert (
+        tokenise(mixture, "train", train_tokenizer(mixture, 300), tmp_path, CUT, rows=40).name != folder.name
+    )
 
 
-def test_no_more_rows_are_read_than_the_steps_can_take(mixture, tokenizer, folder, monkeypatch):
+def test_no_more_rows_are_read_than_the_steps_can_take(mixture, tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr("flanbuild.training.mixture._ROWS", 4)
-    few = tokenise(mixture, "train", tokenizer, folder.parent, CUT, rows=40, tokens=100)
+    few = tokenise(mixture, "train", tokenizer, tmp_path, CUT, rows=40, tokens=100)
     lengths = read_examples(few, CUT, leads=False).lengths
     assert len(lengths) < 40
     assert lengths[:-4].sum() < 100 <= lengths.sum()
+
+
+def test_old_tokens_make_room(mixture, tokenizer, tmp_path):
+    old, new = (tokenise(mixture, "train", tokenizer, tmp_path, CUT, rows=rows) for rows in (20, 40))
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_prompt_is_begun_but_not_ended_by_the_tokenizer(mixture, tokenizer, tmp_path):
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.bos_token = "<pad>"
+    ends = [("<pad>", 0), ("<end>", 1)]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<pad> $A <end>", special_tokens=ends
+    )
+    folder = tokenise(mixture, "train", tokenizer, tmp_path, CUT, rows=2)
+    prompt = read_examples(folder, CUT, leads=True).prompt(0)
+    assert tokenizer.decode(prompt) == "<pad>" + toys.row(0, 0)["prompt"]
 
 
 def test_the_tokenizer_does_not_depend_on_threads(mixture, tokenizer):

@@ -33,7 +33,7 @@ def plan(
     rows = sorted(_as_row(share) for share in shares)
     print_table(f"{total:,} examples from {given} of {len(shares)} tasks", columns, rows)
     for out in held.values():
-        say(f"{out.cluster} is out: {out.rule}.")
+        say(f"{out.name} is out: {out.rule}.")
 
 
 def download(names: TaskNames = None, *, config: Where) -> None:

@@ -36,7 +36,9 @@ class Missing(StrEnum):
 AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout, for machines.")]
 Holdout = Annotated[
     list[str] | None,
-    typer.Option("--holdout", help="A cluster to hold out; may be repeated.", show_default="nothing"),
+    typer.Option(
+        "--holdout", help="A cluster, dataset or task to hold out; may be repeated.", show_default="nothing"
+    ),
 ]
 MixtureName = Annotated[str, typer.Argument(metavar="[MIXTURE]", help="A name in mixtures/, or a file.")]
 TaskName = Annotated[

@@ -13,9 +13,12 @@ from transformers import (
     AutoTokenizer,
     GenerationConfig,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from flanbuild.errors import DeclarationError
 from flanbuild.evaluation.config import EvaluateConfig
+
+disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is enough
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,11 @@ class Answerer:
         As in training, the beginning goes and the end, with question and options, stays.
         """
         limit = max(self._room(answer_tokens), 1)
-        tokens = self.tokenizer(list(texts), verbose=False)["input_ids"]
-        first = self.tokenizer.bos_token_id
+        whole = self.encoder_decoder  # a decoder goes on from the prompt, so nothing may end it
+        tokens = self.tokenizer(list(texts), add_special_tokens=whole, verbose=False)["input_ids"]
+        first = self._first()
+        if first is not None and not whole:
+            tokens = [[first, *prompt] for prompt in tokens]
         return [_cut(prompt, limit, first) for prompt in tokens], sum(
             len(prompt) > limit for prompt in tokens
         )
@@ -57,6 +63,12 @@ class Answerer:
         """Tokens of completions with their end, as in training."""
         tokens = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return [[*completion, self.end] for completion in tokens]
+
+    def _first(self) -> int | None:
+        """The token that the tokenizer begins a text with, if it does."""
+        first = self.tokenizer.bos_token_id
+        begins = first is not None and self.tokenizer("a")["input_ids"][0] == first
+        return int(first) if begins else None
 
     def _room(self, answer_tokens: int) -> int:
         limit, positions = (

@@ -25,6 +25,7 @@ from flanbuild.shards import read_json, sha256, staged, write_batches, write_jso
 
 if TYPE_CHECKING:
     from flanbuild.evaluation.models import Answerer
+    from flanbuild.evaluation.ranking import Rank
 
 _FORMAT = 1
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
@@ -94,17 +95,19 @@ def _answer_all(
 ) -> Found:
     """Every model's answers to every task, scored, and written to `predictions.arrow` as they come."""
     from flanbuild.evaluation.models import load
+    from flanbuild.evaluation.ranking import method_for
 
     found: dict[tuple[str, str], _Found] = {}
 
     def tables() -> Iterator[pa.Table]:
         for named in models:
             answerer = load(named.name, config, named.revision)
+            method = method_for(answerer)
             with progress(sum(map(len, rows.values())), f"evaluate {named.role}") as advance:
                 for task in tasks:
                     if task.missing:
                         continue
-                    answers, cut = _answer(answerer, rows[task.task], advance)
+                    answers, cut = _answer(answerer, method, rows[task.task], advance)
                     found[named.role, task.task] = _Found(
                         by_template(rows[task.task], answers, task.metrics), cut
                     )
@@ -114,14 +117,14 @@ def _answer_all(
     return found
 
 
-def _answer(answerer: "Answerer", rows: Rows, advance: Advance) -> tuple[Answers, int]:
+def _answer(answerer: "Answerer", method: "Rank", rows: Rows, advance: Advance) -> tuple[Answers, int]:
     from flanbuild.evaluation import generation, ranking
 
     if not rows.ranked:
         texts, cut = generation.generate(answerer, rows.prompt, advance)
         return Answers(texts, [[] for _ in texts]), cut
     asked, cut = ranking.questions(answerer, rows.prompt, rows.options)
-    logliks = ranking.rank(answerer, asked, ranking.method_for(answerer), advance)
+    logliks = ranking.rank(answerer, asked, method, advance)
     return Answers(chosen(rows, logliks), logliks), cut
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import httpx2
@@ -73,6 +73,11 @@ class Remote:
     """sha256 (large files), or git_sha1: git's own name for a file's content"""
     digest: str
 
+    def __post_init__(self) -> None:
+        """A path becomes a file name of ours: it may not lead out of its folder."""
+        if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
+            raise SourceError(f"hub: {self.repo}: '{self.path}' is no path within a repository.")
+
     def matches(self, path: Path) -> bool:
         """Whether the file at `path` has the promised bytes, all of them read."""
         if not path.is_file() or path.stat().st_size != self.bytes:
@@ -91,8 +96,13 @@ class _Cut(Exception):  # noqa: N818
 class Client:
     """Threads may share one; `close` makes the transfers of all of them end soon."""
 
-    def __init__(self, patience: Patience | None = None) -> None:
+    def __init__(
+        self, patience: Patience | None = None, *, endpoint: str | None = None, cache: Path | None = None
+    ) -> None:
+        """By default the hub and the cache that HF_ENDPOINT, HF_HOME and HF_HUB_CACHE name."""
         self.patience = patience or Patience()
+        self.endpoint = endpoint or constants.ENDPOINT
+        self.cache = cache or Path(constants.HF_HUB_CACHE)
         self._stop = threading.Event()
         self._reaching = threading.Lock()
         self._reached = False
@@ -108,7 +118,7 @@ class Client:
         self._reach(what)
         info = self._retry(
             what,
-            lambda: HfApi().dataset_info(
+            lambda: HfApi(endpoint=self.endpoint).dataset_info(
                 repo, revision=revision, files_metadata=True, timeout=self.patience.timeout
             ),
         )
@@ -121,13 +131,13 @@ class Client:
 
         Another process that wants the same file waits for this one. A cached file that is damaged is replaced.
         """
-        folder = Path(constants.HF_HUB_CACHE) / f"datasets--{file.repo.replace('/', '--')}"
+        folder = self.cache / f"datasets--{file.repo.replace('/', '--')}"
         pointer = folder / "snapshots" / file.commit / file.path
         if self._verify(file, pointer):
             return pointer
         blob = folder / "blobs" / file.digest
         lock = folder.parent / ".locks" / folder.name / f"{file.digest}.lock"
-        with _cache_errors(file, blob):
+        with self._cache_errors(file, blob):
             for place in (blob, pointer, lock):
                 place.parent.mkdir(parents=True, exist_ok=True)
             with WeakFileLock(lock):
@@ -148,7 +158,7 @@ class Client:
                 "Range": f"bytes={start}-{stop - 1}",
             }
             response = get_session().get(
-                _url(file), headers=headers, timeout=self.patience.timeout, follow_redirects=True
+                self._url(file), headers=headers, timeout=self.patience.timeout, follow_redirects=True
             )
             hf_raise_for_status(response)
             body = response.content if response.status_code == 206 else response.content[start:stop]
@@ -200,14 +210,14 @@ class Client:
         headers |= {"Range": f"bytes={have}-"} if have else {}
         timeout = self.patience.timeout
         with get_session().stream(
-            "GET", _url(file), headers=headers, timeout=timeout, follow_redirects=True
+            "GET", self._url(file), headers=headers, timeout=timeout, follow_redirects=True
         ) as response:
             hf_raise_for_status(response)
             goes_on = response.status_code == 206
             if have and not goes_on:
                 report(-have)
             pace = _Pace(self.patience)
-            with part.open("ab" if goes_on else "wb", buffering=0) as out:
+            with part.open("ab" if goes_on else "wb") as out:
                 for chunk in response.iter_bytes():
                     self._check_stop()
                     out.write(chunk)
@@ -222,14 +232,14 @@ class Client:
             if self._reached:
                 return
             try:
-                get_session().head(constants.ENDPOINT, timeout=self.patience.reach, follow_redirects=False)
+                get_session().head(self.endpoint, timeout=self.patience.reach, follow_redirects=False)
             except (
                 OfflineModeIsEnabled,
                 httpx2.ConnectError,
                 httpx2.ConnectTimeout,
                 httpx2.ProxyError,
             ) as error:
-                raise _ours(what, error) from None
+                raise self._ours(what, error) from None
             except httpx2.TransportError:
                 pass  # somebody is there; the retries of the real request deal with the rest
             self._reached = True
@@ -248,7 +258,7 @@ class Client:
                 fruitless = 0 if now - before >= worth else fruitless + 1
                 before = now
                 if fruitless >= self.patience.tries or not _may_pass(error):
-                    raise _ours(what, error) from None
+                    raise self._ours(what, error) from None
                 self._rest(what, error, fruitless)
 
     def _rest(self, what: str, error: Exception, fruitless: int) -> None:
@@ -262,6 +272,58 @@ class Client:
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise ExecutionError("The download was stopped; run it again to go on where it is.")
+
+    def _url(self, file: Remote) -> str:
+        return str(
+            hf_hub_url(
+                file.repo, file.path, repo_type="dataset", revision=file.commit, endpoint=self.endpoint
+            )
+        )
+
+    @contextmanager
+    def _cache_errors(self, file: Remote, blob: Path) -> Iterator[None]:
+        """A full or read-only disk as one sentence; a disk that filled up is given back what was begun."""
+        try:
+            yield
+        except (FlanbuildError, httpx2.HTTPError):
+            raise
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                blob.with_name(f"{blob.name}.flanbuild.incomplete").unlink(missing_ok=True)
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ExecutionError(
+                f"{self.cache}: {reason}, for {file.repo}/{file.path} of {file.bytes:,} bytes; "
+                "nothing was left half-written. HF_HOME moves the cache to another disk."
+            ) from error
+
+    def _ours(self, what: str, error: Exception) -> SourceError:
+        """The hub's error as one sentence that says what to do."""
+        hub = self.endpoint
+        if isinstance(error, OfflineModeIsEnabled):
+            return SourceError(
+                f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids to ask for it; {WITHOUT}."
+            )
+        if isinstance(error, GatedRepoError):
+            return SourceError(
+                f"hub: {what}: gated: accept its terms on {hub}/datasets/{what.split(' ')[0]} and give a token that may "
+                "read it (HF_TOKEN, or `hf auth login`)."
+            )
+        if isinstance(error, RevisionNotFoundError):
+            return UnknownRevision(f"hub: {what}: no such revision.")
+        if isinstance(error, RemoteEntryNotFoundError):
+            return SourceError(
+                f"hub: {what}: no such file at this commit; `flanbuild lock --update` looks again."
+            )
+        if isinstance(error, RepositoryNotFoundError):
+            return SourceError(f"hub: {what}: no such dataset, or a private one that HF_TOKEN may not read.")
+        if isinstance(error, HfHubHTTPError):
+            return _ours_by_status(what, error.response.status_code)
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
+            return SourceError(f"hub: {hub} can't be reached ({reason}); {WITHOUT}.")
+        return SourceError(
+            f"hub: {what} did not arrive whole ({reason}); what came is kept, run it again to go on."
+        )
 
 
 class _Pace:
@@ -284,10 +346,6 @@ class _Pace:
 def _remote(repo: str, commit: str, sibling: Any) -> Remote:
     algorithm, digest = ("sha256", sibling.lfs.sha256) if sibling.lfs else ("git_sha1", sibling.blob_id)
     return Remote(repo, commit, sibling.rfilename, sibling.size or 0, algorithm, digest or "")
-
-
-def _url(file: Remote) -> str:
-    return str(hf_hub_url(file.repo, file.path, repo_type="dataset", revision=file.commit))
 
 
 def _point(pointer: Path, blob: Path) -> None:
@@ -318,23 +376,6 @@ def _check_room(file: Remote, part: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@contextmanager
-def _cache_errors(file: Remote, blob: Path) -> Iterator[None]:
-    """A full or read-only disk as one sentence; a disk that filled up is given back what was begun."""
-    try:
-        yield
-    except (FlanbuildError, httpx2.HTTPError):
-        raise
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            blob.with_name(f"{blob.name}.flanbuild.incomplete").unlink(missing_ok=True)
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ExecutionError(
-            f"{constants.HF_HUB_CACHE}: {reason}, for {file.repo}/{file.path} of {file.bytes:,} bytes; "
-            "nothing was left half-written. HF_HOME moves the cache to another disk."
-        ) from error
-
-
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in _PASSING
@@ -347,36 +388,6 @@ def _retry_after(error: Exception) -> float | None:
         return None
     text = error.response.headers.get("Retry-After", "").strip()
     return float(text) if text.isdigit() else None
-
-
-def _ours(what: str, error: Exception) -> SourceError:
-    """The hub's error as one sentence that says what to do."""
-    hub = constants.ENDPOINT
-    if isinstance(error, OfflineModeIsEnabled):
-        return SourceError(
-            f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids to ask for it; {WITHOUT}."
-        )
-    if isinstance(error, GatedRepoError):
-        return SourceError(
-            f"hub: {what}: gated: accept its terms on {hub}/datasets/{what.split(' ')[0]} and give a token that may "
-            "read it (HF_TOKEN, or `hf auth login`)."
-        )
-    if isinstance(error, RevisionNotFoundError):
-        return UnknownRevision(f"hub: {what}: no such revision.")
-    if isinstance(error, RemoteEntryNotFoundError):
-        return SourceError(
-            f"hub: {what}: no such file at this commit; `flanbuild lock --update` looks again."
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        return SourceError(f"hub: {what}: no such dataset, or a private one that HF_TOKEN may not read.")
-    if isinstance(error, HfHubHTTPError):
-        return _ours_by_status(what, error.response.status_code)
-    reason = str(error) or type(error).__name__
-    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-        return SourceError(f"hub: {hub} can't be reached ({reason}); {WITHOUT}.")
-    return SourceError(
-        f"hub: {what} did not arrive whole ({reason}); what came is kept, run it again to go on."
-    )
 
 
 def _ours_by_status(what: str, status: int) -> SourceError:

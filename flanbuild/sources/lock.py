@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -25,8 +25,8 @@ class LockedFile(Declared):
 
     path: str
     bytes: int
-    sha256: str | None = None
-    git_sha1: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    git_sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
 
 
 class LockedExcerpt(Declared):
@@ -50,7 +50,7 @@ class Entry(Declared):
 
     repo: str
     config: str
-    commit: str | None = None
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None = None
     """None: the files were imported by hand"""
     branch: str
     """what named the commit: the page's revision, or the hub's conversion to Parquet"""

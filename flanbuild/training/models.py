@@ -12,6 +12,7 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from flanbuild.errors import DeclarationError
 from flanbuild.training.config import SMALL, TrainConfig
@@ -19,6 +20,8 @@ from flanbuild.training.mixture import Mixture
 from flanbuild.training.vocabulary import train_tokenizer
 
 _LEAK = 1e-3
+
+disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is enough
 
 
 def load_tokenizer(config: TrainConfig, mixture: Mixture) -> Any:

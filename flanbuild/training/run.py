@@ -23,7 +23,7 @@ from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.mixture import Mixture, open_mixture
 from flanbuild.training.packing import Sequences, one_each, pack
 from flanbuild.training.tokens import Cut, Examples, read_examples, tokenise
-from flanbuild.training.vocabulary import leads, tokenizer_digest
+from flanbuild.training.vocabulary import leading, tokenizer_digest
 
 if TYPE_CHECKING:
     from flanbuild.training.batches import Batches
@@ -73,7 +73,7 @@ def _batches(
     cut = Cut(config.seq_length, config.prompt_length, config.completion_length, apart)
     rows, tokens = _enough(mixture, split, config)
     folder = tokenise(mixture, split, tokenizer, work / "tokens", cut, rows=rows, tokens=tokens)
-    examples = read_examples(folder, cut, leads=leads(tokenizer))
+    examples = read_examples(folder, cut, leads=bool(leading(tokenizer)))
     pad = models.pad_token(tokenizer)
     if apart:
         collate = batches.paired(pad)

@@ -6,6 +6,7 @@ same tokens here, when options are ranked and when text is generated.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import chain
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from flanbuild.console import progress
 from flanbuild.shards import staged
 from flanbuild.training.mixture import Mixture
-from flanbuild.training.vocabulary import tokenizer_digest
+from flanbuild.training.vocabulary import leading, tokenizer_digest
 
 _FORMAT = 1  # another number makes every cache stale
 Ints = NDArray[np.int64]
@@ -107,7 +108,8 @@ def tokenise(
     """The folder with a split's tokens, filled only where shards, tokenizer or settings are new.
 
     It takes the first `rows` of the split, and stops before that at `tokens` (after the cut): the rows of a
-    mixture are in keyed order, so the first are a fair draw and the others would not be reached.
+    mixture are in keyed order, so the first are a fair draw and the others would not be reached. Tokens of
+    the split that the cache holds from before are taken away.
     """
     place = cache / _digest(
         split, mixture.shards(split), tokenizer_digest(tokenizer), astuple(cut), rows, tokens
@@ -119,7 +121,7 @@ def tokenise(
     with staged(place) as folder, progress(rows, f"tokenise {split}") as advance:
         with (folder / "tokens.bin").open("wb") as file:
             for texts in mixture.texts(split, rows):
-                pairs = _encode(tokenizer, *texts)
+                pairs = _encode(tokenizer, *texts, apart=cut.apart)
                 _write_alternating(file, *pairs)
                 prompts.append(_lengths(pairs[0]))
                 completions.append(_lengths(pairs[1]))
@@ -130,6 +132,9 @@ def tokenise(
                         break
         np.save(folder / "prompts.npy", np.concatenate(prompts))
         np.save(folder / "completions.npy", np.concatenate(completions))
+    for old in cache.glob(f"{split}-*"):
+        if old != place:
+            shutil.rmtree(old)
     return place
 
 
@@ -148,9 +153,12 @@ def read_examples(folder: Path, cut: Cut, *, leads: bool) -> Examples:
 
 
 def _encode(
-    tokenizer: Any, prompts: list[str], completions: list[str]
+    tokenizer: Any, prompts: list[str], completions: list[str], *, apart: bool
 ) -> tuple[list[list[int]], list[list[int]]]:
-    left = tokenizer(prompts, verbose=False)["input_ids"]
+    left = tokenizer(prompts, add_special_tokens=apart, verbose=False)["input_ids"]
+    if not apart:  # some tokenizers would end the prompt, too
+        first = leading(tokenizer)
+        left = [first + tokens for tokens in left]
     right = tokenizer(completions, add_special_tokens=False, verbose=False)["input_ids"]
     end = tokenizer.eos_token_id
     return left, [[*tokens, end] for tokens in right]

@@ -12,10 +12,10 @@ from flanbuild.training.mixture import Mixture
 _PAD, _END = "<pad>", "<end>"
 
 
-def leads(tokenizer: Any) -> bool:
-    """Whether the tokenizer begins a text with a token of its own, which a cut must not take."""
-    first = getattr(tokenizer, "bos_token_id", None)
-    return first is not None and tokenizer("a")["input_ids"][0] == first
+def leading(tokenizer: Any) -> list[int]:
+    """The token that the tokenizer begins a text with, if it does; a cut must not take it."""
+    first = tokenizer.bos_token_id
+    return [first] if first is not None and tokenizer("a")["input_ids"][0] == first else []
 
 
 def train_tokenizer(mixture: Mixture, vocab_size: int, rows: int = 10_000) -> Any:

@@ -72,7 +72,9 @@ class Build:
         """The allocation, with tasks rendered as far as needed to know their rows."""
         held = self._hold_out(holdout)
         self.render()
-        return mixing.plan(self.mixture, self.records(), held), held
+        records = self.records()
+        leaked = mixing.look_for_leaks(self.mixture, self.rendered, records, held).dropped()
+        return mixing.plan(self.mixture, records, held, leaked), held
 
     @property
     def rendered(self) -> Path:

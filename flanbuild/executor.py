@@ -6,14 +6,15 @@ so running it twice does no harm. The one seam is `concurrent.futures.Executor`.
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 from flanbuild.errors import ExecutionError
-from flanbuild.extras import spare_pandas
 
 TRIES = 3
 JOBS = int(os.environ.get("FLANBUILD_JOBS") or os.cpu_count() or 1)
@@ -100,3 +101,26 @@ def _pool(jobs: int) -> Iterator[Executor]:
             del os.environ["POLARS_MAX_THREADS"]
         else:
             os.environ["POLARS_MAX_THREADS"] = before
+
+
+def spare_pandas() -> None:
+    """Keeps pyarrow from importing pandas, for a process of our own that will make no Series: 1 to 2 s each.
+
+    pyarrow looks for it once, at the first value it makes, and remembers. Not for a process that a user's code
+    runs in: `pa.array` of a Series would no longer know it.
+    """
+    if "pandas" not in sys.modules:
+        absent = _NoPandas()
+        sys.meta_path.insert(0, absent)
+        try:
+            import pyarrow as pa
+
+            pa.scalar(0)
+        finally:
+            sys.meta_path.remove(absent)
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is not needed here", name=fullname)

@@ -37,6 +37,7 @@ def describe(
     held: Mapping[str, HeldOut],
     shares: Sequence[Any],
     records: Mapping[str, Mapping[str, Any]],
+    leaks: Sequence[Any],
     written: Sequence[Mapping[str, Any]],
     inputs: str,
 ) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def describe(
         "holdout": [name for name, out in held.items() if out.asked],
         "held_out": {name: _held_out(out, records) for name, out in held.items()},
         "tasks": {share.task: _task(share, records[share.task]) for share in shares},
+        "licences": _licences(shares, records),
+        "leaks": {"rule": mixture.leaks, "found": [leak.document() for leak in leaks]},
         "shards": files,
         "rows": {split: sum(file["rows"] for file in described) for split, described in files.items()},
         "inputs": inputs,
@@ -157,7 +160,22 @@ def card(record: Mapping[str, Any]) -> str:
             task["out"],
         )
         lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
+    lines += ["", "| licence | tasks | given |", "|---|---|--:|"]
+    for licence, said in record["licences"].items():
+        lines.append(f"| {licence.replace('|', '/')} | {', '.join(said['tasks'])} | {said['given']:,} |")
     return "\n".join([*lines, ""])
+
+
+def _licences(shares: Sequence[Any], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """By licence, as the pages state them: the tasks that give examples, and how many."""
+    found: dict[str, Any] = {}
+    for share in shares:
+        if share.count:
+            licence = records[share.task]["source"]["licence"]
+            said = found.setdefault(licence, {"tasks": [], "given": 0})
+            said["tasks"].append(share.task)
+            said["given"] += share.count
+    return dict(sorted(found.items()))
 
 
 def _held_out(out: HeldOut, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -187,6 +205,7 @@ def _task(share: Any, record: Mapping[str, Any]) -> dict[str, Any]:
         "dropped": train.get("dropped", {}),
         "to_other_splits": train.get("to_other_splits", 0),
         "capped": train.get("capped", 0),
+        "leaked": share.leaked,
         "rows": share.rows,
         "rate": share.rate,
         "asked": share.count,

@@ -5,7 +5,7 @@ once, and each shard gathers its texts from the memory-mapped rendered files. A 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flanbuild import executor, manifest, shards
+from flanbuild import executor, leaks, manifest, shards
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.keys import row_keys, task_key
 from flanbuild.mixtures import HeldOut, Mixture
@@ -38,15 +38,19 @@ class Share:
     """training rows upstream, before filter, carving and cap"""
     rows: int
     """training rows that can be drawn"""
+    leaked: int
+    """rows that could be, but stand in what is held out"""
     rate: int
     share: Fraction
     count: int
+    each: int
+    """templates under which a row comes each time that it is drawn"""
     out: str
 
     @property
     def repeats(self) -> int:
-        """How often the most repeated row comes again."""
-        return max(0, -(-self.count // self.rows) - 1) if self.rows else 0
+        """How often the most drawn row is drawn again."""
+        return max(0, -(-self.count // (self.rows * self.each)) - 1) if self.rows else 0
 
 
 class Name(NamedTuple):
@@ -57,30 +61,45 @@ class Name(NamedTuple):
     cluster: str
 
 
+class Draw(NamedTuple):
+    """Examples of one task: places in its rendered file, and how often the row came before."""
+
+    place: NDArray[np.int32]
+    repeat: NDArray[np.int16]
+
+
 @dataclass(frozen=True)
 class Part:
-    """The examples of one task within a split: rows `index` of its rendered file, as their `repeat`-th time."""
+    """A rendered file that shards gather from, and what their rows say of it."""
 
-    task: str
-    dataset: str
-    cluster: str
-    path: str
+    rendered: Path
+    split: str
+    name: Name
 
     @cached_property
     def table(self) -> pa.Table:
         """The rendered file, mapped on first use and shared by all shards that this process gathers."""
-        return shards.read_table(Path(self.path))
+        return shards.read_table(self.rendered / self.name.cluster / self.name.name / f"{self.split}.arrow")
 
-    def __getstate__(self) -> dict[str, str]:
+    def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "table"}
 
 
 def plan(
-    mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]
+    mixture: Mixture,
+    records: Mapping[str, Mapping[str, Any]],
+    held: Mapping[str, HeldOut],
+    leaked: Mapping[str, int],
 ) -> list[Share]:
-    """The exact allocation over rendered tasks (`records`: task.json by task), in task order."""
-    why = {name: _out(name, record, held) for name, record in sorted(records.items())}
-    rows = {name: 0 if why[name] else records[name]["splits"]["train"]["rows"] for name in why}
+    """The exact allocation over rendered tasks (`records`: task.json by task), in task order.
+
+    `leaked`: how many train rows of a task are left out because they stand in what is held out.
+    """
+    why = {name: _out(name, record, held, mixture) for name, record in sorted(records.items())}
+    rows = {
+        name: 0 if why[name] else records[name]["splits"]["train"]["rows"] - leaked.get(name, 0)
+        for name in why
+    }
     counts = allocate(mixture, rows, names(records))
     total = sum(counts.values())
     shares = []
@@ -92,10 +111,12 @@ def plan(
                 task=name,
                 cluster=records[name]["cluster"],
                 available=train.get("upstream", 0),
-                rows=train.get("rows", 0),
-                rate=rate(mixture, train.get("rows", 0)),
+                rows=train.get("rows", 0) - leaked.get(name, 0),
+                rate=rate(mixture, train.get("rows", 0) - leaked.get(name, 0)),
+                leaked=leaked.get(name, 0),
                 share=Fraction(count, total) if total else Fraction(0),
                 count=count,
+                each=mixture.templates_each,
                 out=out if out or count else f"no share in {mixture.path.name}",
             )
         )
@@ -117,23 +138,52 @@ def mix(
     Raises DeclarationError when nothing is left to train on, or a task would repeat rows under a template they
     had before although others are left.
     """
-    shares = plan(mixture, records, held)
+    found = look_for_leaks(mixture, rendered, records, held)
+    shares = plan(mixture, records, held, found.dropped())
     if not any(share.count for share in shares):
         raise DeclarationError(
             f"{mixture.path}: no task is left to train on once {', '.join(held)} is held out."
         )
     _check_versions(mixture, shares, records)
+    train = _train_draws(mixture, shares, records, found.places)
     with shards.staged(out) as staging:
         pieces = [
-            *_pieces(mixture, "train", {s.task: s.count for s in shares}, records, rendered, staging),
-            *_pieces(mixture, "validation", _validation_counts(shares, records), records, rendered, staging),
+            *_pieces(mixture, "train", train, records, rendered, staging),
+            *_pieces(mixture, "validation", _validation_draws(shares, records), records, rendered, staging),
         ]
         # Threads: pyarrow and hashlib let go of the interpreter, and shards share the mapped files.
         described = executor.run_waiting(pieces, jobs=jobs, done=done)
-        record = manifest.describe(mixture, held, shares, records, described, inputs(mixture, records, held))
+        record = manifest.describe(
+            mixture, held, shares, records, found.found, described, inputs(mixture, records, held)
+        )
         shards.write_json(staging / manifest.NAME, record)
         (staging / "README.md").write_text(manifest.card(record), encoding="utf-8")
     return record
+
+
+def look_for_leaks(
+    mixture: Mixture,
+    rendered: Path,
+    records: Mapping[str, Mapping[str, Any]],
+    held: Mapping[str, HeldOut],
+) -> leaks.Leaks:
+    """Train rows that stand in held-out evaluation files, and what the mixture's `leaks` says of them.
+
+    Raises DeclarationError for `leaks: error` when a row leaks by its id or its whole input.
+    """
+    found = leaks.find(rendered, records, held)
+    if mixture.leaks == "drop":
+        return found
+    if mixture.leaks == "error" and found.places:
+        raise DeclarationError(
+            *(
+                f"{mixture.path}: leaks: {leak.rows:,} train rows of {leak.task} stand in the evaluation of "
+                f"{leak.held_out} by {leak.kind}, row {leak.examples[0][0]} first; `leaks: drop` leaves them out."
+                for leak in found.found
+                if leak.kind != "field"
+            )
+        )
+    return replace(found, places={})
 
 
 def inputs(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]) -> str:
@@ -193,13 +243,12 @@ def _gather_block(
         for part, rows in zip(parts, np.split(index[order], np.cumsum(sizes)[:-1]), strict=True)
         if len(rows)
     ]
-    place = np.empty(len(order), np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    text = pa.concat_tables(taken).combine_chunks().take(pa.array(place))
+    back = np.empty(len(order), np.int32)
+    back[order] = np.arange(len(order), dtype=np.int32)
+    text = pa.concat_tables(taken).combine_chunks().take(pa.array(back))
     columns = {name: text.column(name) for name in shards.RENDERED.names}
-    for name in ("task", "dataset", "cluster"):
-        names = pa.array([getattr(part, name) for part in parts], pa.string())
-        columns[name] = pc.take(names, pa.array(of))
+    for place, name in enumerate(("task", "dataset", "cluster")):
+        columns[name] = pc.take(pa.array([part.name[place] for part in parts], pa.string()), pa.array(of))
     columns["repeat"] = pa.array(repeat)
     return pa.table([columns[field.name].cast(field.type) for field in shards.TRAIN], schema=shards.TRAIN)
 
@@ -207,7 +256,7 @@ def _gather_block(
 def _pieces(
     mixture: Mixture,
     split: str,
-    counts: Mapping[str, int],
+    draws: Mapping[str, Draw],
     records: Mapping[str, Mapping[str, Any]],
     rendered: Path,
     out: Path,
@@ -215,17 +264,14 @@ def _pieces(
     """One `gather` a shard."""
     parts: list[Part] = []
     of, index, repeat, keys = [], [], [], []
-    for name in sorted(name for name, count in counts.items() if count):
-        record = records[name]
-        path = rendered / record["cluster"] / name / f"{split}.arrow"
-        row, place, times = _drawn(
-            path, record["splits"][split], counts[name], mixture.templates_each if split == "train" else 1
-        )
-        of.append(np.full(len(place), len(parts), np.int16))
-        parts.append(Part(name, record["dataset"], record["cluster"], str(path)))
-        index.append(place)
-        repeat.append(times)
-        keys.append(row_keys(task_key(mixture.seed, f"place {split}", name), row, times))
+    for name, draw in sorted(draws.items()):
+        part = Part(rendered, split, names(records)[name])
+        row = part.table.column("row").combine_chunks().to_numpy()[draw.place]
+        of.append(np.full(len(row), len(parts), np.int16))
+        parts.append(part)
+        index.append(draw.place)
+        repeat.append(draw.repeat)
+        keys.append(row_keys(task_key(mixture.seed, f"place {split}", name), row, draw.repeat))
     order = np.argsort(np.concatenate(keys), kind="stable") if keys else np.empty(0, np.int64)
     columns = [
         np.concatenate(c)[order] if c else np.empty(0, t)
@@ -246,31 +292,45 @@ def _pieces(
     ]
 
 
-def _drawn(
-    path: Path, split: Mapping[str, Any], count: int, each: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16]]:
-    """(source row, place in the rendered file, repeat) of the task's `count` examples.
+def _train_draws(
+    mixture: Mixture,
+    shares: Sequence[Share],
+    records: Mapping[str, Mapping[str, Any]],
+    leaked: Mapping[str, NDArray[np.int64]],
+) -> dict[str, Draw]:
+    """What each task gives: its rows in keyed order until used up, then again under other templates.
 
-    Rows are drawn in keyed order, each `each` times under as many templates, until used up; then again under the
-    next versions, which are other templates.
+    Each time that a row is drawn it comes under `templates_per_example` templates.
     """
-    rows, versions = split["rows"], split.get("versions", 1)
-    row, time = np.divmod(np.arange(count), each)
-    repeat = row // rows * each + time
-    place = (repeat % versions) * rows + row % rows
-    source = shards.read_table(path).column("row").combine_chunks().to_numpy()
-    return source[place], place.astype(np.int32), repeat.astype(np.int16)
+    draws = {}
+    for share in shares:
+        if share.count:
+            split = records[share.task]["splits"]["train"]
+            stay = np.delete(np.arange(split["rows"]), leaked.get(share.task, []))
+            drawn, time = np.divmod(np.arange(share.count), mixture.templates_each)
+            again, rank = np.divmod(drawn, len(stay))
+            repeat = again * mixture.templates_each + time
+            place = (repeat % split["versions"]) * split["rows"] + stay[rank]
+            draws[share.task] = Draw(place.astype(np.int32), repeat.astype(np.int16))
+    return draws
 
 
-def _validation_counts(shares: Sequence[Share], records: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """All validation rows of the tasks that are trained on."""
-    return {s.task: records[s.task]["splits"].get("validation", {}).get("rows", 0) for s in shares if s.count}
+def _validation_draws(shares: Sequence[Share], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Draw]:
+    """All validation rows of the tasks that are trained on, once."""
+    rows = {s.task: records[s.task]["splits"].get("validation", {}).get("rows", 0) for s in shares if s.count}
+    return {
+        task: Draw(np.arange(count, dtype=np.int32), np.zeros(count, np.int16))
+        for task, count in rows.items()
+        if count
+    }
 
 
-def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut]) -> str:
+def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut], mixture: Mixture) -> str:
     """Why the task gives nothing, or an empty string."""
     if rules := [out.rule for out in held.values() if name in out.tasks]:
         return rules[0]
+    if refused := mixture.refused(record["source"]["licence"]):
+        return refused
     train = record["splits"].get("train")
     if train is None:
         return "evaluation only: the page has no train split"
@@ -282,14 +342,17 @@ def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut]) -> s
 def _check_versions(
     mixture: Mixture, shares: Sequence[Share], records: Mapping[str, Mapping[str, Any]]
 ) -> None:
+    """Raises DeclarationError where rows would be repeated under a wording they had although others are left."""
     faults = []
     for share in shares:
-        rendered = records[share.task]["splits"]["train"]["versions"] if share.count else 1
-        most = min(mixture.templates, records[share.task]["templates"])
-        if min(share.repeats + 1, most) > rendered:
+        if not share.count or share.leaked:  # the few that stand in for leaked rows may begin again
+            continue
+        train = records[share.task]["splits"]["train"]
+        needed = min((share.repeats + 1) * mixture.templates_each, train["templates"])
+        if needed > train["versions"]:
             faults.append(
-                f"{mixture.path}: size: {share.task} is asked for {share.count:,} examples and has {share.rows:,} rows under "
-                f"{rendered} template(s); set size.versions to {min(share.repeats + 1, most)}."
+                f"{mixture.path}: size: {share.task} is asked for {share.count:,} examples and has {share.rows:,} rows "
+                f"under {train['versions']} template(s); set size.versions to {-(-needed // mixture.templates_each)}."
             )
     if faults:
         raise DeclarationError(*faults)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from itertools import groupby, islice
 from pathlib import Path
@@ -71,6 +72,15 @@ class Size(Declared):
         return self
 
 
+class Licences(Declared):
+    """On what terms datasets may come: patterns (`cc-by*`, `*-nc-*`) over the licence that a page states."""
+
+    allow: tuple[str, ...] = ()
+    """with any, a licence must match one of them"""
+    deny: tuple[str, ...] = ()
+    """a licence that matches is out, allowed or not"""
+
+
 class Mixture(Declared):
     """One file of `mixtures/`. docs/mixtures.md tells every key."""
 
@@ -90,6 +100,7 @@ class Mixture(Declared):
     shards: Annotated[int, Field(gt=0)] = 16
     compression: Literal["none", "lz4", "zstd"] = "none"
     related: tuple[tuple[Cluster, Cluster], ...] = ()
+    licences: Licences = Licences()
     leaks: Literal["error", "drop", "report"] = "report"
 
     @model_validator(mode="after")
@@ -104,6 +115,16 @@ class Mixture(Declared):
     def templates_each(self) -> int:
         """Under how many templates a row comes each time that it is drawn."""
         return self.templates if self.templates_per_example == "all" else self.templates_per_example
+
+    def refused(self, licence: str) -> str:
+        """Why a dataset under such a licence is left out; empty when it is not."""
+        terms = licence.casefold()
+        for pattern in self.licences.deny:
+            if fnmatchcase(terms, pattern.casefold()):
+                return f"licence {licence}: denied by '{pattern}' in {self.path.name}"
+        if self.licences.allow and not any(fnmatchcase(terms, p.casefold()) for p in self.licences.allow):
+            return f"licence {licence}: not among those that {self.path.name} allows"
+        return ""
 
     def members(self, known: Iterable[Named]) -> list[str]:
         """The names of the mixture's tasks, sorted, before anything is held out.

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from flanbuild import executor, shards
+from flanbuild import executor, leaks, shards
 from flanbuild.errors import DeclarationError
 from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, check_expressions, examples
 from flanbuild.keys import keyed_order, row_keys, task_key
@@ -22,7 +22,7 @@ from flanbuild.mixtures import Mixture
 from flanbuild.preprocessors import SOURCE_ROW
 from flanbuild.sampling import versions
 from flanbuild.tasks import ANSWER, SPLITS, SplitName, Task
-from flanbuild.templates import text
+from flanbuild.templates import in_style, text
 
 Rows = NDArray[np.int64]
 FORMAT = 1
@@ -44,7 +44,10 @@ def declaration(task: Task) -> str:
 
 def inputs(task: Task, source: dict[str, Any], mixture: Mixture, evaluation_examples: int) -> str:
     """The digest of all that decides the rendered folder's bytes. `source` is what source.json says."""
-    asked = mixture.model_dump(mode="json", include={"seed", "cap", "rate", "size", "templates", "joiner"})
+    asked = mixture.model_dump(
+        mode="json",
+        include={"seed", "cap", "rate", "size", "templates", "templates_per_example", "style", "joiner"},
+    )
     return shards.digest(
         [FORMAT, declaration(task), asked, evaluation_examples, source["digest"], source["missing"]]
     )
@@ -66,9 +69,12 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
                 continue
             scanned = pl.concat([pl.scan_parquet(raw / f"{name}.parquet") for name in of])
             for name, chosen in _choose(task, scanned, names, mixture, evaluation_examples).items():
-                table, detail = _table(task, scanned, name, chosen.rows, mixture)
+                frame = _frame(task, scanned, chosen.rows)
+                table, detail = _table(task, frame, name, mixture)
                 path = staging / f"{name}.arrow"
                 shards.write_table(path, table)
+                if name in leaks.MARKED:
+                    shards.write_table(staging / leaks.file_name(name), leaks.row_marks(task, of, frame))
                 splits[name] = {"of": list(of), **chosen.counts, **detail, "sha256": shards.sha256(path)}
         record = {
             "task": task.name,
@@ -76,7 +82,6 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
             "cluster": task.cluster,
             "type": task.type,
             "metrics": list(task.metrics),
-            "templates": len(task.templates),
             "declaration": declaration(task),
             "source": {key: source[key] for key in ("kind", "repo", "config", "commit", "digest", "licence")},
             "splits": splits,
@@ -183,18 +188,22 @@ def _whole(begins: Rows, start: int, end: int, most: int) -> int:
     return max(start, int(earlier[-1])) if len(earlier) else start
 
 
-def _table(
-    task: Task, scanned: pl.LazyFrame, split: str, rows: Rows, mixture: Mixture
-) -> tuple[pa.Table, dict[str, Any]]:
-    """The split's rows under their templates, and what its counts add."""
+def _frame(task: Task, scanned: pl.LazyFrame, rows: Rows) -> pl.DataFrame:
+    """The examples of `rows`, in their order."""
     found = examples(task, scanned, pl.Series(np.sort(rows))).collect()
-    frame = found[np.argsort(np.argsort(rows, kind="stable"), kind="stable")]
+    return found[np.argsort(np.argsort(rows, kind="stable"), kind="stable")]
+
+
+def _table(task: Task, frame: pl.DataFrame, split: str, mixture: Mixture) -> tuple[pa.Table, dict[str, Any]]:
+    """The rows under their templates, and what the split's counts add."""
     if split == "test":
-        return _evaluation(task, frame, mixture.joiner), {"examples": len(rows) * len(task.forward)}
-    templates = min(mixture.templates, len(task.templates))
-    count = versions(mixture, len(rows)) if split == "train" else 1
-    table = _dealt(task, frame, templates, count, mixture.joiner)
-    return table, {"versions": count, "examples": table.num_rows}
+        table = _evaluation(task, frame, mixture.joiner)
+        return table, {"examples": table.num_rows}
+    styled = in_style(task, mixture.style)
+    templates = min(mixture.templates, len(styled.templates))
+    count = versions(mixture, frame.height) if split == "train" else 1
+    table = _dealt(styled, frame, templates, min(count, templates), mixture.joiner)
+    return table, {"versions": min(count, templates), "templates": templates, "examples": table.num_rows}
 
 
 def _dealt(task: Task, frame: pl.DataFrame, templates: int, count: int, joiner: str) -> pa.Table:

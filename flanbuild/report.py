@@ -249,6 +249,7 @@ def _dots(axes: "Axes", rows: Sequence[Row], tasks: dict[str, Any], firsts: dict
     majority = [tasks[name][firsts[name]]["majority"] for name in names]
     axes.plot(majority, range(len(names)), "|", color="C3", markersize=16, label="majority")
     axes.set_yticks(range(len(names)), [f"{name} ({firsts[name]})" for name in names])
+    axes.set_xlabel("score of each template")
     axes.invert_yaxis()
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=3, frameon=False)
 

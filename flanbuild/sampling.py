@@ -14,7 +14,8 @@ def rate(mixture: Mixture, rows: int) -> int:
     if mixture.rate.scheme == "uniform":
         return most
     if mixture.rate.scheme == "temperature":
-        return max(1, round(most * (min(rows, most) / most) ** (1 / float(mixture.rate.temperature or 1))))
+        flat: float = (min(rows, most) / most) ** (1 / (mixture.rate.temperature or 1.0))
+        return max(1, round(most * flat))
     return min(rows, most)
 
 

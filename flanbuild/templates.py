@@ -8,10 +8,26 @@ from string import Formatter
 
 import polars as pl
 
-from flanbuild.tasks import OPTIONS
+from flanbuild.mixtures import Style
+from flanbuild.tasks import OPTIONS, Task, Template, placeholders
 
 OPTIONS_HEAD = "OPTIONS:"
 OPTIONS_BULLET = "\n- "
+
+
+def in_style(task: Task, style: Style) -> Task:
+    """The task as training sees it in one of the paper's ablations (section 4.3); its evaluation stays as it is.
+
+    `none`: the fields of the first forward template alone, a line each, and its target. `dataset_name`: the same
+    behind cluster and dataset in square brackets.
+    """
+    if style == "instruction":
+        return task
+    first = task.templates[task.forward[0]]
+    names = dict.fromkeys(name for name in placeholders(first.inputs) if name != OPTIONS)
+    bare = "\n".join(f"{{{name}}}" for name in names)
+    head = f"[{task.cluster}] [{task.dataset}] " if style == "dataset_name" else ""
+    return task.model_copy(update={"templates": (Template(inputs=head + bare, targets=first.targets),)})
 
 
 def text(template: str, suffix: str = "") -> pl.Expr:

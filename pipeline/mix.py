@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
-from flanbuild.extras import spare_pandas
+from flanbuild.executor import spare_pandas
 from flanbuild.mixing import mix, names, read_records
 from flanbuild.mixtures import hold_out, load_mixture
 

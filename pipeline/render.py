@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
-from flanbuild.extras import spare_pandas
+from flanbuild.executor import spare_pandas
 from flanbuild.mixtures import load_mixture
 from flanbuild.rendering import render_all
 from flanbuild.tasks import load_tasks

@@ -223,6 +223,6 @@ def test_only_numbers_are_sorted(build):
     """A plan reads no prompt: keys and counts alone order a mixture."""
     made = build()
     made.render()
-    shares = mixing.plan(made.mixture, made.records(), {})
+    shares = mixing.plan(made.mixture, made.records(), {}, {})
 
     assert sum(share.share for share in shares) == 1

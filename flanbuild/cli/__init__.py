@@ -8,7 +8,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import building, looking, modelling
+from flanbuild.cli import building, looking, modelling, sourcing
 from flanbuild.console import COMMAND, friendly, options
 from flanbuild.params import load_params
 
@@ -25,11 +25,12 @@ app = typer.Typer(
 _PANELS = {
     "Look": (looking.list_tasks, looking.show, looking.preview, looking.check),
     "Build": (building.plan, building.download, building.render, building.mixture, building.verify),
+    "Source": (sourcing.lock, sourcing.mirror, sourcing.import_, sourcing.licences),
     "Model": (modelling.train, modelling.evaluate, modelling.report),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
-        _name = _command.__name__.removesuffix("_tasks")
+        _name = _command.__name__.removesuffix("_tasks").rstrip("_")
         _config = get_type_hints(_command).get("config")
         app.command(_name, rich_help_panel=_panel, **COMMAND)(
             options(_config)(_command) if _config else _command

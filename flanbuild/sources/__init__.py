@@ -16,6 +16,7 @@ from flanbuild.tasks import Task
 
 Kind = Literal["sample", "mirror", "hub"]
 KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
+WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 IMPORTED = Path("data/imported")
 """Where `flanbuild import` puts files, unless told."""
 

@@ -32,13 +32,13 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, h
 
 from flanbuild.errors import ExecutionError, FlanbuildError, SourceError
 from flanbuild.shards import sha256
+from flanbuild.sources import WITHOUT
 
 T = TypeVar("T")
 Report = Callable[[int], None]
 """Told of bytes as they come."""
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,10 @@ class Remote:
 
 class UnknownRevision(SourceError):  # noqa: N818  it is one of the family by its base
     """The repository has no such branch or commit."""
+
+
+class Unreachable(SourceError):  # noqa: N818
+    """There is no hub to ask: no other question will be answered either."""
 
 
 class _Cut(Exception):  # noqa: N818
@@ -300,7 +304,7 @@ class Client:
         """The hub's error as one sentence that says what to do."""
         hub = self.endpoint
         if isinstance(error, OfflineModeIsEnabled):
-            return SourceError(
+            return Unreachable(
                 f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids to ask for it; {WITHOUT}."
             )
         if isinstance(error, GatedRepoError):
@@ -320,7 +324,7 @@ class Client:
             return _ours_by_status(what, error.response.status_code)
         reason = str(error) or type(error).__name__
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-            return SourceError(f"hub: {hub} can't be reached ({reason}); {WITHOUT}.")
+            return Unreachable(f"hub: {hub} can't be reached ({reason}); {WITHOUT}.")
         return SourceError(
             f"hub: {what} did not arrive whole ({reason}); what came is kept, run it again to go on."
         )

@@ -4,7 +4,7 @@ WMT-14 has 40 million training pairs, and a mixture draws 30,000. Which rows tho
 and rows in keyed order lie in nearly every row group, so that drawing exactly them would mean to download
 everything. Instead whole row groups are taken, in the keyed order of the groups, until there are `enough` rows
 (a page's `source.enough`); the cap then draws from these by row, as ever. Every row group has the same chance, so
-no part of the corpus is favoured; but rows of one group come together, so a page asks for many times its cap.
+no part of the corpus is favoured; but rows of one group come together, so a page asks for many times its cap, and at least GROUPS groups are taken.
 """
 
 import hashlib
@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 from flanbuild.errors import SourceError
 from flanbuild.keys import row_keys, task_key
 
+GROUPS = 32
+"""However many rows they have, fewer groups would stand for too few parts of a corpus."""
 _TAIL = 8  # the length of the footer, and PAR1
 
 
@@ -80,10 +82,10 @@ class Excerpt:
 
 
 def choose(rows: Sequence[int], name: str, enough: int) -> list[int]:
-    """Which groups of so many rows each: in keyed order, until they have `enough`; given in file order."""
+    """Which groups of so many rows each: in keyed order, until they have `enough` and are GROUPS; in file order."""
     order = np.argsort(row_keys(task_key(0, "excerpt", name), np.arange(len(rows))), kind="stable")
     reached = np.cumsum(np.asarray(rows, np.int64)[order])
-    count = int(np.searchsorted(reached, enough)) + 1
+    count = max(int(np.searchsorted(reached, enough)) + 1, GROUPS)
     return sorted(int(group) for group in order[:count])
 
 

@@ -1,5 +1,6 @@
 """The Hugging Face Hub as a source: what the lock file pins, or with no lock what the hub has today."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock as Mutex
@@ -81,7 +82,7 @@ class Resolver:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._listings: dict[tuple[str, str], tuple[str, list[Remote]] | SourceError] = {}
-        self._mutex = Mutex()
+        self._mutexes: defaultdict[tuple[str, str], Mutex] = defaultdict(Mutex)
         self._entries: dict[str, Entry] = {}
 
     def resolve(self, task: Task) -> Entry:
@@ -135,15 +136,14 @@ class Resolver:
 
     def _listing(self, repo: str, revision: str) -> tuple[str, list[Remote]]:
         """Asked once, also when threads want it at a time; an error is remembered as well."""
-        with self._mutex:
-            found = self._listings.get((repo, revision))
-        if found is None:
-            try:
-                found = self.client.listing(repo, revision)
-            except SourceError as error:
-                found = error
-            with self._mutex:
-                self._listings[repo, revision] = found
+        key = (repo, revision)
+        with self._mutexes[key]:
+            if key not in self._listings:
+                try:
+                    self._listings[key] = self.client.listing(repo, revision)
+                except SourceError as error:
+                    self._listings[key] = error
+        found = self._listings[key]
         if isinstance(found, SourceError):
             raise found
         return found

@@ -7,7 +7,7 @@ Nearly all of the hub is one of a few Parquet layouts, and those need no declara
     <config>/<name>-<split>-00000-of-00004.parquet an older conversion
     data/<split>-00000-of-00004.parquet            a repository of one config, `default`
 
-A page says where the rest lies, under `source.files`, by upstream split: patterns of files with rows (`*`
+Where all Parquet of a repository lies in one folder, that is the config, whatever it is called. A page says where the rest lies, under `source.files`, by upstream split: patterns of files with rows (`*`
 stays within a folder, `archive.zip!member` reaches into an archive), or a file of text lines for each column.
 """
 
@@ -23,13 +23,22 @@ MEMBER = "!"
 
 
 def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Place]:
-    """The split's places among `paths`, in name order; empty where the repository has no such split."""
+    """The split's places among `paths`, in name order; empty where the repository has no such split.
+
+    What a page declares comes first; the layouts follow, so that a mirror may hold Parquet of what is text upstream.
+    """
     files = declared.files.get(split)
     if isinstance(files, Mapping):
         columns = {column: _matching(pattern, paths) for column, pattern in files.items()}
-        found = all(len(matches) == 1 for matches in columns.values())
-        return [{column: matches[0] for column, matches in columns.items()}] if found else []
-    for patterns in [files] if files else _standard(declared.config, split):
+        if all(len(matches) == 1 for matches in columns.values()):
+            return [{column: matches[0] for column, matches in columns.items()}]
+        files = None
+    layouts = [
+        *([files] if files else []),
+        *_standard(declared.config, split),
+        *_of_the_only_config(split, paths),
+    ]
+    for patterns in layouts:
         if matches := sorted({path for pattern in patterns for path in _matching(pattern, paths)}):
             return list(matches)
     return []
@@ -50,6 +59,12 @@ def _standard(config: str, split: str) -> list[tuple[str, ...]]:
     if config == "default":
         layouts += [(f"data/{split}-*.parquet",), (f"{split}-*.parquet", f"{split}.parquet")]
     return layouts
+
+
+def _of_the_only_config(split: str, paths: Collection[str]) -> list[tuple[str, ...]]:
+    """For a repository of one config, which then may be called anything: cards and conversions differ in it."""
+    configs = {path.partition("/")[0] for path in paths if path.endswith(".parquet") and "/" in path}
+    return _standard(configs.pop(), split) if len(configs) == 1 else []
 
 
 def _matching(pattern: str, paths: Collection[str]) -> list[str]:

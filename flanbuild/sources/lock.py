@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from flanbuild import shards
 from flanbuild.declarations import Declared, dotted
 from flanbuild.errors import DeclarationError, SourceError
+from flanbuild.sources import WITHOUT
 from flanbuild.tasks import Task
 
 FORMAT = 1
@@ -80,7 +81,7 @@ class Lock:
             by_hand = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
             raise SourceError(
                 f"{self.path}: no entry for '{task.name}'. `flanbuild lock {task.name}` pins it to a commit; "
-                f"`--unlocked` takes what the hub has today.{by_hand}"
+                f"`--unlocked` takes what the hub has today.{by_hand} With no network, {WITHOUT}."
             )
         if found.declared != declared(task):
             raise SourceError(

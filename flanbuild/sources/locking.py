@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flanbuild import executor
 from flanbuild.errors import SourceError
-from flanbuild.sources.client import Client
+from flanbuild.sources.client import Client, Unreachable
 from flanbuild.sources.hub import Resolver, remotes
 from flanbuild.sources.imports import RECORD
 from flanbuild.sources.lock import Entry, Lock, declared, difference
@@ -39,7 +39,7 @@ def lock_tasks(
 ) -> Found:
     """Entries for the tasks that have none, or one of another declaration; with `anew`, for all.
 
-    Imported tasks stay as they are. What can't be resolved is a fault and stops no other.
+    Imported tasks stay as they are. What can't be resolved is a fault and stops no other, unless there is no hub.
     """
     client = client or Client()
     resolver = Resolver(client)
@@ -87,6 +87,8 @@ def _wants(task: Task, lock: Lock, anew: bool) -> bool:
 def _resolve(resolver: Resolver, task: Task) -> Entry | SourceError:
     try:
         return resolver.resolve(task)
+    except Unreachable:
+        raise
     except SourceError as error:
         return error
 

@@ -41,9 +41,9 @@ class TrainConfig:
     tokenizer: Annotated[
         str | None, "`trained` on the mixture, a folder or a name; without it the model's own."
     ] = None
-    vocab_size: Annotated[int, "Of a trained tokenizer."] = 4096
+    vocab_size: Annotated[int, "Of a trained tokenizer."] = 2048
     hidden_size: Annotated[int, "Of the small model."] = 128
-    layers: Annotated[int, "Of the small model."] = 4
+    layers: Annotated[int, "Of the small model."] = 2
     heads: Annotated[int, "Of the small model."] = 4
 
     seq_length: Annotated[int, "Tokens a sequence."] = 512
@@ -53,8 +53,8 @@ class TrainConfig:
 
     batch: Annotated[int, "Sequences a step, over all processes."] = 8
     gradient_accumulation: Annotated[int, "Pieces that a process computes its share of a step in."] = 1
-    steps: Annotated[int, "Updates of the weights."] = 60
-    learning_rate: Annotated[float, "At its peak."] = 1e-3
+    steps: Annotated[int, "Updates of the weights."] = 100
+    learning_rate: Annotated[float, "At its peak."] = 3e-3
     warmup: Annotated[int, "Steps until the peak."] = 6
     schedule: Annotated[Schedule, "After the peak."] = "cosine"
     optimizer: Annotated[Optimizer, "What moves the weights."] = "adamw"

@@ -1,3 +1,22 @@
-"""flanbuild: declarations in, instruction-tuning mixtures out, the same bytes every time."""
+"""flanbuild: declarations in, instruction-tuning mixtures out, the same bytes every time.
+
+import flanbuild
+
+examples = flanbuild.load("data/mixtures/flan2021-without-nli")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flanbuild.reading import load
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # On first use: pyarrow and numpy take half a second, and most of flanbuild's commands don't read back.
+    if name == "load":
+        return import_module("flanbuild.reading").load
+    raise AttributeError(f"module 'flanbuild' has no attribute '{name}'")

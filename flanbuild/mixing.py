@@ -216,7 +216,12 @@ def shard_count(mixture: Mixture, split: str) -> int:
 
 
 def gather(
-    path: str, parts: list[Part], of: NDArray[np.int16], index: NDArray[np.int32], repeat: NDArray[np.int16]
+    path: str,
+    parts: list[Part],
+    compression: shards.Compression,
+    of: NDArray[np.int16],
+    index: NDArray[np.int32],
+    repeat: NDArray[np.int16],
 ) -> dict[str, Any]:
     """Writes one shard: example i is row `index[i]` of the file of `parts[of[i]]`. Returns rows, bytes, digests."""
     digest = manifest.RowsDigest()
@@ -228,7 +233,7 @@ def gather(
             digest.update(table)
             yield table
 
-    shards.write_batches(Path(path), shards.TRAIN, blocks())
+    shards.write_batches(Path(path), shards.TRAIN, blocks(), compression)
     return manifest.describe_shard(Path(path), digest)
 
 
@@ -285,6 +290,7 @@ def _pieces(
             (
                 str(out / f"{split}-{i:05}-of-{count:05}.arrow"),
                 parts,
+                mixture.compression,
                 *(column[cuts[i] : cuts[i + 1]] for column in columns),
             ),
         )

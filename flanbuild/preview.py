@@ -9,7 +9,7 @@ import typer
 from flanbuild.columns import arrow_schema, check_schema, conform
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.examples import DROPPED, ROW, examples
-from flanbuild.sources import Source
+from flanbuild.sources import Source, source_of
 from flanbuild.tasks import SPLITS, Task
 from flanbuild.templates import text
 
@@ -31,6 +31,7 @@ def preview(task: Task, source: Source, split: str, row: int) -> Preview:
     if split not in task.splits:
         known = ", ".join(name for name in SPLITS if name in task.splits)
         raise DeclarationError(f"--split: {task.name} has no split '{split}'. Allowed: {known}.")
+    source = source_of(task, source)
     name = task.splits[split].of[0]
     upstream = source.split(task, name)
     if upstream is None:

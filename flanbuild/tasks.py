@@ -43,6 +43,8 @@ CLASS_LABEL = "class_label"
 SCALARS = ("string", "int8", "int16", "int32", "int64", "float32", "float64", "bool", CLASS_LABEL)
 OPTIONS = "options_"
 ANSWER = "answer"
+LOCAL = "./"
+"""Begins the repository's name of a page that names files of its own instead."""
 
 Metric = Literal[
     "accuracy",
@@ -79,13 +81,13 @@ Files = Annotated[
 
 
 class Source(Declared):
-    """Where the rows lie upstream, and on what terms."""
+    """Where the rows lie upstream, and on what terms. Without `repo`, `files` lie where the page does."""
 
-    repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
+    repo: Annotated[str, Field(pattern=r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
     config: Segment = "default"
     revision: str = "main"
     licence: str
-    homepage: str
+    homepage: str = ""
     files: dict[Segment, Files] = {}
     """Upstream split -> where its rows lie, for what is not in the hub's Parquet layout (sources/layout.py)."""
     rename: dict[str, str] = {}
@@ -149,6 +151,11 @@ class Task(Declared):
         return "classification" if isinstance(self.options, Mapping) else "multiple_choice"
 
     @property
+    def local(self) -> bool:
+        """Whether the rows lie in files that the page names by their place relative to its own."""
+        return self.source.repo.startswith(LOCAL)
+
+    @property
     def label_column(self) -> str | None:
         """The column of type class_label, if there is one."""
         return next((name for name, kind in self.columns.items() if kind == CLASS_LABEL), None)
@@ -198,7 +205,7 @@ def load_page(path: Path) -> tuple[list[Task], Faults]:
         if taken := sorted(place.keys() & merged.keys()):
             faults.add((*keys, taken[0]), f"'{taken[0]}' is the file's name or folder and is not declared.")
             continue
-        task = validate(Task, merged | place, faults)
+        task = validate(Task, _with_repo(merged, path.stem) | place, faults)
         if task is not None:
             for at, sentence in _check(task):
                 faults.add(at, sentence)
@@ -273,12 +280,30 @@ def _subsets(path: Path, data: dict[str, Any], faults: Faults) -> Iterator[tuple
         yield ("subsets", name), f"{path.stem}/{name}", shared | own
 
 
+def _with_repo(page: dict[str, Any], dataset: str) -> dict[str, Any]:
+    """A page whose source has files and no repository gets the name that makes it local."""
+    source = page.get("source")
+    if not isinstance(source, dict) or "repo" in source or "files" not in source:
+        return page
+    return page | {"source": source | {"repo": f"{LOCAL}{dataset}"}}
+
+
 def _check(task: Task) -> Iterator[tuple[Keys, str]]:
     """What the types can't say: names that must agree with each other."""
+    if task.local:
+        yield from _check_files(task)
     yield from _check_columns(task)
     yield from _check_fields(task)
     yield from _check_options(task)
     yield from _check_templates(task)
+
+
+def _check_files(task: Task) -> Iterator[tuple[Keys, str]]:
+    for name, split in task.splits.items():
+        for upstream in split.of:
+            if upstream not in task.source.files:
+                hint = nearest(upstream, task.source.files)
+                yield ("splits", name), f"no '{upstream}' in source.files.{hint}"
 
 
 def _check_columns(task: Task) -> Iterator[tuple[Keys, str]]:

@@ -154,11 +154,8 @@ def _chosen(tasks: list[Path] | None, names: list[str] | None) -> "list[Task]":
     from flanbuild.tasks import select
 
     known = pages(tasks)
-    return (
-        list({t.name: t for name in names for t in select(known, name)}.values())
-        if names
-        else [*known.values()]
-    )
+    chosen = {t.name: t for name in names for t in select(known, name)} if names else known
+    return [task for task in chosen.values() if not task.local]
 
 
 def _forget(locked: "Lock", known: "dict[str, Task]") -> None:

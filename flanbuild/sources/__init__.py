@@ -14,8 +14,12 @@ import pyarrow as pa
 from flanbuild.errors import DeclarationError
 from flanbuild.tasks import Task
 
-Kind = Literal["sample", "mirror", "hub"]
-KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
+Kind = Literal["sample", "mirror", "hub", "files"]
+KINDS: tuple[Kind, ...] = (
+    "sample",
+    "mirror",
+    "hub",
+)  # files: whatever else is asked for, where a page names its own
 WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 IMPORTED = Path("data/imported")
 """Where `flanbuild import` puts files, unless told."""
@@ -86,3 +90,12 @@ def open_source(
     from flanbuild.sources.hub import HubSource
 
     return WithImports(HubSource(pinned), imported, pinned)
+
+
+def source_of(task: Task, source: Source) -> Source:
+    """Where the task's rows come from: the source, or files that its page names."""
+    if not task.local:
+        return source
+    from flanbuild.sources.local import LocalFiles
+
+    return LocalFiles()

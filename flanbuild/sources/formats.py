@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -18,7 +18,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flanbuild.errors import SourceError
+from flanbuild.errors import SourceError, nearest
 from flanbuild.sources.layout import MEMBER, Place
 
 Open = Callable[[str], IO[bytes]]
@@ -37,9 +37,16 @@ def schema_of(place: Place, open_file: Open, columns: pa.Schema) -> pa.Schema:
 
 
 def tables_of(
-    place: Place, open_file: Open, columns: pa.Schema, rename: Mapping[str, str]
+    place: Place,
+    open_file: Open,
+    columns: pa.Schema,
+    rename: Mapping[str, str],
+    classes: Mapping[str, Sequence[str]],
 ) -> Iterator[pa.Table]:
-    """The place's rows in their order. Raises SourceError for a file that is damaged or not what its name says."""
+    """The place's rows in their order. Raises SourceError for a file that is damaged or not what its name says.
+
+    `classes` holds the class names of label columns, for files that write a name instead of its number.
+    """
     if _is_parquet(place):
         with _parquet(place, open_file) as file:
             for group in range(file.num_row_groups):
@@ -47,7 +54,7 @@ def tables_of(
         return
     rows = _lines(place, open_file) if isinstance(place, Mapping) else _records(place, open_file, rename)
     while batch := list(islice(rows, ROWS)):
-        yield _table(place, batch, columns)
+        yield _table(place, batch, columns, classes)
 
 
 def _is_parquet(place: Place) -> bool:
@@ -136,16 +143,20 @@ def _member(archive: str, raw: IO[bytes], pattern: str) -> IO[bytes]:
     return opened.open(found[0])
 
 
-def _table(place: Place, rows: list[dict[str, Any]], columns: pa.Schema) -> pa.Table:
+def _table(
+    place: Place, rows: list[dict[str, Any]], columns: pa.Schema, classes: Mapping[str, Sequence[str]]
+) -> pa.Table:
     """The declared columns in the declared types; a name with a dot is a member of a struct."""
     name = place if isinstance(place, str) else ", ".join(place.values())
-    found = {key.partition(".")[0] for key in rows[0]}
+    found = {key.partition(".")[0] for row in rows for key in row}
     arrays, fields = [], []
     for field in columns:
         if field.name not in found:
             continue  # check_schema says what is missing, and what is near
         values = [_value(row, field.name) for row in rows]
         try:
+            if names := classes.get(field.name):
+                values = [_class_id(value, names) for value in values]
             arrays.append(pa.array([_as(value, field.type) for value in values], field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
@@ -163,6 +174,17 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
         return row[name]
     members = {key.partition(".")[2]: value for key, value in row.items() if key.startswith(f"{name}.")}
     return members or None
+
+
+def _class_id(value: Any, names: Sequence[str]) -> Any:
+    """The number of a class that is written as its name."""
+    if not isinstance(value, str) or not value.strip():
+        return value
+    if value in names:
+        return names.index(value)
+    if not value.strip().lstrip("-").isdecimal():
+        raise ValueError(f"no class '{value}'.{nearest(value, names)}")
+    return value
 
 
 def _as(value: Any, kind: pa.DataType) -> Any:

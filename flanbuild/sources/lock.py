@@ -81,7 +81,7 @@ class Lock:
             by_hand = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
             raise SourceError(
                 f"{self.path}: no entry for '{task.name}'. `flanbuild lock {task.name}` pins it to a commit; "
-                f"`--unlocked` takes what the hub has today.{by_hand} With no network, {WITHOUT}."
+                f"`--unlocked` takes what the hub has today; {WITHOUT}.{by_hand}"
             )
         if found.declared != declared(task):
             raise SourceError(

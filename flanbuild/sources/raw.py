@@ -14,7 +14,7 @@ from filelock import FileLock
 from flanbuild import executor, shards
 from flanbuild.columns import arrow_schema, check_schema, conform
 from flanbuild.errors import ArtifactError, SourceError
-from flanbuild.sources import Source, Upstream
+from flanbuild.sources import Source, Upstream, source_of
 from flanbuild.tasks import Task
 
 Missing = Literal["error", "skip"]
@@ -26,6 +26,7 @@ _GROUP_ROWS = 65_536
 
 def inputs(task: Task, source: Source, missing: Missing) -> str:
     """The digest of all that decides the raw folder's bytes."""
+    source = source_of(task, source)
     declared = task.model_dump(mode="json", include={"source", "columns", "labels"})
     said = [FORMAT, source.kind, source.fingerprint(task), declared, task.upstream_splits(), missing]
     return shards.digest(said)
@@ -37,6 +38,7 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
     Only the declared columns are kept, in the declared types. Raises SourceError for a split that is missing
     (unless `missing` is skip), has fewer rows than declared, or has a column that is not as declared.
     """
+    source = source_of(task, source)
     schema = arrow_schema(task)
     splits: dict[str, Any] = {}
     absent = []

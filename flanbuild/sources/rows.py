@@ -19,10 +19,11 @@ def read_places(
 ) -> Upstream:
     """The rows of the places one after the other."""
     columns = arrow_schema(task)
+    classes = {task.label_column: task.labels} if task.label_column else {}
 
     def tables() -> Iterator[pa.Table]:
         for place in places:
-            yield from formats.tables_of(place, open_file, columns, task.source.rename)
+            yield from formats.tables_of(place, open_file, columns, task.source.rename, classes)
 
     return Upstream(formats.schema_of(places[0], open_file, columns), tables(), files)
 

@@ -12,6 +12,10 @@ from flanbuild.mixing import mix, names, read_records
 from flanbuild.mixtures import hold_out, load_mixture
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
 @friendly()
 def main(
     mixture: Annotated[Path, typer.Option(help="The mixture file.")],
@@ -30,4 +34,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -13,6 +13,10 @@ from flanbuild.rendering import render_all
 from flanbuild.tasks import load_tasks
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
 @friendly()
 def main(
     tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
@@ -33,4 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from hub_server import Repo
 
@@ -47,6 +48,7 @@ def write_world(tasks: Iterable[Task], real: Path | None, folder: Path, rows: in
         for split in task.upstream_splits():
             table = _real(task, split, real) if real else None
             table = _sample(task, split, rows) if table is None else table
+            table = _one_line(table) if task.source.files else table
             files = _hub_files(task, split, table)
             branch = CONVERSION if _is_converted(task) else task.source.revision
             repo = repos.setdefault(task.source.repo, Repo({task.source.revision: {".gitattributes": b""}}))
@@ -88,6 +90,18 @@ def _sample(task: Task, split: str, rows: int) -> pa.Table:
     repo, config = task.source.repo, task.source.config
     assert split in sample_splits(repo, config)
     return sample_table(repo, config, split, rows=rows)
+
+
+def _one_line(table: pa.Table) -> pa.Table:
+    """Texts as files of lines have them."""
+    return pa.table(
+        {
+            name: pc.replace_substring(column, "\n", " NEWLINE_CHAR ")
+            if pa.types.is_string(column.type)
+            else column
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
 
 
 def _is_converted(task: Task) -> bool:

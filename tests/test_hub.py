@@ -126,7 +126,7 @@ def test_a_mirror_whose_file_is_not_the_locked_one_stops_that_dataset(client, lo
     [first, *_] = sorted((tmp_path / "mirror" / "aps").rglob("*.parquet"))
     first.write_bytes(first.read_bytes()[:-1] + b"?")
 
-    with pytest.raises(SourceError, match="not the file that .*lock.json names for 'rte'"):
+    with pytest.raises(SourceError, match=r"not the file that .*lock.json names for 'rte'"):
         raw.download(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")
 
 

@@ -4,7 +4,7 @@ The same patterns and formats as for a repository (sources/layout.py, sources/fo
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,6 @@ def _described(task: Task, path: str) -> dict[str, Any]:
     return {"path": path, "bytes": stat.st_size, "sha256": _sha256(_folder(task) / path, stat.st_mtime_ns)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sha256(path: Path, changed: int) -> str:  # noqa: ARG001  a key of the cache
     return shards.sha256(path)

@@ -64,8 +64,8 @@ class TrainConfig:
 
     dtype: Annotated[Dtype, "Of the computation; auto is bfloat16 on a GPU. Weights stay float32."] = "auto"
     attention: Annotated[Attention, "auto is flex_attention for packed sequences on a GPU."] = "auto"
-    validation_examples: Annotated[int, "The first so many are checked on."] = 500
-    log_every: Annotated[int, "Steps between two looks at the validation loss."] = 10
+    validation_examples: Annotated[int, "The first so many are checked on."] = 200
+    log_every: Annotated[int, "Steps between two looks at the validation loss."] = 20
     save_every: Annotated[int, "Steps between two checkpoints."] = 50
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flanbuild.sources.sample.features import Feature, schema
 from flanbuild.sources.sample.rows import Row, rows
@@ -49,4 +50,4 @@ def _sorted(table: pa.Table, column: str) -> pa.Table:
     places = pa.array(range(table.num_rows), pa.int64())
     keys = pa.table({"value": table[column], "place": places})
     order = [("value", "ascending"), ("place", "ascending")]
-    return table.take(pa.compute.sort_indices(keys, sort_keys=order))
+    return table.take(pc.sort_indices(keys, sort_keys=order))

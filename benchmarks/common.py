@@ -7,6 +7,7 @@ machine does hits all of them; ratios are taken within a round, and medians over
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0))
 POLL = 0.02
+PACKAGES = ("pyarrow", "polars", "numpy", "datasets")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Run:
     """One process, from before its start to after its end."""
 
     seconds: float
+    cpu: float
+    """seconds of all cores, its children's too: what other work on the machine disturbs least"""
     anonymous: float
     """MB at the peak: RssAnon of the process and its children. Pages of mapped files don't count: they can go."""
     said: dict[str, float]
@@ -44,18 +48,20 @@ def interleave(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, 
     for number in range(rounds + 1):
         for name, command in commands.items():
             run = measure(command)
-            shown = f"{name}: {run.seconds:.2f} s"
-            print(f"  round {number or 'to warm up'}: {shown}", file=sys.stderr, flush=True)
+            counted = f"round {number}" if number else "to warm up"
+            print(f"  {counted}: {name}: {run.seconds:.2f} s", file=sys.stderr, flush=True)
             if number:
                 runs[name].append(run)
     return runs
 
 
 def measure(command: Sequence[str]) -> Run:
-    """Runs the command to its end. Raises CalledProcessError if it fails."""
+    """Runs the command to its end, and ends with what it said if it fails."""
     with tempfile.TemporaryFile("w+") as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, cwd=ROOT, env=_environment())
+        before, start = _children_cpu(), time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=_environment()
+        )
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, sum(_anonymous(pid) for pid in _family(process.pid)))
@@ -64,9 +70,9 @@ def measure(command: Sequence[str]) -> Run:
         output.seek(0)
         lines = output.read().splitlines()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, list(command))
+        raise SystemExit("\n".join([*lines, f"{' '.join(command)} ended with {process.returncode}."]))
     said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    return Run(seconds, peak, said)
+    return Run(seconds, _children_cpu() - before, peak, said)
 
 
 def ratio(runs: Mapping[str, Sequence[Run]], name: str, base: str) -> float:
@@ -74,23 +80,38 @@ def ratio(runs: Mapping[str, Sequence[Run]], name: str, base: str) -> float:
     return median(a.seconds / b.seconds for a, b in zip(runs[name], runs[base], strict=True))
 
 
-def report(runs: Mapping[str, Sequence[Run]], base: str, *, rows: int, size: int) -> None:
-    """A Markdown table on stdout: wall, rows/s and MB/s of whole processes, `base` = 1."""
-    print(f"\n| whole process | s (median, range) | × {base} | rows/s | MB/s | RssAnon MB |")
-    print("|---|--:|--:|--:|--:|--:|")
+def report(
+    runs: Mapping[str, Sequence[Run]],
+    base: str,
+    *,
+    rows: int,
+    size: int,
+    work: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """A Markdown table on stdout of whole processes; `work` has the (rows, bytes) of variants that do less."""
+    print(f"\n| whole process | s (range) | × {base} | CPU s | rows/s | MB/s | RssAnon MB |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
     for name, of in runs.items():
+        its_rows, its_size = (work or {}).get(name, (rows, size))
         walls = [run.seconds for run in of]
         middle = median(walls)
-        print(
-            f"| {name} | {middle:.2f} ({min(walls):.2f}-{max(walls):.2f}) | {ratio(runs, name, base):.2f} "
-            f"| {rows / middle:,.0f} | {size / middle / 1e6:,.0f} | {max(run.anonymous for run in of):,.0f} |"
+        cells = (
+            name,
+            f"{middle:.2f} ({min(walls):.2f}-{max(walls):.2f})",
+            f"{ratio(runs, name, base):.2f}",
+            f"{median(run.cpu for run in of):.1f}",
+            f"{its_rows / middle:,.0f}",
+            f"{its_size / middle / 1e6:,.0f}",
+            f"{max(run.anonymous for run in of):,.0f}",
         )
+        print(f"| {' | '.join(cells)} |")
 
 
-def heading(title: str, *packages: str) -> None:
+def heading(title: str, rounds: int) -> None:
     """What was run, on how many cores, with which versions."""
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    print(f"## {title}\n\n{CORES} cores, Python {platform.python_version()}, {versions}.", flush=True)
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    python = platform.python_version()
+    print(f"## {title}\n\n{rounds} rounds on {CORES} cores; Python {python}, {versions}.", flush=True)
 
 
 def work_folder(given: Path | None) -> Path:
@@ -101,7 +122,16 @@ def work_folder(given: Path | None) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _family(pid: int) -> list[int]:

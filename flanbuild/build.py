@@ -31,6 +31,8 @@ class Build:
     evaluation_examples: int
     jobs: int
     progress: Progress
+    scheduler: str = ""
+    """of Dask workers that render and mix; none: this machine does"""
 
     def download(self) -> None:
         """Raw folders that are missing or stale."""
@@ -65,7 +67,16 @@ class Build:
         ):
             return folder, current, False
         with self.progress(self.mixture.shards + 1, f"mix {folder.name}") as done:
-            record = mixing.mix(self.mixture, self.rendered, records, held, folder, jobs=self.jobs, done=done)
+            record = mixing.mix(
+                self.mixture,
+                self.rendered,
+                records,
+                held,
+                folder,
+                jobs=self.jobs,
+                scheduler=self.scheduler,
+                done=done,
+            )
         return folder, record, True
 
     def plan(self, holdout: Iterable[str]) -> tuple[list[mixing.Share], dict[str, HeldOut]]:
@@ -109,6 +120,7 @@ class Build:
             self.mixture,
             self.evaluation_examples,
             jobs=self.jobs,
+            scheduler=self.scheduler,
             done=done,
         )
 

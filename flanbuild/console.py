@@ -77,7 +77,8 @@ def options(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """For a typer command with a parameter `config: kind`: puts an option in its place for each field of the
     dataclass.
 
-    The string in a field's `Annotated` is the help of its option.
+    The string in a field's `Annotated` is the help of its option; a second one names an environment variable that
+    gives its default.
     """
 
     def wrap(command: Callable[..., None]) -> Callable[..., None]:
@@ -100,8 +101,8 @@ def _options(kind: type) -> Iterator[Parameter]:
 
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
-        of, described = get_args(hints[field.name])[:2]
-        annotation: Any = Annotated[of, typer.Option(help=described)]
+        of, described, *variable = get_args(hints[field.name])
+        annotation: Any = Annotated[of, typer.Option(help=described, envvar=variable or None)]
         yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
 
 

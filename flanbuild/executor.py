@@ -6,29 +6,59 @@ so running it twice does no harm. The one seam is `concurrent.futures.Executor`.
 
 import multiprocessing
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from importlib.abc import MetaPathFinder
-from typing import Any
+from importlib.metadata import version
+from typing import Any, Literal
 
-from flanbuild.errors import ExecutionError
+from flanbuild.console import say
+from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
 
 TRIES = 3
 JOBS = int(os.environ.get("FLANBUILD_JOBS") or os.cpu_count() or 1)
 """How many pieces run at once where nobody says."""
 
 Piece = tuple[Callable[..., Any], tuple[Any, ...]]
+Kind = Literal["process", "dask"]
+CONNECT_SECONDS = 20
 
 
-def run(pieces: Sequence[Piece], *, jobs: int, done: Callable[[], None] = lambda: None) -> list[Any]:
+def cluster(executor: Kind, scheduler: str) -> str:
+    """Where pieces run: the address of a Dask scheduler, or "" for this machine.
+
+    Raises DeclarationError when only one of the two options asks for Dask.
+    """
+    if executor == "dask" and not scheduler:
+        raise DeclarationError("--executor dask needs --scheduler, such as tcp://127.0.0.1:8786.")
+    if scheduler and executor != "dask":
+        raise DeclarationError(f"--scheduler {scheduler} goes with --executor dask.")
+    return scheduler
+
+
+def run(
+    pieces: Sequence[Piece], *, jobs: int, scheduler: str = "", done: Callable[[], None] = lambda: None
+) -> list[Any]:
     """The results in the order of the pieces; `done` is called as each ends.
 
     A worker that dies takes the pool with it: what was not finished runs again in a fresh one, three times at
-    most, then ExecutionError. An error of a piece itself ends the run.
+    most, then ExecutionError. An error of a piece itself ends the run. With the address of a Dask `scheduler` its
+    workers run the pieces, as many at once as there are, and Dask does the trying again; paths must be absolute.
     """
+    if scheduler:
+        return _on_cluster(pieces, scheduler, done)
     if jobs <= 1 or len(pieces) <= 1:
         return list(_in_process(pieces, done))
     results: dict[int, Any] = {}
@@ -63,6 +93,52 @@ def run_waiting(
             stop()
             raise
     return [results[i] for i in range(len(pieces))]
+
+
+def _on_cluster(pieces: Sequence[Piece], scheduler: str, done: Callable[[], None]) -> list[Any]:
+    try:
+        from distributed import Client, KilledWorker
+    except ModuleNotFoundError:
+        raise FlanbuildError("--executor dask needs distributed: pip install 'flanbuild[dask]'.") from None
+    results: dict[int, Any] = {}
+    try:
+        with (
+            Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False) as client,
+            client.get_executor() as pool,
+        ):
+            if not client.nthreads():
+                say(f"{scheduler} has no worker yet; waiting for one.")
+            futures = {
+                pool.submit(_on_worker, _versions(), function, arguments): i
+                for i, (function, arguments) in enumerate(pieces)
+            }
+            _collect(futures, results, done)
+    except KilledWorker:
+        raise ExecutionError(
+            f"{scheduler}: one piece of work took several workers with it, out of memory perhaps; give them more."
+        ) from None
+    except ModuleNotFoundError as error:
+        raise ExecutionError(f"{scheduler}: a worker says {error}; install flanbuild there.") from None
+    except CancelledError:
+        raise ExecutionError(f"{scheduler}: the scheduler went away; what was finished stays.") from None
+    except OSError as error:
+        if error.errno is not None:  # of a piece: its disk is full
+            raise
+        raise ExecutionError(f"{scheduler}: no Dask scheduler answers there.") from None
+    return [results[i] for i in range(len(pieces))]
+
+
+def _on_worker(expected: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Other versions may write other bytes, so a worker that has them does no work."""
+    if (found := _versions()) != expected:
+        other = ", ".join(f"{k} {found[k]} for {expected[k]}" for k in expected if found[k] != expected[k])
+        raise ExecutionError(f"{platform.node()}: the worker has {other}; install what the client has.")
+    return function(*arguments)
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("flanbuild", "numpy", "polars", "pyarrow")}
 
 
 def _in_process(pieces: Sequence[Piece], done: Callable[[], None]) -> Iterator[Any]:

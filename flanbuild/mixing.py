@@ -7,7 +7,7 @@ once, and each shard gathers its texts from the memory-mapped rendered files. A 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,6 +131,7 @@ def mix(
     out: Path,
     *,
     jobs: int = 1,
+    scheduler: str = "",
     done: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Writes the mixture folder `out` from the tasks of `records` (task.json by name); returns its manifest.
@@ -146,13 +147,16 @@ def mix(
         )
     _check_versions(mixture, shares, records)
     train = _train_draws(mixture, shares, records, found.places)
+    if scheduler:
+        rendered, out = rendered.absolute(), out.absolute()  # its workers stand elsewhere
     with shards.staged(out) as staging:
         pieces = [
             *_pieces(mixture, "train", train, records, rendered, staging),
             *_pieces(mixture, "validation", _validation_draws(shares, records), records, rendered, staging),
         ]
         # Threads: pyarrow and hashlib let go of the interpreter, and shards share the mapped files.
-        described = executor.run_waiting(pieces, jobs=jobs, done=done)
+        run = partial(executor.run, scheduler=scheduler) if scheduler else executor.run_waiting
+        described = run(pieces, jobs=jobs, done=done)
         record = manifest.describe(
             mixture, held, shares, records, found.found, described, inputs(mixture, records, held)
         )

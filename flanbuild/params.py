@@ -26,6 +26,9 @@ class Params(Declared):
     """A folder or an fsspec URL."""
     sample: Sample = Sample()
     missing: Literal["error", "skip"] = "error"
+    executor: Literal["process", "dask"] = "process"
+    scheduler: str = ""
+    """Of Dask workers, such as tcp://host:8786."""
     mixture: str = "flan2021"
     holdouts: tuple[Cluster, ...] = ("nli",)
     train: dict[str, Any] = {}
@@ -37,8 +40,9 @@ class Params(Declared):
         """Option values by command, as click's default_map takes them."""
         rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows}
         where = rows | {"missing": self.missing, "mixture": self.mixture}
+        where |= {"executor": self.executor, "scheduler": self.scheduler}
         where |= {"examples": self.evaluate["examples"]} if "examples" in self.evaluate else {}
-        building = dict.fromkeys(("plan", "download", "render", "mixture"), where)
+        building = dict.fromkeys(("plan", "download", "render", "mixture", "verify"), where)
         return building | {"preview": rows, "train": self.train, "evaluate": self.evaluate}
 
 

@@ -36,7 +36,8 @@ def preview(task: Task, source: Source, split: str, row: int) -> Preview:
     upstream = source.split(task, name)
     if upstream is None:
         raise SourceError(f"{task.page}: the {source.kind} has no split '{name}' of {task.source.repo}.")
-    check_schema(task, upstream.schema, f"{source.kind} {task.source.repo} split '{name}'")
+    for schema in upstream.schemas:
+        check_schema(task, schema, f"{source.kind} {task.source.repo} split '{name}'")
     rows = pl.concat([pl.DataFrame(conform(table, arrow_schema(task))) for table in upstream.tables])
     kept = examples(task, rows.lazy()).filter(pl.col(DROPPED).is_null()).slice(row, 1).collect()
     if not kept.height:

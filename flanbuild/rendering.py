@@ -39,7 +39,7 @@ class Chosen:
 
 def declaration(task: Task) -> str:
     """The digest of what the page says of the task; comments and layout don't count."""
-    return shards.digest(task.model_dump(mode="json", exclude={"page"}))
+    return shards.digest(task.model_dump(mode="json", exclude={"page", "flan"}))
 
 
 def inputs(task: Task, source: dict[str, Any], mixture: Mixture, evaluation_examples: int) -> str:
@@ -99,6 +99,7 @@ def render_all(
     evaluation_examples: int,
     *,
     jobs: int,
+    scheduler: str = "",
     done: Callable[[], None] = lambda: None,
 ) -> None:
     """Each task's rendered folder below `out` from its raw folder below `raw`, by cluster and name.
@@ -106,6 +107,8 @@ def render_all(
     Raises DeclarationError with the faults of all tasks before any work.
     """
     tasks = list(tasks)
+    if scheduler:
+        raw, out = raw.absolute(), out.absolute()  # its workers stand elsewhere
     if faults := check_expressions(tasks):
         raise DeclarationError(*faults)
     pieces = [
@@ -121,7 +124,7 @@ def render_all(
         )
         for task in tasks
     ]
-    executor.run(pieces, jobs=jobs, done=done)
+    executor.run(pieces, jobs=jobs, scheduler=scheduler, done=done)
 
 
 def _by_upstream(task: Task) -> dict[tuple[str, ...], list[SplitName]]:

@@ -131,6 +131,8 @@ class Task(Declared):
     page: Path
 
     source: Source
+    flan: Annotated[str, Field(pattern=r"^([a-z_]+/)?[a-z0-9_]+$")] | None = None
+    """The task in FLAN's code: cluster/key, or the key alone where it is in no cluster."""
     columns: dict[str, Any]
     labels: tuple[str, ...] = ()
     splits: dict[SplitName, Declaration]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
-from flanbuild.executor import spare_pandas
+from flanbuild.executor import Kind, cluster, spare_pandas
 from flanbuild.mixing import mix, names, read_records
 from flanbuild.mixtures import hold_out, load_mixture
 
@@ -23,14 +23,17 @@ def main(
     out: Annotated[Path, typer.Option(help="data/mixtures/<name>")],
     holdout: Annotated[list[str] | None, typer.Option(help="A cluster to hold out; may be repeated.")] = None,
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
+    executor: Annotated[Kind, typer.Option(envvar="FLANBUILD_EXECUTOR")] = "process",
+    scheduler: Annotated[str, typer.Option(envvar="FLANBUILD_SCHEDULER")] = "",
 ) -> None:
     """Allocate, order, gather."""
+    address = cluster(executor, scheduler)
     spare_pandas()
     declared = load_mixture(mixture)
     records = read_records(rendered, declared)
     held = hold_out(declared, holdout or [], names(records).values())
     with progress(declared.shards + 1, f"mix {out.name}") as done:
-        mix(declared, rendered, records, held, out, jobs=jobs, done=done)
+        mix(declared, rendered, records, held, out, jobs=jobs, scheduler=address, done=done)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import friendly, progress
-from flanbuild.executor import spare_pandas
+from flanbuild.executor import Kind, cluster, spare_pandas
 from flanbuild.mixtures import load_mixture
 from flanbuild.rendering import render_all
 from flanbuild.tasks import load_tasks
@@ -25,14 +25,24 @@ def main(
     out: Annotated[Path, typer.Option(help="data/rendered/<cluster>")],
     evaluation_examples: Annotated[int, typer.Option(min=1, help="Test rows a task.")] = 200,
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
+    executor: Annotated[Kind, typer.Option(envvar="FLANBUILD_EXECUTOR")] = "process",
+    scheduler: Annotated[str, typer.Option(envvar="FLANBUILD_SCHEDULER")] = "",
 ) -> None:
     """Fill in the templates."""
+    address = cluster(executor, scheduler)
     spare_pandas()
     members = load_tasks([tasks]).values()
     out.mkdir(parents=True, exist_ok=True)
     with progress(len(members), f"render {out.name}") as done:
         render_all(
-            members, raw.parent, out.parent, load_mixture(mixture), evaluation_examples, jobs=jobs, done=done
+            members,
+            raw.parent,
+            out.parent,
+            load_mixture(mixture),
+            evaluation_examples,
+            jobs=jobs,
+            scheduler=address,
+            done=done,
         )
 
 

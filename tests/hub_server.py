@@ -16,8 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -34,10 +35,7 @@ class Repo:
     """paths that lie in git itself, not as large files"""
 
     def commit(self, branch: str) -> str:
-        listed = "".join(
-            f"{path} {hashlib.sha256(body).hexdigest()}\n"
-            for path, body in sorted(self.branches[branch].items())
-        )
+        listed = "".join(f"{path} {_sha256(body)}\n" for path, body in sorted(self.branches[branch].items()))
         return hashlib.sha1(f"{branch}\n{listed}".encode()).hexdigest()
 
     def at(self, revision: str) -> tuple[str, Files] | None:
@@ -116,7 +114,12 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Server
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # of a client that is gone
+            super().handle()
 
     def do_HEAD(self) -> None:
         self._answer()
@@ -189,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
         if asked := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
             start, status = int(asked[1]), 206
             stop = min(int(asked[2]) + 1, stop) if asked[2] else stop
-        etag = _git(real) if plain else hashlib.sha256(real).hexdigest()
+        etag = _git(real) if plain else _sha256(real)
         said = {"X-Repo-Commit": commit, "ETag": f'"{etag}"', "Accept-Ranges": "bytes"}
         said |= {} if plain else {"X-Linked-Size": str(len(real)), "X-Linked-Etag": f'"{etag}"'}
         said |= {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"} if status == 206 else {}
@@ -222,10 +225,16 @@ def _sibling(path: str, body: bytes, plain: bool, blobs: bool) -> dict[str, obje
     if not blobs:
         return {"rfilename": path}
     said: dict[str, object] = {"rfilename": path, "size": len(body), "blobId": _git(body)}
-    large = {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body), "pointerSize": 134}
+    large = {"sha256": _sha256(body), "size": len(body), "pointerSize": 134}
     return said if plain else said | {"lfs": large}
 
 
+@cache
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+@cache
 def _git(body: bytes) -> str:
     return hashlib.sha1(f"blob {len(body)}\0".encode() + body).hexdigest()
 

@@ -8,7 +8,11 @@ from flanbuild.keys import keyed_order, row_keys, task_key
 def test_a_key_never_changes():
     # Worked out once with Python integers; a change here changes everyone's data.
     assert task_key(2021, "order train", "rte") == 18158974701161938488
-    assert row_keys(1, np.array([0, 1, 2]), 0).tolist() == [6791897765849424158, 8614008028692990056, 12017601128915079454]
+    assert row_keys(1, np.array([0, 1, 2]), 0).tolist() == [
+        6791897765849424158,
+        8614008028692990056,
+        12017601128915079454,
+    ]
 
 
 def splitmix64(x):

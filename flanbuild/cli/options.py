@@ -9,7 +9,7 @@ import typer
 
 from flanbuild.console import progress
 from flanbuild.errors import DeclarationError
-from flanbuild.executor import JOBS
+from flanbuild.executor import JOBS, cluster
 
 if TYPE_CHECKING:
     from flanbuild.build import Build
@@ -31,6 +31,13 @@ class Missing(StrEnum):
 
     error = "error"
     skip = "skip"
+
+
+class Executor(StrEnum):
+    """What runs the pieces of work."""
+
+    process = "process"
+    dask = "dask"
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout, for machines.")]
@@ -91,9 +98,19 @@ class Where(Rows):
     data: Annotated[Path, "Where raw, rendered and mixed data lie."] = Path("data")
     examples: Annotated[int, "Test rows a task, each under every forward template."] = 20
     jobs: Annotated[int, "Processes at once; the bytes don't depend on it."] = JOBS
+    executor: Annotated[
+        Executor, "What renders and mixes: processes here, or Dask workers.", "FLANBUILD_EXECUTOR"
+    ] = Executor.process
+    scheduler: Annotated[
+        str, "Where --executor dask is, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
+    ] = ""
 
     def build(self, mixture: str, names: list[str] | None = None) -> "Build":
         """A mixture's build over all tasks, or those of `names`."""
+        return self.build_of(load(mixture), names)
+
+    def build_of(self, mixture: "Mixture", names: list[str] | None = None) -> "Build":
+        """The same for a mixture that is no file."""
         from flanbuild.build import Build
         from flanbuild.tasks import select
 
@@ -104,13 +121,14 @@ class Where(Rows):
             found = {task.name: task for name in names for task in select(found, name)}
         return Build(
             tasks=found,
-            mixture=load(mixture),
+            mixture=mixture,
             source=self.open(),
             data=self.data,
             missing=self.missing.value,
             evaluation_examples=self.examples,
             jobs=self.jobs,
             progress=progress,
+            scheduler=cluster(self.executor.value, self.scheduler),
         )
 
 

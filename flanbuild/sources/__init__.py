@@ -4,7 +4,7 @@ A source answers one question: the rows of one upstream split of one dataset, as
 came from. `download` (sources/raw.py) writes them as the task's raw folder.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -27,9 +27,9 @@ IMPORTED = Path("data/imported")
 
 @dataclass(frozen=True)
 class Upstream:
-    """One upstream split: its schema with the metadata it came with, its tables, the files they were read from."""
+    """One upstream split: the schema of each file with its metadata, its tables, the files they were read from."""
 
-    schema: pa.Schema
+    schemas: Sequence[pa.Schema]
     tables: Iterator[pa.Table]
     files: list[dict[str, Any]] = field(default_factory=list)
     """path in the repository, bytes, sha256"""

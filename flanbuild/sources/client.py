@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import httpx2
-from huggingface_hub import HfApi, constants, hf_hub_url
+from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -118,6 +118,8 @@ class Client:
 
     def listing(self, repo: str, revision: str) -> tuple[str, list[Remote]]:
         """The commit that a revision names now, and its files in path order."""
+        from huggingface_hub import HfApi  # loads much that a locked download does without
+
         what = f"{repo} at {revision}"
         self._reach(what)
         info = self._retry(

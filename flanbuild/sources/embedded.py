@@ -38,4 +38,4 @@ class SampleSource:
         if split not in sample_splits(repo, config):
             return None
         table: pa.Table = sample_table(repo, config, split, rows=self.rows)
-        return Upstream(table.schema, iter([table]))
+        return Upstream([table.schema], iter([table]))

@@ -48,7 +48,7 @@ class _Group:
 
 
 class Excerpt:
-    """The chosen row groups of a split's files: their schema, their tables, and a digest of what was read."""
+    """The chosen row groups of a split's files: their schemas, their tables, and a digest of what was read."""
 
     def __init__(self, files: Sequence[Ranges], name: str, columns: Sequence[str], enough: int) -> None:
         """Reads the footers only. `name` is the split's, and keys the choice."""
@@ -63,7 +63,7 @@ class Excerpt:
         self.of = sum(group.rows for group in groups)
         self._chosen = [groups[g] for g in choose([group.rows for group in groups], name, enough)]
         self.rows = sum(group.rows for group in self._chosen)
-        self.schema: pa.Schema = self._parquet[0].schema_arrow
+        self.schemas: list[pa.Schema] = [file.schema_arrow for file in self._parquet]
         self._digest = hashlib.sha256()
 
     @property

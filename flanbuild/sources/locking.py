@@ -34,7 +34,7 @@ def lock_tasks(
     *,
     anew: bool,
     jobs: int,
-    done: Advance = lambda: None,
+    done: Advance = lambda *_: None,
     client: Client | None = None,
 ) -> Found:
     """Entries for the tasks that have none, or one of another declaration; with `anew`, for all.
@@ -62,7 +62,7 @@ def mirror_tasks(
     imported: Path,
     *,
     jobs: int,
-    done: Advance = lambda: None,
+    done: Advance = lambda *_: None,
     client: Client | None = None,
 ) -> int:
     """Writes the tasks' locked files below `root`, and the lock beside them; returns how many files were written.

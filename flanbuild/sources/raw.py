@@ -157,13 +157,11 @@ def _absent(task: Task, source: Source, absent: list[str]) -> str:
 
 
 def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, place: str) -> Iterator[pa.Table]:
-    """Every file's schema is checked, not the first one's only."""
-    check_schema(task, upstream.schema, place)
-    checked = upstream.schema
+    """Every file's schema is checked before any row is read; files of text show theirs with their rows."""
+    for found in upstream.schemas:
+        check_schema(task, found, place)
     for table in upstream.tables:
-        if table.schema != checked:
-            check_schema(task, table.schema, place)
-            checked = table.schema
+        check_schema(task, table.schema, place)
         try:
             yield conform(table, schema)
         except (pa.ArrowInvalid, KeyError) as error:

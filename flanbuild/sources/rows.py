@@ -25,7 +25,7 @@ def read_places(
         for place in places:
             yield from formats.tables_of(place, open_file, columns, task.source.rename, classes)
 
-    return Upstream(formats.schema_of(places[0], open_file, columns), tables(), files)
+    return Upstream([formats.schema_of(place, open_file, columns) for place in places], tables(), files)
 
 
 def excerpt_upstream(
@@ -41,7 +41,7 @@ def excerpt_upstream(
                 f"{expected[:12]}…, found {excerpt.sha256[:12]}…; nothing of it was kept."
             )
 
-    return Upstream(excerpt.schema, tables(), files, of=excerpt.of)
+    return Upstream(excerpt.schemas, tables(), files, of=excerpt.of)
 
 
 def excerpt_name(task: Task, split: str) -> str:

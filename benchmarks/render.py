@@ -1,0 +1,150 @@
+"""Rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `flanbuild.rendering.render`.
+
+    python benchmarks/render.py --rows 30000 --rounds 3
+
+A pair of sentences (rte), options by row (copa), a paragraph with a question (squad), a letter (aeslc), under
+the ten templates of their pages. Beside it `datasets.map`, row by row with Jinja2 templates compiled once, and
+by batches with `str.format`. "start-up" is the same with ten rows a shape. flanbuild also filters, shuffles,
+sets validation rows aside, marks rows for the leak check and counts; the others only fill in templates.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import common
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ruamel.yaml import YAML
+
+from flanbuild import shards
+from flanbuild.tasks import Task, load_tasks
+
+SHAPES = ("nli/rte", "commonsense/copa", "reading_comprehension/squad", "summarization/aeslc")
+FEW = 10
+WORDS = b"she he we they the a old new river house letter meeting report said went found wrote asked never".split()
+
+
+def main() -> None:
+    """All variants in turn."""
+    arguments = _arguments()
+    work = common.work_folder(arguments.work)
+    full, few = (inputs(work / f"raw-4x{rows}", rows) for rows in (arguments.rows, FEW))
+    jobs = f"flanbuild, {common.CORES} jobs"
+    commands = {jobs: _ours(work, full, common.CORES), "flanbuild, 1 job": _ours(work, full, 1)}
+    startup = {
+        "start-up, 1 job": _ours(work, few, 1),
+        f"start-up, {common.CORES} jobs": _ours(work, few, common.CORES),
+    }
+    peers = {
+        f"datasets.map, {label}": common.script("benchmarks/peers.py", name, full, work / "out-peer")
+        for name, label in (("render_batched", "batched str.format"), ("render_jinja", "Jinja2"))
+    }
+    rows = len(SHAPES) * arguments.rows
+    common.heading(f"render: {len(SHAPES)} shapes × {arguments.rows:,} rows", arguments.rounds)
+    runs = common.interleave(commands | startup | peers, arguments.rounds)
+    size = sum(path.stat().st_size for path in (work / "out-flanbuild").rglob("train.arrow"))
+    common.report(runs, jobs, rows=rows, size=size, work=dict.fromkeys(startup, (0, 0)))
+    for count, name in ((1, "flanbuild, 1 job"), (common.CORES, jobs)):
+        net = [
+            whole.seconds - start.seconds
+            for whole, start in zip(
+                runs[name], runs[f"start-up, {count} job{'s' * (count > 1)}"], strict=True
+            )
+        ]
+        print(f"\nNet of start-up, {name}: {median(net):.2f} s, {rows / median(net):,.0f} rows/s.")
+    for leftover in work.glob("out-*"):
+        shutil.rmtree(leftover)
+
+
+def inputs(folder: Path, rows: int) -> Path:
+    """pages/ and raw/ of the four shapes, and their templates in the peers' languages."""
+    if not folder.exists():
+        with shards.staged(folder) as staging:
+            tasks = load_tasks([_pages(staging / "pages")])
+            for number, task in enumerate(tasks.values()):
+                _write_raw(
+                    staging / "raw" / task.cluster / task.name, task, rows, np.random.default_rng(number)
+                )
+            templates = {name: _templates(task) for name, task in tasks.items()}
+            shards.write_json(staging / "templates.json", templates)
+    return folder
+
+
+def _ours(work: Path, inputs: Path, jobs: int) -> list[str]:
+    """The stage script, over the clusters of all four pages at once."""
+    mixture = work / "render.yaml"
+    mixture.write_text("cap: 30000\nsize: {passes: 10}\nseed: 1\n", encoding="utf-8")
+    folders = (
+        "--tasks",
+        inputs / "pages",
+        "--raw",
+        inputs / "raw" / "all",
+        "--out",
+        work / "out-flanbuild" / "all",
+    )
+    return common.script("pipeline/render.py", *folders, "--mixture", mixture, "--jobs", jobs)
+
+
+def _pages(folder: Path) -> Path:
+    """The project's own pages; of squad, which has subsets, the first one."""
+    yaml = YAML(typ="safe")
+    for shape in SHAPES:
+        page = yaml.load((common.ROOT / "mixtures" / "tasks" / f"{shape}.yaml").read_text(encoding="utf-8"))
+        page |= next(iter(page.pop("subsets", {"": {}}).values()))
+        path = folder / f"{shape}.yaml"
+        path.parent.mkdir(parents=True)
+        with path.open("w", encoding="utf-8") as file:
+            yaml.dump(page, file)
+    return folder
+
+
+def _templates(task: Task) -> dict[str, list[list[str]]]:
+    pairs = [[f"{template.inputs}\n", template.targets] for template in task.templates]
+    jinja = [[text.replace("{", "{{ ").replace("}", " }}") for text in pair] for pair in pairs]
+    return {"format": pairs, "jinja": jinja}
+
+
+def _write_raw(folder: Path, task: Task, rows: int, choice: np.random.Generator) -> None:
+    folder.mkdir(parents=True)
+    columns = {name: _column(choice, name, rows) for name in task.columns}
+    pq.write_table(pa.table(columns), folder / "train.parquet", compression="zstd")
+    said: dict[str, Any] = dict.fromkeys(
+        ("kind", "repo", "config", "commit", "digest", "licence"), "synthetic"
+    )
+    upstream = [name for name in task.upstream_splits() if name != "train"]
+    shards.write_json(folder / "source.json", said | {"missing": upstream})
+
+
+def _column(choice: np.random.Generator, name: str, rows: int) -> pa.Array:
+    """Words in about as many bytes as the real column has; labels of two classes."""
+    if name == "label":
+        return pa.array(choice.integers(0, 2, rows))
+    if name == "answers":
+        return pa.array([{"text": [text]} for text in _texts(choice, 20, rows)])
+    lengths = {"premise": 150, "context": 750, "email_body": 900, "question": 60, "title": 15}
+    return pa.array(_texts(choice, lengths.get(name, 40), rows))
+
+
+def _texts(choice: np.random.Generator, middle: int, rows: int) -> list[str]:
+    text = b" ".join(choice.choice(WORDS, 100_000)).decode()
+    lengths = np.minimum(choice.lognormal(np.log(middle), 0.5, rows).astype(int) + 3, 8 * middle)
+    starts = choice.integers(0, len(text) - int(lengths.max()), rows)
+    return [f"x{text[start : start + length]}y" for start, length in zip(starts, lengths, strict=True)]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=30_000, help="a shape")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, help="where inputs are kept")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -140,9 +140,10 @@ def pages(own: list[Path] | None) -> "dict[str, Task]":
 
 
 def mixtures_folder() -> Path:
-    """This project's, else the one that comes with flanbuild."""
-    here = Path("mixtures")
-    return here if (here / "tasks").is_dir() else Path(__file__).parents[2] / "mixtures"
+    """This project's, else the one that comes with flanbuild: in its wheel, or beside it in a clone."""
+    package = Path(__file__).parents[1]
+    candidates = (Path("mixtures"), package / "_mixtures", package.parent / "mixtures")
+    return next(folder for folder in candidates if (folder / "tasks").is_dir())
 
 
 def lock_file() -> Path:

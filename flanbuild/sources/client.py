@@ -150,7 +150,8 @@ class Client:
                 if not self._verify(file, blob):
                     blob.unlink(missing_ok=True)
                     self._download(file, blob, report)
-                _point(pointer, blob)
+                if not self._verify(file, pointer):  # it may be in use
+                    _point(pointer, blob)
         return pointer
 
     def read(self, file: Remote, start: int, stop: int) -> bytes:
@@ -356,12 +357,13 @@ def _remote(repo: str, commit: str, sibling: Any) -> Remote:
 
 def _point(pointer: Path, blob: Path) -> None:
     """As the hub's cache has it: the commit's path is a link to the blob; where links are forbidden, a second name."""
-    if pointer.is_symlink() or pointer.exists():
-        pointer.unlink()
+    beside = pointer.with_name(f".{pointer.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
     try:
-        pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+        beside.symlink_to(os.path.relpath(blob, pointer.parent))
     except OSError:
-        pointer.hardlink_to(blob)
+        beside.hardlink_to(blob)
+    beside.replace(pointer)
 
 
 def _size(path: Path) -> int:

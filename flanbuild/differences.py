@@ -47,7 +47,11 @@ class Declared:
     after: Any
 
     def __str__(self) -> str:
-        return f"{self.key} {_show(self.before)} → {_show(self.after)}"
+        return f"{self.key} {self.values()}"
+
+    def values(self) -> str:
+        """As `30000 → 100`."""
+        return f"{_show(self.before)} → {_show(self.after)}"
 
 
 @dataclass
@@ -102,6 +106,11 @@ def compare(before: Path, after: Path) -> Difference:
     return Difference(declared, tuple(rows))
 
 
+def of_mixtures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Declared]:
+    """Keys of two mixtures as manifests have them."""
+    yield from _differing("mixture", _flat(before), _flat(after))
+
+
 @dataclass(frozen=True)
 class _Examples:
     """Of each example of a split in its order: task (a number of `tasks`), row and repeat as one number, text as a hash."""
@@ -129,7 +138,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _declared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Declared]:
-    yield from _differing("mixture", _flat(before["mixture"]), _flat(after["mixture"]))
+    yield from of_mixtures(before["mixture"], after["mixture"])
     yield from _differing("holdout", {"holdout": before["holdout"]}, {"holdout": after["holdout"]})
     for name in sorted(before["tasks"].keys() | after["tasks"].keys()):
         yield from _differing(name, _of_task(name, before), _of_task(name, after))

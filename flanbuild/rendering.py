@@ -6,6 +6,7 @@ that counts every row which did not make it.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from flanbuild.templates import in_style, text
 
 Rows = NDArray[np.int64]
 FORMAT = 1
+KEPT_BYTES = 32 << 20
+"""Of a split's Parquet: three to five times as much once read."""
 _PLACE = "_place"
 
 
@@ -67,9 +70,9 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
             if missing := [name for name in of if name in source["missing"]]:
                 splits |= {name: {"missing": missing} for name in names}
                 continue
-            scanned = pl.concat([pl.scan_parquet(raw / f"{name}.parquet") for name in of])
-            for name, chosen in _choose(task, scanned, names, mixture, evaluation_examples).items():
-                frame = _frame(task, scanned, chosen.rows)
+            made = _examples(task, [raw / f"{name}.parquet" for name in of])
+            for name, chosen in _choose(task, made(None), names, mixture, evaluation_examples).items():
+                frame = _frame(made, chosen.rows)
                 table, detail = _table(task, frame, name, mixture)
                 path = staging / f"{name}.arrow"
                 shards.write_table(path, table)
@@ -136,12 +139,20 @@ def _by_upstream(task: Task) -> dict[tuple[str, ...], list[SplitName]]:
     return groups
 
 
+def _examples(task: Task, paths: list[Path]) -> Callable[[pl.Series | None], pl.LazyFrame]:
+    """`examples` over the files. Small ones are evaluated once and kept, of large ones only what is asked for."""
+    scanned = pl.concat([pl.scan_parquet(path) for path in paths])
+    if sum(path.stat().st_size for path in paths) > KEPT_BYTES:
+        return partial(examples, task, scanned)
+    made = examples(task, scanned).collect().lazy()
+    return lambda rows: made if rows is None else made.filter(pl.col(ROW).is_in(rows.implode()))
+
+
 def _choose(
-    task: Task, scanned: pl.LazyFrame, names: list[SplitName], mixture: Mixture, evaluation_examples: int
+    task: Task, made: pl.LazyFrame, names: list[SplitName], mixture: Mixture, evaluation_examples: int
 ) -> dict[str, Chosen]:
     """Filter, then carve, then cap: a cap is filled with rows that stay (FLAN's code cuts first and filters after)."""
-    looked_at = examples(task, scanned).select(ROW, SOURCE_ROW, DROPPED)
-    reasons = looked_at.collect(engine="streaming").sort(ROW)
+    reasons = made.select(ROW, SOURCE_ROW, DROPPED).collect(engine="streaming").sort(ROW)
     dropped = dict(sorted(reasons.filter(pl.col(DROPPED).is_not_null())[DROPPED].value_counts().iter_rows()))
     stay = reasons.filter(pl.col(DROPPED).is_null())
     kept = stay[ROW].to_numpy()
@@ -191,9 +202,9 @@ def _whole(begins: Rows, start: int, end: int, most: int) -> int:
     return max(start, int(earlier[-1])) if len(earlier) else start
 
 
-def _frame(task: Task, scanned: pl.LazyFrame, rows: Rows) -> pl.DataFrame:
+def _frame(made: Callable[[pl.Series | None], pl.LazyFrame], rows: Rows) -> pl.DataFrame:
     """The examples of `rows`, in their order."""
-    found = examples(task, scanned, pl.Series(np.sort(rows))).collect()
+    found = made(pl.Series(np.sort(rows))).collect()
     return found[np.argsort(np.argsort(rows, kind="stable"), kind="stable")]
 
 

@@ -43,8 +43,6 @@ def write_world(tasks: Iterable[Task], real: Path | None, folder: Path, rows: in
     """Repositories by name; the same rows lie below `folder` as a mirror."""
     repos: dict[str, Repo] = {}
     for task in tasks:
-        if task.dataset in BY_HAND:
-            continue
         for split in task.upstream_splits():
             table = _real(task, split, real) if real else None
             table = _sample(task, split, rows) if table is None else table
@@ -110,7 +108,7 @@ def _is_converted(task: Task) -> bool:
 
 def _hub_files(task: Task, split: str, table: pa.Table) -> dict[str, bytes]:
     declared = task.source.files.get(split)
-    if isinstance(declared, Mapping) and "translation.en" not in declared:
+    if isinstance(declared, Mapping) and "translation.en" not in declared:  # which nobody has on the hub
         return _text_files(declared, table)
     config = task.source.config
     if _is_converted(task):

@@ -16,12 +16,12 @@ from hub_world import BY_HAND, fewer_rows, parquet, write_world
 
 from flanbuild import shards
 from flanbuild.errors import SourceError
+from flanbuild.locking import lock_tasks, mirror_tasks
 from flanbuild.sources import raw
 from flanbuild.sources.client import Client, Patience
 from flanbuild.sources.excerpt import GROUPS, choose
 from flanbuild.sources.hub import HubSource
 from flanbuild.sources.lock import Lock, difference, read_lock
-from flanbuild.sources.locking import lock_tasks, mirror_tasks
 from flanbuild.sources.mirror import MirrorSource
 
 ROOT = Path(__file__).parents[1]

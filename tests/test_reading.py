@@ -7,7 +7,7 @@ from itertools import chain
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import row, write_mixture
 
@@ -98,6 +98,7 @@ def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
         flanbuild.load(broken)
 
 
+@settings(deadline=None)
 @given(batch=sizes, ranks=counts, seed=seeds, drop=st.booleans())
 def test_in_every_step_the_ranks_together_get_the_next_rows_of_the_order(examples, batch, ranks, seed, drop):
     loaders = [
@@ -113,6 +114,7 @@ def test_in_every_step_the_ranks_together_get_the_next_rows_of_the_order(example
     assert {loader.epoch for loader in loaders} == {1}
 
 
+@settings(deadline=None)
 @given(st.data(), sizes, sizes, counts, counts, seeds)
 def test_a_run_goes_on_exactly_on_another_number_of_ranks(examples, data, batch, other, ranks, others, seed):
     before = [examples.loader(batch, rank=rank, world_size=ranks, seed=seed) for rank in range(ranks)]

@@ -23,8 +23,15 @@ app = typer.Typer(
 )
 
 _PANELS = {
-    "Look": (looking.list_tasks, looking.show, looking.preview, looking.check),
-    "Build": (building.plan, building.download, building.render, building.mixture, building.verify),
+    "Look": (looking.list_tasks, looking.show, looking.preview, looking.why, looking.check),
+    "Build": (
+        building.plan,
+        building.download,
+        building.render,
+        building.mixture,
+        building.verify,
+        building.diff,
+    ),
     "Source": (sourcing.lock, sourcing.mirror, sourcing.import_, sourcing.licences),
     "Model": (modelling.train, modelling.evaluate, modelling.report),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli.options import AsJson, Holdout, MixtureName, TaskNames, Where
+from flanbuild.cli.options import AsJson, Holdout, MixtureName, TaskNames, Where, mixtures_folder
 from flanbuild.console import print_table, say
 
 if TYPE_CHECKING:
@@ -70,14 +70,81 @@ def verify(
             help="Check the held-out evaluation files below this folder too.", show_default="not checked"
         ),
     ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild", help="Build it again below DATA, from pages and source, and compare every byte."
+        ),
+    ] = False,
+    *,
+    config: Where,
 ) -> None:
-    """Read every byte of a mixture and name what differs from its manifest."""
+    """Read every byte of a mixture and name what differs from its manifest.
+
+    The options below count with `--rebuild`: give those that the mixture was built with.
+    """
     from flanbuild import manifest
     from flanbuild.errors import ArtifactError
 
     if faults := manifest.verify(folder, rendered):
         raise ArtifactError("\n".join(faults))
-    typer.echo(f"{folder}: all as its manifest says.")
+    if rebuild:
+        _rebuild(folder, config)
+    typer.echo(f"{folder}: all as its manifest says{', and the same when built again' if rebuild else ''}.")
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A mixture folder.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    as_json: AsJson = False,
+) -> None:
+    """What two mixtures declare otherwise, and which examples that added, removed, re-rendered or moved.
+
+    Exit code 0: the same; 1: they differ.
+    """
+    from flanbuild.differences import compare
+
+    found = compare(before, after)
+    if as_json:
+        typer.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
+    elif found:
+        declared = [(one.where, one.key, one.values()) for one in found.declared]
+        print_table(f"{len(declared)} differences declared", ("of", "key", "A → B"), declared)
+        columns = ("task", "split", "added", "removed", "re-rendered", "moved", "because")
+        rows = [
+            (
+                r.task,
+                r.split,
+                *(f"{n:,}" for n in (r.added, r.removed, r.rerendered, r.moved)),
+                "; ".join(r.causes),
+            )
+            for r in found.rows
+        ]
+        print_table(f"examples of {len({row[0] for row in rows})} tasks differ", columns, rows)
+    else:
+        typer.echo("The same.")
+    if found:
+        raise typer.Exit(1)
+
+
+def _rebuild(folder: Path, config: Where) -> None:
+    """Raises ArtifactError with all that differs."""
+    from dataclasses import replace
+    from tempfile import TemporaryDirectory
+
+    from flanbuild import rebuilding
+    from flanbuild.errors import ArtifactError
+    from flanbuild.mixtures import load_mixture
+
+    mixture = rebuilding.mixture_of(folder)
+    build = config.build_of(mixture)
+    file = mixtures_folder() / mixture.path
+    faults = rebuilding.stale(folder, build, load_mixture(file) if file.is_file() else None)
+    config.data.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".rebuild-", dir=config.data) as data:
+        faults += rebuilding.rebuild(folder, replace(build, data=Path(data)))
+    if faults:
+        raise ArtifactError("\n".join(faults))
 
 
 def _tell_drops(records: dict[str, dict[str, Any]]) -> None:

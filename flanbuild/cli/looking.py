@@ -64,6 +64,28 @@ def preview(
         previews.print_preview(previews.preview(task, opened, split, row))
 
 
+def why(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
+    row: Annotated[int, typer.Argument(metavar="ROW", help="Which example of the split, from 0.")],
+    split: Annotated[str, typer.Option(help="train or validation.")] = "train",
+    tasks: Tasks = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Where raw rows lie.", show_default="where DIR lies in, DATA/mixtures/DIR"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Where an example of a mixture comes from: source, template, and the keys and the rate that put it there."""
+    from flanbuild import provenance
+
+    raw = (data or folder.absolute().parents[1]) / "raw"
+    found = provenance.origin(folder, row, split, options.pages(tasks), raw)
+    if as_json:
+        typer.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
+    else:
+        provenance.print_origin(found)
+
+
 def check(tasks: Tasks = None) -> None:
     """Read every page and every mixture and report all faults, without touching any data."""
     from flanbuild.examples import check_expressions

@@ -41,8 +41,8 @@ def lock(
 
     Entries that are there stay as they are unless their page changed, or --update asks.
     """
+    from flanbuild.locking import lock_tasks
     from flanbuild.sources.lock import read_lock
-    from flanbuild.sources.locking import lock_tasks
 
     path = lock or lock_file()
     locked = read_lock(path)
@@ -76,8 +76,8 @@ def mirror(
     jobs: Jobs = 8,
 ) -> None:
     """Write all that is locked into a folder in hub layout, which `--source mirror` reads to the same bytes."""
+    from flanbuild.locking import mirror_tasks
     from flanbuild.sources.lock import read_lock
-    from flanbuild.sources.locking import mirror_tasks
 
     locked = read_lock(lock or lock_file())
     chosen = _chosen(tasks, names)

@@ -1,0 +1,39 @@
+"""A mixture of three tasks that takes a second or two, in this process or as one of its own:
+
+python tests/few.py DATA [JOBS]
+"""
+
+import sys
+from pathlib import Path
+
+from flanbuild.build import Build
+from flanbuild.console import progress
+from flanbuild.mixtures import Mixture
+from flanbuild.sources.embedded import SampleSource
+from flanbuild.tasks import load_page
+
+PAGES = ("nli/rte", "commonsense/copa", "misc/coqa")
+FOLDER = Path(__file__).parents[1] / "mixtures" / "tasks"
+
+
+def few(data: Path, **changed) -> Build:
+    """With keys to change."""
+    tasks = {task.name: task for page in PAGES for task in load_page(FOLDER / f"{page}.yaml")[0]}
+    mixture = {"name": "few", "path": "few.yaml", "tasks": tuple(tasks), "shards": 3, "seed": 1}
+    settings = {
+        "tasks": tasks,
+        "mixture": Mixture.model_validate(mixture | changed.pop("mixture", {})),
+        "source": SampleSource(60),
+        "data": data,
+        "missing": "error",
+        "evaluation_examples": 5,
+        "jobs": 1,
+        "progress": lambda total, name: progress(total, name, silent=True),
+    }
+    return Build(**settings | changed)
+
+
+if __name__ == "__main__":
+    build = few(Path(sys.argv[1]), jobs=int((sys.argv[2:] or ["1"])[0]))
+    print("begun", flush=True)
+    print(build.mix(["nli"])[1]["digest"])

@@ -130,7 +130,9 @@ class Build:
     def _rendered_is_current(self, task: Task) -> bool:
         said = _read(self.rendered / task.cluster / task.name / "task.json")
         source = shards.read_json(self._raw(task.cluster) / task.name / "source.json")
-        return said.get("inputs") == rendering.inputs(task, source, self.mixture, self.evaluation_examples)
+        return said.get("inputs") == rendering.inputs(
+            task, source, self.mixture, self.evaluation_examples, said.get("splits", {})
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 that counts every row which did not make it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,12 +45,22 @@ def declaration(task: Task) -> str:
     return shards.digest(task.model_dump(mode="json", exclude={"page", "flan"}))
 
 
-def inputs(task: Task, source: dict[str, Any], mixture: Mixture, evaluation_examples: int) -> str:
-    """The digest of all that decides the rendered folder's bytes. `source` is what source.json says."""
-    asked = mixture.model_dump(
-        mode="json",
-        include={"seed", "cap", "rate", "size", "templates", "templates_per_example", "style", "joiner"},
-    )
+def inputs(
+    task: Task,
+    source: Mapping[str, Any],
+    mixture: Mixture,
+    evaluation_examples: int,
+    splits: Mapping[str, Any],
+) -> str:
+    """The digest of all that decides the rendered folder's bytes. `source` is what source.json says.
+
+    Of cap, rate and size only what they come to for the rows that `splits` (of task.json) counts: a cap that
+    cuts nothing renders nothing again.
+    """
+    train = splits.get("train", {})
+    rows = min(train.get("rows", 0) + train.get("capped", 0), mixture.cap)
+    asked = mixture.model_dump(mode="json", include={"seed", "templates", "style", "joiner"})
+    asked |= {"rows": rows, "versions": versions(mixture, rows)}
     return shards.digest(
         [FORMAT, declaration(task), asked, evaluation_examples, source["digest"], source["missing"]]
     )
@@ -88,7 +98,7 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
             "declaration": declaration(task),
             "source": {key: source[key] for key in ("kind", "repo", "config", "commit", "digest", "licence")},
             "splits": splits,
-            "inputs": inputs(task, source, mixture, evaluation_examples),
+            "inputs": inputs(task, source, mixture, evaluation_examples, splits),
         }
         shards.write_json(staging / "task.json", record)
     return record

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flanbuild.build import Build
 from flanbuild.console import progress
+from flanbuild.executor import spare_pandas
 from flanbuild.mixtures import Mixture
 from flanbuild.sources.embedded import SampleSource
 from flanbuild.tasks import load_page
@@ -34,6 +35,7 @@ def few(data: Path, **changed) -> Build:
 
 
 if __name__ == "__main__":
+    spare_pandas()
     build = few(Path(sys.argv[1]), jobs=int((sys.argv[2:] or ["1"])[0]))
     print("begun", flush=True)
     print(build.mix(["nli"])[1]["digest"])

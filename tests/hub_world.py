@@ -30,12 +30,6 @@ SCRIPTS = {
 }
 """Repositories that hold a script; their rows are on the conversion branch. So are those of GEM."""
 
-ELSEWHERE = {  # where the folder of real rows has a page's rows under another name
-    ("GEM/common_gen", "default"): "GEM/gem/common_gen",
-    ("GEM/dart", "default"): "GEM/gem/dart",
-    ("GEM/e2e_nlg", "default"): "GEM/gem/e2e_nlg",
-    ("GEM/web_nlg", "en"): "GEM/gem/web_nlg_en",
-}
 BY_HAND = {"story_cloze", "opinion_abstracts_idebate", "opinion_abstracts_rotten_tomatoes"}
 
 
@@ -79,7 +73,7 @@ def parquet(table: pa.Table, **options: object) -> bytes:
 
 
 def _real(task: Task, split: str, real: Path) -> pa.Table | None:
-    folder = ELSEWHERE.get((task.source.repo, task.source.config), f"{task.source.repo}/{task.source.config}")
+    folder = f"{task.source.repo}/{task.source.config}"
     found = sorted((real / folder).glob(f"{split}-*.parquet"))
     return pq.read_table(found[0]) if found else None
 

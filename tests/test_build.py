@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,10 +10,15 @@ import time
 
 import pytest
 from conftest import ROOT, SMALL
+from few import FOLDER, few
 
-from flanbuild.mixtures import Size
-from flanbuild.shards import read_json
+from flanbuild.errors import ExecutionError
+from flanbuild.manifest import verify
+from flanbuild.mixtures import Licences, Rate, Size
+from flanbuild.rendering import declaration
+from flanbuild.shards import read_json, sha256
 from flanbuild.sources.embedded import SampleSource
+from flanbuild.tasks import load_page
 
 
 def stamps(data, pattern):
@@ -79,8 +85,76 @@ def test_another_size_of_evaluation_renders_everything(build):
     assert redone(build(), build(evaluation_examples=3)) == (set(), set(SMALL), True)
 
 
-def test_more_passes_render_everything(build):
+def test_fewer_passes_render_the_tasks_that_need_fewer_wordings(build):
+    # 100 rows ten times are 10 wordings; copa's 80 twice would be 2.
     assert redone(build(), build(mixture={"size": Size(passes=2)})) == (set(), set(SMALL), True)
+
+
+def test_a_cap_renders_the_tasks_that_it_cuts(build):
+    # Of 100 rows of the sample, validation takes its part of some; squad and arc have them all.
+    made = build()
+    made.mix(["nli"])
+    rows = {name: record["splits"]["train"]["rows"] for name, record in made.records().items()}
+    cut = {name for name in rows if rows[name] > 60}
+    assert 0 < len(cut) < len(rows)
+
+    assert redone(made, build(mixture={"cap": 60})) == (set(), cut, True)
+    assert redone(build(mixture={"cap": 60}), build(mixture={"cap": 59, "name": "other"}))[1] == cut
+
+
+def test_a_cap_that_cuts_nothing_only_mixes(build):
+    assert redone(build(), build(mixture={"cap": 5000})) == (set(), set(), True)
+
+
+def test_a_rate_that_changes_no_number_of_wordings_only_mixes(build):
+    assert redone(build(), build(mixture={"rate": Rate(max=2000)})) == (set(), set(), True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"compression": "lz4"},
+        {"leaks": "drop"},
+        {"related": (("nli", "paraphrase"),)},
+        {"licences": Licences(deny=("*-nc-*",))},
+        {"name": "other"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_what_only_shards_show_only_mixes(build, changed):
+    assert redone(build(), build(mixture=changed)) == (set(), set(), True)
+
+
+def test_another_joiner_renders_everything(build):
+    assert redone(build(), build(mixture={"joiner": " "})) == (set(), set(SMALL), True)
+
+
+def test_one_task_more_renders_that_task(build):
+    fewer = build(mixture={"tasks": SMALL[1:]})
+
+    assert redone(fewer, build())[:2] == ({"rte"}, {"rte"})
+
+
+def test_a_comment_in_a_page_changes_nothing(tmp_path):
+    pages = tmp_path / "pages" / "nli"
+    pages.mkdir(parents=True)
+    text = (FOLDER / "nli" / "rte.yaml").read_text()
+    digests = []
+    for words in (text, f"# A comment.\n{text}"):
+        (pages / "rte.yaml").write_text(words)
+        digests.append(declaration(load_page(pages / "rte.yaml")[0][0]))
+
+    assert digests[0] == digests[1]
+
+
+def test_another_column_of_one_task_downloads_and_renders_that_task(build, tasks):
+    rte = tasks["rte"].model_copy(update={"columns": {**tasks["rte"].columns, "idx": "int32"}})
+
+    assert redone(build(), build(tasks={name: tasks[name] for name in SMALL} | {"rte": rte})) == (
+        {"rte"},
+        {"rte"},
+        True,
+    )
 
 
 def test_other_rows_at_the_source_make_everything_again(build):
@@ -123,47 +197,91 @@ def test_a_missing_split_is_skipped_only_when_asked_and_is_in_the_manifest(build
     assert record["tasks"]["squad/v1"]["missing"] == ["train"]
 
 
-def run_cli(data, *, kill_after=None):
-    command = [
-        sys.executable,
-        "-m",
-        "flanbuild",
-        "mixture",
-        "--holdout",
-        "nli",
-        "--data",
-        str(data),
-        "--sample-rows",
-        "40",
-        "--source",
-        "sample",
-    ]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+def run(data, jobs=1, kill_after=None):
+    """A build as a process group of its own, killed so many seconds after it began to work: (code, digest, seconds)."""
+    command = [sys.executable, str(ROOT / "tests" / "few.py"), str(data), str(jobs)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout.readline() == "begun\n"
+    begin = time.monotonic()
     if kill_after is not None:
         time.sleep(kill_after)
         os.killpg(process.pid, signal.SIGKILL)
-    out, error = process.communicate()
-    return process.returncode, out.strip(), error
+    digest = process.communicate()[0].strip()
+    return process.returncode, digest, time.monotonic() - begin
+
+
+def damaged(data):
+    """Finished pieces that are not what their record says; pieces in the making begin with a dot."""
+
+    def finished(pattern):
+        return [
+            path
+            for path in data.glob(pattern)
+            if not any(part.startswith(".") for part in path.relative_to(data).parts)
+        ]
+
+    found = [fault for path in finished("mixtures/*/manifest.json") for fault in verify(path.parent)]
+    for name, file in (("source.json", "{}.parquet"), ("task.json", "{}.arrow")):
+        for path in finished(f"*/*/*/{name}"):
+            splits = read_json(path)["splits"]
+            found += [s for s in splits if sha256(path.with_name(file.format(s))) != splits[s]["sha256"]]
+    return found
+
+
+def leftovers(data):
+    return [path for path in data.rglob(".*") if not path.name.endswith(".lock")]
 
 
 @pytest.mark.slow
-def test_a_killed_build_leaves_no_half_artifact_and_the_rerun_gives_the_same_digest(tmp_path):
-    begin = time.monotonic()
-    code, digest, error = run_cli(tmp_path / "whole")
-    lasted = time.monotonic() - begin
-    assert code == 0, error
+def test_a_build_killed_at_any_moment_leaves_no_half_artifact_and_the_rerun_gives_the_same_digest(tmp_path):
+    moments, killed = random.Random(1), 0
+    for jobs, times in ((1, 20), (2, 5)):
+        code, digest, lasted = run(tmp_path / f"whole{jobs}", jobs)
+        assert code == 0
+        for attempt in range(times):
+            data = tmp_path / f"killed{jobs}-{attempt}"
+            code, _, _ = run(data, jobs, kill_after=moments.uniform(0, lasted))
+            killed += code == -signal.SIGKILL
+            assert damaged(data) == []
+            assert few(data).mix(["nli"])[1]["digest"] == digest
+            assert leftovers(data) == []
+    assert killed >= 20
 
-    moments = random.Random(1)
-    for attempt in range(6):
-        data = tmp_path / f"killed{attempt}"
-        for _ in range(3):
-            run_cli(data, kill_after=moments.uniform(0.3, lasted))
-            for folder in [
-                p.parent for p in data.glob("mixtures/*/manifest.json") if not p.parent.name.startswith(".")
-            ]:
-                assert read_json(folder / "manifest.json")["digest"] == digest
-        code, again, error = run_cli(data)
-        assert (code, again) == (0, digest), error
-        assert not list(data.rglob(".*.staging"))
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mounts a disk of so many KiB; its second use makes that disk larger."""
+    disk = tmp_path / "disk"
+
+    def mount(size):
+        options = f"size={size}k" + (",remount" if disk.is_mount() else "")
+        disk.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip(f"needs the right to mount a small disk: {done.stderr.decode().strip()}")
+        return disk / "data"
+
+    if os.geteuid() or not shutil.which("mount"):
+        pytest.skip("needs root, to mount a small disk")
+    yield mount
+    if disk.is_mount():
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize(
+    "size", [40, 300, 1100], ids=["while downloading", "while rendering", "while mixing"]
+)
+def test_a_full_disk_is_one_sentence_and_the_rerun_with_space_completes(small_disk, tmp_path, size):
+    data = small_disk(size)
+    with pytest.raises(
+        ExecutionError,
+        match=rf"^.*/data/{place}/\S+: No space left on device; nothing was left half-written.$",
+    ):
+        few(data).mix(["nli"])
+    assert damaged(data) == []
+    assert leftovers(data) == []
+
+    small_disk(16_000)
+    assert few(data).mix(["nli"])[1]["digest"] == few(tmp_path / "elsewhere").mix(["nli"])[1]["digest"]

@@ -29,10 +29,6 @@ ROOT = Path(__file__).parents[1]
 MIRROR = Path(os.environ.get("FLANBUILD_MIRROR", ROOT.parent / "shared" / "mirror"))
 TASKS = load_tasks([ROOT / "mixtures" / "tasks"])
 LIKE = {  # where a mirror may have the same rows instead
-    ("GEM/common_gen", "default"): ("GEM/gem", "common_gen"),
-    ("GEM/dart", "default"): ("GEM/gem", "dart"),
-    ("GEM/e2e_nlg", "default"): ("GEM/gem", "e2e_nlg"),
-    ("GEM/web_nlg", "en"): ("GEM/gem", "web_nlg_en"),
     ("allenai/openbookqa", "additional"): ("allenai/openbookqa", "main"),  # without the fact
 }
 

@@ -7,7 +7,7 @@ Nearly all of the hub is one of a few Parquet layouts, and those need no declara
     <config>/<name>-<split>-00000-of-00004.parquet an older conversion
     data/<split>-00000-of-00004.parquet            a repository of one config, `default`
 
-Where all Parquet of a repository lies in one folder, that is the config, whatever it is called. A page says where the rest lies, under `source.files`, by upstream split: patterns of files with rows (`*`
+Where all Parquet of a repository lies in one folder, that is `default`, whatever it is called. A page says where the rest lies, under `source.files`, by upstream split: patterns of files with rows (`*`
 stays within a folder, `archive.zip!member` reaches into an archive), or a file of text lines for each column.
 """
 
@@ -36,7 +36,7 @@ def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Place
     layouts = [
         *([files] if files else []),
         *_standard(declared.config, split),
-        *_of_the_only_config(split, paths),
+        *_of_the_only_config(declared.config, split, paths),
     ]
     for patterns in layouts:
         if matches := sorted({path for pattern in patterns for path in _matching(pattern, paths)}):
@@ -61,10 +61,11 @@ def _standard(config: str, split: str) -> list[tuple[str, ...]]:
     return layouts
 
 
-def _of_the_only_config(split: str, paths: Collection[str]) -> list[tuple[str, ...]]:
-    """For a repository of one config, which then may be called anything: cards and conversions differ in it."""
-    configs = {path.partition("/")[0] for path in paths if path.endswith(".parquet") and "/" in path}
-    return _standard(configs.pop(), split) if len(configs) == 1 else []
+def _of_the_only_config(config: str, split: str, paths: Collection[str]) -> list[tuple[str, ...]]:
+    """A repository of one config calls it what it likes, `default` or a name: cards and conversions differ in it."""
+    found = {path.partition("/")[0] for path in paths if path.endswith(".parquet") and "/" in path}
+    only = found.pop() if len(found) == 1 else config
+    return _standard(only, split) if "default" in (config, only) else []
 
 
 def _matching(pattern: str, paths: Collection[str]) -> list[str]:

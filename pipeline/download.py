@@ -12,7 +12,6 @@ from flanbuild.sources import open_source
 from flanbuild.sources.raw import download_all
 from flanbuild.tasks import load_tasks
 
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 

@@ -11,7 +11,6 @@ from flanbuild.executor import Kind, cluster, spare_pandas
 from flanbuild.mixing import mix, names, read_records
 from flanbuild.mixtures import hold_out, load_mixture
 
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 

@@ -12,7 +12,6 @@ from flanbuild.mixtures import load_mixture
 from flanbuild.rendering import render_all
 from flanbuild.tasks import load_tasks
 
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 

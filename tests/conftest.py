@@ -31,7 +31,7 @@ templates:
       {{options_}}
     targets: "{{answer}}"
 """
-    for word in "one two three four five six seven eight nine ten".split()
+    for word in ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 )
 """A page without fault, for tests to break. Templates start at line 10, five lines each."""
 

@@ -384,6 +384,7 @@ def project(tmp_path, world):
     )
 
 
+@pytest.mark.slow
 def test_lock_download_mirror_and_download_again_from_the_command_line(project, tmp_path):
     assert project("lock").returncode == 0
     assert list(read_lock(tmp_path / "mixtures" / "lock.json").tasks) == ["cb", "copa"]

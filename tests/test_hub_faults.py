@@ -403,6 +403,18 @@ def test_with_no_network_the_message_comes_within_seconds_and_names_what_needs_n
     assert time.monotonic() - began < 5
 
 
+def test_a_download_that_is_stopped_ends_at_once_and_keeps_what_came(hub, client, remote):
+    hub.fault(FILE, dripping, times=99)
+    threading.Timer(0.3, client.close).start()
+    began = time.monotonic()
+
+    with pytest.raises(ExecutionError, match="run it again to go on"):
+        client.fetch(remote)
+
+    assert time.monotonic() - began < 2
+    assert [path.stat().st_size > 0 for path in client.cache.rglob("*.incomplete")] == [True]
+
+
 def test_a_path_that_leads_out_of_its_repository_is_refused():
     with pytest.raises(SourceError, match="no path within a repository"):
         Remote("org/rows", "0" * 40, "../../elsewhere", 1, "sha256", "0" * 64)

@@ -34,10 +34,13 @@ def main() -> None:
     work = common.work_folder(arguments.work)
     full, few = (inputs(work / f"raw-4x{rows}", rows) for rows in (arguments.rows, FEW))
     jobs = f"flanbuild, {common.CORES} jobs"
-    commands = {jobs: _ours(work, full, common.CORES), "flanbuild, 1 job": _ours(work, full, 1)}
+    commands = {
+        jobs: _ours(work, full, "out-flanbuild", common.CORES),
+        "flanbuild, 1 job": _ours(work, full, "out-flanbuild", 1),
+    }
     startup = {
-        "start-up, 1 job": _ours(work, few, 1),
-        f"start-up, {common.CORES} jobs": _ours(work, few, common.CORES),
+        "start-up, 1 job": _ours(work, few, "out-startup", 1),
+        f"start-up, {common.CORES} jobs": _ours(work, few, "out-startup", common.CORES),
     }
     peers = {
         f"datasets.map, {label}": common.script("benchmarks/peers.py", name, full, work / "out-peer")
@@ -74,7 +77,7 @@ def inputs(folder: Path, rows: int) -> Path:
     return folder
 
 
-def _ours(work: Path, inputs: Path, jobs: int) -> list[str]:
+def _ours(work: Path, inputs: Path, out: str, jobs: int) -> list[str]:
     """The stage script, over the clusters of all four pages at once."""
     mixture = work / "render.yaml"
     mixture.write_text("cap: 30000\nsize: {passes: 10}\nseed: 1\n", encoding="utf-8")
@@ -84,7 +87,7 @@ def _ours(work: Path, inputs: Path, jobs: int) -> list[str]:
         "--raw",
         inputs / "raw" / "all",
         "--out",
-        work / "out-flanbuild" / "all",
+        work / out / "all",
     )
     return common.script("pipeline/render.py", *folders, "--mixture", mixture, "--jobs", jobs)
 

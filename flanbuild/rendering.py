@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from flanbuild import executor, leaks, shards
+from flanbuild import executor, leaks, marks, shards
 from flanbuild.errors import DeclarationError
 from flanbuild.examples import ANSWERS, CHOICES, DROPPED, ROW, check_expressions, examples
 from flanbuild.keys import keyed_order, row_keys, task_key
@@ -86,8 +86,8 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
                 table, detail = _table(task, frame, name, mixture)
                 path = staging / f"{name}.arrow"
                 shards.write_table(path, table)
-                if name in leaks.MARKED:
-                    shards.write_table(staging / leaks.file_name(name), leaks.row_marks(task, of, frame))
+                if name in marks.MARKED:
+                    shards.write_table(staging / leaks.file_name(name), marks.row_marks(task, of, frame))
                 splits[name] = {"of": list(of), **chosen.counts, **detail, "sha256": shards.sha256(path)}
         record = {
             "task": task.name,

@@ -60,6 +60,16 @@ def mirror() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def dask():
+    """Two Dask workers, a process each, under a nanny that starts another for one that dies."""
+    distributed = pytest.importorskip("distributed", reason="flanbuild[dask] is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None
+    ) as cluster:
+        yield cluster
+
+
 @pytest.fixture
 def pages(tmp_path):
     """Writes `text` as a page of dataset `name` and returns the folder of pages."""

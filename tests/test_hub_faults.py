@@ -361,11 +361,11 @@ def small_disk(tmp_path):
 def test_a_disk_that_is_too_small_is_told_before_the_first_byte(hub, remote, small_disk):
     client = Client(PATIENCE, endpoint=hub.address, cache=small_disk)
 
-    with pytest.raises(ExecutionError, match="No space left on device, for org/rows/.* of 400,000 bytes"):
+    with pytest.raises(ExecutionError, match=r"No space left on device, for org/rows/.* of 400,000 bytes"):
         client.fetch(remote)
 
     assert not [r for r in hub.requests if "resolve" in r.path]
-    assert [path for path in small_disk.rglob("blobs/*")] == []
+    assert list(small_disk.rglob("blobs/*")) == []
 
 
 def test_a_disk_that_fills_up_on_the_way_is_told_and_what_was_begun_is_given_back(hub, remote, small_disk):
@@ -382,7 +382,7 @@ def test_a_disk_that_fills_up_on_the_way_is_told_and_what_was_begun_is_given_bac
     with pytest.raises(ExecutionError, match="No space left on device"):
         client.fetch(smaller)
 
-    assert [path for path in small_disk.rglob("blobs/*")] == []
+    assert list(small_disk.rglob("blobs/*")) == []
 
 
 def test_a_cache_that_may_not_be_written_is_a_sentence(hub, remote, tmp_path):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flanbuild import leaks, shards
+from flanbuild import marks, shards
 from flanbuild.errors import DeclarationError
 from flanbuild.sources.mirror import MirrorSource
 
@@ -93,7 +93,7 @@ def test_case_and_white_space_do_not_hide_a_text(tasks):
     texts = {"premise": ["The  Cat\nsat.", "the cat sat.", "A dog."], "hypothesis": ["Yes.", "yes.", "Yes."]}
     frame = pl.DataFrame({**texts, "_source_row": [0, 1, 2]})
 
-    keys = leaks.row_marks(tasks["rte"], ["train"], frame)["input"].to_pylist()
+    keys = marks.row_marks(tasks["rte"], ["train"], frame)["input"].to_pylist()
 
     assert keys[0] == keys[1] != keys[2]
 
@@ -103,7 +103,7 @@ def test_only_a_long_field_counts_on_its_own(tasks):
         {"premise": ["x" * 40, "x" * 39], "hypothesis": ["Yes.", "No."], "_source_row": [0, 1]}
     )
 
-    assert [len(keys) for keys in leaks.row_marks(tasks["rte"], ["train"], frame)["field"].to_pylist()] == [
+    assert [len(keys) for keys in marks.row_marks(tasks["rte"], ["train"], frame)["field"].to_pylist()] == [
         1,
         0,
     ]

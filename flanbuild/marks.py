@@ -1,0 +1,61 @@
+"""The 64-bit keys of a row by which leaks are found: of its place upstream, its whole input, each long field.
+
+Texts are taken in lower case and without white space. The hash is xxh3, whose values are published and fixed.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from flanbuild.keys import row_keys, task_key
+from flanbuild.preprocessors import SOURCE_ROW
+from flanbuild.tasks import ANSWER, OPTIONS, Task, placeholders
+
+MARKED = ("train", "test")
+LONG = 40
+"""Characters from which an input field on its own, such as a premise or a passage, is looked for too."""
+MARKS = pa.schema([("id", pa.uint64()), ("input", pa.uint64()), ("field", pa.list_(pa.uint64()))])
+
+Keys = NDArray[np.uint64]
+
+
+def row_marks(task: Task, of: Sequence[str], frame: pl.DataFrame) -> pa.Table:
+    """A row of keys for each row: of its place upstream, of all its input fields, of each long one."""
+    names = sorted(
+        {name for i in task.forward for name in placeholders(task.templates[i].inputs)} - {OPTIONS, ANSWER}
+    )
+    texts = frame.select(_normal(name) for name in names)
+    hashed = [_hashes(texts[name]) for name in names]
+    whole = np.zeros(frame.height, np.uint64)
+    for key in hashed:
+        whole = row_keys(0, whole ^ key)
+    long = [(texts[name].str.len_chars() >= LONG).to_numpy() for name in names]
+    origin = task_key(0, "id", "\0".join((task.source.repo, task.source.config, *of)))
+    identity = row_keys(origin, frame[SOURCE_ROW].to_numpy())
+    return pa.table([pa.array(identity), pa.array(whole), _lists(hashed, long, frame.height)], schema=MARKS)
+
+
+def _normal(name: str) -> pl.Expr:
+    text = pl.col(name).str.to_lowercase()
+    for blank in (" ", "\n", "\t", "\r"):
+        text = text.str.replace_all(blank, "", literal=True)
+    return text
+
+
+def _hashes(texts: pl.Series) -> Keys:
+    """xxh3, whose values are published and fixed, which those of polars' own hash are not."""
+    each = map(xxhash.xxh3_64_intdigest, texts.cast(pl.Binary).to_list())
+    return np.fromiter(each, np.uint64, len(texts))
+
+
+def _lists(keys: Sequence[Keys], which: Sequence[NDArray[np.bool_]], rows: int) -> pa.ListArray:
+    """For each row the keys that `which` picks."""
+    if not keys:
+        return pa.array([[]] * rows, MARKS.field("field").type)
+    picked = np.stack(which, axis=1)
+    offsets = np.concatenate([[0], np.cumsum(picked.sum(axis=1))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.stack(keys, axis=1)[picked]))

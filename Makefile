@@ -11,7 +11,7 @@ repro: $(VENV)/ready
 	dvc repro
 
 test: $(VENV)/ready lint
-	pytest
+	pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/ready
 	ruff format --check .
@@ -23,8 +23,8 @@ lint: $(VENV)/ready
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	if $(BIN)/pip install --quiet uv; \
-	then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[train]' --group dev; \
-	else $(BIN)/pip install --quiet --upgrade pip && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train]' --group dev; \
+	then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[train,dask]' --group dev; \
+	else $(BIN)/pip install --quiet --upgrade pip && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dask]' --group dev; \
 	fi
 	touch $@
 

@@ -65,7 +65,7 @@ def dask():
     """Two Dask workers, a process each, under a nanny that starts another for one that dies."""
     distributed = pytest.importorskip("distributed", reason="flanbuild[dask] is not installed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
     ) as cluster:
         yield cluster
 

@@ -17,7 +17,7 @@ import common
 import numpy as np
 import pyarrow as pa
 
-from flanbuild import leaks, shards
+from flanbuild import leaks, marks, shards
 from flanbuild.tasks import CLUSTERS
 
 SHARDS = 16
@@ -108,7 +108,7 @@ def _marks(choice: np.random.Generator, rows: int) -> pa.Table:
     """What the leak check would compare if something were held out."""
     keys = [pa.array(choice.integers(0, 1 << 62, rows), pa.uint64()) for _ in range(3)]
     fields = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), keys[2])
-    return pa.table([keys[0], keys[1], fields], schema=leaks.MARKS)
+    return pa.table([keys[0], keys[1], fields], schema=marks.MARKS)
 
 
 def _record(name: str, cluster: str, rows: int, sha256: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def compare(before: Path, after: Path) -> Difference:
         for rows in _rows(_examples(before, records[0], split), _examples(after, records[1], split), split)
     ]
     for changed in rows:
-        changed.causes += _causes(changed, declared, records[1])
+        changed.causes += _causes(changed, declared, *records)
     return Difference(declared, tuple(rows))
 
 
@@ -237,9 +237,10 @@ def _moved(common: Mapping[str, tuple[Places, Places]]) -> dict[str, int]:
     )
 
 
-def _causes(rows: Rows, declared: tuple[Declared, ...], after: Mapping[str, Any]) -> list[str]:
+def _causes(
+    rows: Rows, declared: tuple[Declared, ...], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> list[str]:
     """What was declared otherwise and can have done this to the task's examples."""
-    kinds = set(rows.kinds())
     of_task = {one.key: one for one in declared if one.where == rows.task}
     if "in" in of_task:
         return [str(of_task["in"])]
@@ -247,16 +248,22 @@ def _causes(rows: Rows, declared: tuple[Declared, ...], after: Mapping[str, Any]
     found += [
         str(one) for key, one in of_task.items() if key in ("source.kind", "source.commit", "source.digest")
     ]
-    found += [
-        str(one)
-        for one in declared
-        if one.where == "mixture" and kinds & set(_BY_KEY.get(one.key.split(".")[0], ()))
-    ]
+    keys = _keys_that_count(rows, before, after)
+    found += [str(one) for one in declared if one.where == "mixture" and one.key.split(".")[0] in keys]
     if not found and "leaked" in of_task:
         found = [str(of_task["leaked"])]
-    if not found and after["mixture"]["size"]["examples"] and kinds <= {"added", "removed"}:
+    if not found and after["mixture"]["size"]["examples"] and set(rows.kinds()) <= {"added", "removed"}:
         found = ["other tasks take another part of size.examples"]
     return found or ["nothing that is declared; `flanbuild verify` tells damage"]
+
+
+def _keys_that_count(rows: Rows, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """Keys of a mixture that can have done what was done: a cap only where it cuts, and validation has no size."""
+    keys = {key for key, kinds in _BY_KEY.items() if set(kinds) & set(rows.kinds())}
+    if rows.split != "train":
+        return keys - {"cap", "rate", "size", "leaks", "templates_per_example"}
+    capped = any(record["tasks"][rows.task]["capped"] for record in (before, after))
+    return keys if capped else keys - {"cap"}
 
 
 def _show(value: Any) -> str:

@@ -97,7 +97,9 @@ def print_origin(found: Origin) -> None:
         "order key": f"{keys['order_row']} under the task's {keys['order_task']}: cap and template follow it",
         "place key": f"{keys['place_row']} under the task's {keys['place_task']}: the place among all examples",
         "rate": f"{share['rate']:,} a pass of {share['rows']:,} rows; "
-        f"{share['count']:,} of {share['of']:,} examples ({share['count'] / share['of']:.2%})",
+        f"{share['count']:,} of {share['of']:,} examples ({share['count'] / share['of']:.2%})"
+        if found.split == "train"
+        else "every validation row, once",
     }
     for name, line in lines.items():
         typer.echo(f"{name}: {line}")

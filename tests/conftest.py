@@ -1,6 +1,7 @@
 """Real objects for tests: the project's pages, a page of one's own, a small build, the mirror."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,25 @@ def mirror() -> Path:
 
 @pytest.fixture(scope="session")
 def dask():
-    """Two Dask workers, a process each, under a nanny that starts another for one that dies."""
+    """The scheduler of two Dask workers, a process each."""
+    with _dask() as scheduler:
+        yield scheduler
+
+
+@pytest.fixture
+def mortal_dask():
+    """Another, whose workers a test may kill: a nanny starts new ones."""
+    with _dask() as scheduler:
+        yield scheduler
+
+
+@contextmanager
+def _dask():
     distributed = pytest.importorskip("distributed", reason="flanbuild[dask] is not installed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
     ) as cluster:
-        yield cluster
+        yield cluster.scheduler_address
 
 
 @pytest.fixture

@@ -81,23 +81,23 @@ def test_a_piece_that_kills_every_worker_ends_the_run_with_a_sentence(tmp_path):
 def test_dask_gives_results_in_order_and_errors_as_they_are(dask):
     pieces = [(double, (number,)) for number in range(5)]
 
-    assert executor.run(pieces, jobs=1, scheduler=dask.scheduler_address) == [0, 2, 4, 6, 8]
+    assert executor.run(pieces, jobs=1, scheduler=dask) == [0, 2, 4, 6, 8]
     with pytest.raises(SourceError, match="no rows"):
-        executor.run([(fail, ())], jobs=1, scheduler=dask.scheduler_address)
+        executor.run([(fail, ())], jobs=1, scheduler=dask)
     with pytest.raises(OSError, match="No space left") as caught:
-        executor.run([(fill_the_disk, ())], jobs=1, scheduler=dask.scheduler_address)
+        executor.run([(fill_the_disk, ())], jobs=1, scheduler=dask)
     assert caught.value.errno == 28
 
 
-def test_dask_does_the_piece_of_a_killed_worker_again(tmp_path, whole, dask):
-    assert render_killed(tmp_path, dask.scheduler_address) == whole
+def test_dask_does_the_piece_of_a_killed_worker_again(tmp_path, whole, mortal_dask):
+    assert render_killed(tmp_path, mortal_dask) == whole
 
 
-def test_a_piece_that_kills_every_dask_worker_ends_the_run_with_a_sentence(tmp_path, dask):
+def test_a_piece_that_kills_every_dask_worker_ends_the_run_with_a_sentence(tmp_path, mortal_dask):
     pieces = [(die, (tmp_path / "died", 9, double, 1))]
 
     with pytest.raises(ExecutionError, match="one piece of work took several workers with it"):
-        executor.run(pieces, jobs=1, scheduler=dask.scheduler_address)
+        executor.run(pieces, jobs=1, scheduler=mortal_dask)
 
 
 def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch):

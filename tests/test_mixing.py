@@ -159,7 +159,7 @@ def test_bytes_depend_on_no_folder_number_of_workers_threads_or_hash_seed(tmp_pa
 
 def test_dask_workers_write_the_same_bytes(tmp_path, dask):
     few(tmp_path / "here").mix(["nli"])
-    few(tmp_path / "there", scheduler=dask.scheduler_address).mix(["nli"])
+    few(tmp_path / "there", scheduler=dask).mix(["nli"])
 
     assert everything(tmp_path / "here") == everything(tmp_path / "there")
 

@@ -23,7 +23,7 @@ lint: $(VENV)/ready
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	if $(BIN)/pip install --quiet uv; \
-	then $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[train,dask]' --group dev; \
+	then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[train,dask]' --group dev; \
 	else $(BIN)/pip install --quiet --upgrade pip && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dask]' --group dev; \
 	fi
 	touch $@

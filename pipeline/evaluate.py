@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import COMMAND, friendly, options
-from flanbuild.evaluation import EvaluateConfig, evaluate
+from flanbuild.evaluation.config import EvaluateConfig
+from flanbuild.evaluation.run import evaluate
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

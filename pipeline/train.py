@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from flanbuild.console import COMMAND, friendly, options
-from flanbuild.training import TrainConfig, train
+from flanbuild.training.config import TrainConfig
+from flanbuild.training.run import train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

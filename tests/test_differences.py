@@ -96,7 +96,7 @@ def test_a_joiner_rerenders_everything_and_a_number_of_shards_nothing(against):
 
 
 def test_a_size_that_tasks_share_is_the_cause_of_what_others_lose(tmp_path):
-    size = {"size": Size(examples=300)}
+    size = {"size": Size(examples=60)}
     folders = [few(tmp_path, mixture=size).mix(holdout)[0] for holdout in ([], ["misc"])]
     rows = {(r.task, r.split): r for r in compare(*folders).rows}
 

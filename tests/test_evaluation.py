@@ -8,12 +8,13 @@ import toys
 
 from flanbuild import shards
 from flanbuild.errors import ArtifactError, DeclarationError
-from flanbuild.evaluation import EvaluateConfig, evaluate
+from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.paper import PAPER, SEEN_BEST
 from flanbuild.evaluation.rows import Rows
+from flanbuild.evaluation.run import evaluate
 from flanbuild.evaluation.scores import Answers, by_template, majority, random_guess, summary
 from flanbuild.metrics import METRICS
-from flanbuild.training import train
+from flanbuild.training.run import train
 
 CONFIG = EvaluateConfig(max_new_tokens=8)
 RANKED = [toys.evaluation_row(i, t) for i in range(60, 78) for t in (0, 1)]

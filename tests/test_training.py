@@ -22,10 +22,11 @@ from transformers import (
 )
 
 from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
-from flanbuild.training import TrainConfig, train
 from flanbuild.training.batches import IGNORED, Batches, packed, padded
+from flanbuild.training.config import TrainConfig
 from flanbuild.training.models import leak
 from flanbuild.training.packing import Sequences
+from flanbuild.training.run import train
 from flanbuild.training.tokens import Examples
 
 PIPELINE = Path(__file__).parents[1] / "pipeline"
@@ -282,7 +283,7 @@ def test_a_sequence_must_hold_a_prompt_beside_a_completion():
 
 
 def test_importing_training_loads_no_torch():
-    code = "import sys, flanbuild.training, flanbuild.evaluation, flanbuild.report; sys.exit('torch' in sys.modules)"
+    code = "import sys, flanbuild.training.run, flanbuild.evaluation.run, flanbuild.report; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(PIPELINE.parent)}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 
 from flanbuild import shards
-from flanbuild.training import TrainConfig
+from flanbuild.training.config import TrainConfig
 
 # Two threads cost more than they bring to tensors this small, above all where several tests run at once.
 torch.set_num_threads(1)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.evaluation import EvaluateConfig
-from flanbuild.training import TrainConfig
+from flanbuild.evaluation.config import EvaluateConfig
+from flanbuild.training.config import TrainConfig
 
 
 def train(
@@ -19,7 +19,7 @@ def train(
 
     On several GPUs: `accelerate launch pipeline/train.py`.
     """
-    from flanbuild.training import train as run
+    from flanbuild.training.run import train as run
 
     run(mixture, out, config)
 
@@ -37,7 +37,7 @@ def evaluate(
     config: EvaluateConfig,
 ) -> None:
     """Ask a model every held-out task, under every template, zero-shot."""
-    from flanbuild.evaluation import evaluate as run
+    from flanbuild.evaluation.run import evaluate as run
 
     run(model, mixture, rendered, out, config)
 

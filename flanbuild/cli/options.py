@@ -9,7 +9,7 @@ import typer
 
 from flanbuild.console import progress
 from flanbuild.errors import DeclarationError
-from flanbuild.executor import JOBS, cluster
+from flanbuild.executor import JOBS, cluster, spare_pandas
 
 if TYPE_CHECKING:
     from flanbuild.build import Build
@@ -116,6 +116,7 @@ class Where(Rows):
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
+        spare_pandas()
         found = self.pages()
         if names:
             found = {task.name: task for name in names for task in select(found, name)}

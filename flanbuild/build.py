@@ -128,7 +128,11 @@ class Build:
         return raw.is_current(task, self.source, self._raw(task.cluster) / task.name, self.missing)
 
     def _rendered_is_current(self, task: Task) -> bool:
-        said = _read(self.rendered / task.cluster / task.name / "task.json")
+        folder = self.rendered / task.cluster / task.name
+        said = _read(folder / "task.json")
+        written = [name for name, split in said.get("splits", {}).items() if "missing" not in split]
+        if any(not (folder / f"{name}.arrow").is_file() for name in written):
+            return False
         source = shards.read_json(self._raw(task.cluster) / task.name / "source.json")
         return said.get("inputs") == rendering.inputs(
             task, source, self.mixture, self.evaluation_examples, said.get("splits", {})

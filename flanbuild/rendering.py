@@ -29,6 +29,8 @@ Rows = NDArray[np.int64]
 FORMAT = 1
 KEPT_BYTES = 32 << 20
 """Of a split's Parquet: three to five times as much once read."""
+SOURCE = ("kind", "repo", "config", "commit", "digest", "licence")
+"""What task.json and the manifest repeat of source.json."""
 _PLACE = "_place"
 
 
@@ -61,9 +63,8 @@ def inputs(
     rows = min(train.get("rows", 0) + train.get("capped", 0), mixture.cap)
     asked = mixture.model_dump(mode="json", include={"seed", "templates", "style", "joiner"})
     asked |= {"rows": rows, "versions": versions(mixture, rows)}
-    return shards.digest(
-        [FORMAT, declaration(task), asked, evaluation_examples, source["digest"], source["missing"]]
-    )
+    said = {key: source[key] for key in SOURCE}
+    return shards.digest([FORMAT, declaration(task), asked, evaluation_examples, said, source["missing"]])
 
 
 def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_examples: int) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
             "type": task.type,
             "metrics": list(task.metrics),
             "declaration": declaration(task),
-            "source": {key: source[key] for key in ("kind", "repo", "config", "commit", "digest", "licence")},
+            "source": {key: source[key] for key in SOURCE},
             "splits": splits,
             "inputs": inputs(task, source, mixture, evaluation_examples, splits),
         }

@@ -26,11 +26,16 @@ def stamps(data, pattern):
     return {path.parent.relative_to(data).as_posix(): path.stat().st_mtime_ns for path in data.glob(pattern)}
 
 
-def redone(made, changed, holdout=("nli",)):
+def redone(made, changed):
     """What building `changed` after `made` writes again: (raw tasks, rendered tasks, whether the mixture)."""
-    made.mix(holdout)
+    made.mix(["nli"])
+    return redone_since(made, changed)
+
+
+def redone_since(made, changed):
+    """The same, of what is there."""
     before = [stamps(made.data, pattern) for pattern in ("raw/**/source.json", "rendered/**/task.json")]
-    _, _, mixed = changed.mix(holdout)
+    _, _, mixed = changed.mix(["nli"])
     after = [stamps(made.data, pattern) for pattern in ("raw/**/source.json", "rendered/**/task.json")]
     raw, rendered = (
         {name.split("/", 2)[2] for name in now if now[name] != was.get(name)}
@@ -151,6 +156,50 @@ def test_another_column_of_one_task_downloads_and_renders_that_task(build, tasks
 
 def test_other_rows_at_the_source_make_everything_again(build):
     assert redone(build(), build(source=SampleSource(70))) == (set(SMALL), set(SMALL), True)
+
+
+def test_another_commit_of_equal_rows_is_in_the_manifest_as_if_built_fresh(build, tmp_path):
+    class Moved(SampleSource):
+        def commit(self, task):
+            return "another"
+
+    made = redone(build(), build(source=Moved(100)))
+    _, fresh, _ = build(source=Moved(100), data=tmp_path / "fresh").mix(["nli"])
+
+    assert made == (set(SMALL), set(SMALL), True)
+    assert build(source=Moved(100)).mix(["nli"])[1] == fresh
+
+
+def test_one_task_fewer_only_mixes(build):
+    assert redone(build(), build(mixture={"tasks": SMALL[1:]})) == (set(), set(), True)
+
+
+def test_more_templates_an_example_render_everything(build):
+    once = {"size": Size(passes=1)}
+
+    assert redone(build(mixture=once), build(mixture=once | {"templates_per_example": 2})) == (
+        set(),
+        set(SMALL),
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "again"),
+    [
+        ("raw/nli/rte/train.parquet", ({"rte"}, set(), False)),
+        ("raw/nli/rte/source.json", ({"rte"}, set(), False)),
+        ("rendered/nli/rte/test.arrow", (set(), {"rte"}, False)),
+        ("rendered/nli/rte/task.json", (set(), {"rte"}, False)),
+        ("mixtures/flan2021-without-nli/manifest.json", (set(), set(), True)),
+    ],
+)
+def test_a_deleted_file_is_made_again_with_its_piece_and_nothing_behind_it(build, file, again):
+    made = build()
+    made.mix(["nli"])
+    (made.data / file).unlink()
+
+    assert redone_since(made, build()) == again
 
 
 def test_a_deleted_shard_is_mixed_again(build):

@@ -102,7 +102,11 @@ def is_current(task: Task, source: Source, out: Path, missing: Missing) -> bool:
         said = shards.read_json(out / "source.json")
     except ArtifactError:
         return False
-    return isinstance(said, dict) and said.get("inputs") == inputs(task, source, missing)
+    return (
+        isinstance(said, dict)
+        and said.get("inputs") == inputs(task, source, missing)
+        and all((out / f"{name}.parquet").is_file() for name in said["splits"])
+    )
 
 
 class Meter:

@@ -98,6 +98,7 @@ def run_waiting(
 def _on_cluster(pieces: Sequence[Piece], scheduler: str, done: Callable[[], None]) -> list[Any]:
     try:
         from distributed import Client, KilledWorker
+        from distributed.scheduler import NoWorkerError
     except ModuleNotFoundError:
         raise FlanbuildError("--executor dask needs distributed: pip install 'flanbuild[dask]'.") from None
     results: dict[int, Any] = {}
@@ -113,6 +114,8 @@ def _on_cluster(pieces: Sequence[Piece], scheduler: str, done: Callable[[], None
                 for i, (function, arguments) in enumerate(pieces)
             }
             _collect(futures, results, done)
+    except NoWorkerError:
+        raise ExecutionError(f"{scheduler}: no worker came within its no-workers-timeout.") from None
     except KilledWorker:
         raise ExecutionError(
             f"{scheduler}: one piece of work took several workers with it, out of memory perhaps; give them more."

@@ -78,9 +78,15 @@ def mortal_dask():
 @contextmanager
 def _dask():
     distributed = pytest.importorskip("distributed", reason="flanbuild[dask] is not installed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
-    ) as cluster:
+    from dask import config as dask_config
+
+    impatient = dask_config.set({"distributed.scheduler.no-workers-timeout": "20s"})
+    with (
+        impatient,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 

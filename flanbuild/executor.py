@@ -73,14 +73,14 @@ def run(
     raise ExecutionError(f"A worker died {TRIES} times over, out of memory perhaps; try fewer --jobs.")
 
 
-def run_waiting(
+def run_in_threads(
     pieces: Sequence[Piece],
     *,
     jobs: int,
     done: Callable[..., None] = lambda: None,
     stop: Callable[[], None] = lambda: None,
 ) -> list[Any]:
-    """As `run`, in threads: for pieces that mostly wait for a network.
+    """As `run`, in threads: for pieces that wait for a network, share what they read, or take less than a start.
 
     When one fails, `stop` is called, so that those that are under way end soon too.
     """

@@ -48,7 +48,7 @@ def lock_tasks(
     done_already = len(tasks) - len(wanted)
     if done_already:
         done(done_already)
-    results = executor.run_waiting(pieces, jobs=jobs, done=done, stop=client.close)
+    results = executor.run_in_threads(pieces, jobs=jobs, done=done, stop=client.close)
     found = Found()
     for task, result in zip(wanted, results, strict=True):
         _tell(found, task, result, lock.tasks.get(task.name))
@@ -72,7 +72,7 @@ def mirror_tasks(
     client = client or Client()
     entries = {task.name: lock.entry(task) for task in tasks}
     pieces: list[executor.Piece] = [(_mirror, (client, root, imported, entry)) for entry in entries.values()]
-    written = executor.run_waiting(pieces, jobs=jobs, done=done, stop=client.close)
+    written = executor.run_in_threads(pieces, jobs=jobs, done=done, stop=client.close)
     write_mirror_lock(root, entries)
     return sum(written)
 

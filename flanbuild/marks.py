@@ -16,8 +16,9 @@ from flanbuild.preprocessors import SOURCE_ROW
 from flanbuild.tasks import ANSWER, OPTIONS, Task, placeholders
 
 MARKED = ("train", "test")
+BLANKS = b" \n\t\r"
 LONG = 40
-"""Characters from which an input field on its own, such as a premise or a passage, is looked for too."""
+"""Bytes from which an input field on its own, such as a premise or a passage, is looked for too."""
 MARKS = pa.schema([("id", pa.uint64()), ("input", pa.uint64()), ("field", pa.list_(pa.uint64()))])
 
 Keys = NDArray[np.uint64]
@@ -28,28 +29,22 @@ def row_marks(task: Task, of: Sequence[str], frame: pl.DataFrame) -> pa.Table:
     names = sorted(
         {name for i in task.forward for name in placeholders(task.templates[i].inputs)} - {OPTIONS, ANSWER}
     )
-    texts = frame.select(_normal(name) for name in names)
-    hashed = [_hashes(texts[name]) for name in names]
+    hashed, long = [], []
     whole = np.zeros(frame.height, np.uint64)
-    for key in hashed:
+    for name in names:
+        texts = _normal(frame[name])
+        key = np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
+        hashed.append(key)
+        long.append(np.fromiter(map(len, texts), np.int64, len(texts)) >= LONG)
         whole = row_keys(0, whole ^ key)
-    long = [(texts[name].str.len_chars() >= LONG).to_numpy() for name in names]
     origin = task_key(0, "id", "\0".join((task.source.repo, task.source.config, *of)))
     identity = row_keys(origin, frame[SOURCE_ROW].to_numpy())
     return pa.table([pa.array(identity), pa.array(whole), _lists(hashed, long, frame.height)], schema=MARKS)
 
 
-def _normal(name: str) -> pl.Expr:
-    text = pl.col(name).str.to_lowercase()
-    for blank in (" ", "\n", "\t", "\r"):
-        text = text.str.replace_all(blank, "", literal=True)
-    return text
-
-
-def _hashes(texts: pl.Series) -> Keys:
-    """xxh3, whose values are published and fixed, which those of polars' own hash are not."""
-    each = map(xxhash.xxh3_64_intdigest, texts.cast(pl.Binary).to_list())
-    return np.fromiter(each, np.uint64, len(texts))
+def _normal(texts: pl.Series) -> list[bytes]:
+    """`translate` drops bytes in half the time that polars needs to replace each blank by nothing."""
+    return [text.translate(None, BLANKS) for text in texts.str.to_lowercase().cast(pl.Binary).to_list()]
 
 
 def _lists(keys: Sequence[Keys], which: Sequence[NDArray[np.bool_]], rows: int) -> pa.ListArray:

@@ -141,7 +141,7 @@ def mix(
             for piece in _pieces(mixture, split, draws, records, rendered, staging, elsewhere=bool(scheduler))
         ]
         # Threads: pyarrow and hashlib let go of the interpreter, and shards share the mapped files.
-        run = partial(executor.run, scheduler=scheduler) if scheduler else executor.run_waiting
+        run = partial(executor.run, scheduler=scheduler) if scheduler else executor.run_in_threads
         described = run(pieces, jobs=jobs, done=done)
         record = manifest.describe(
             mixture, held, shares, records, found.found, described, inputs(mixture, records, held)

@@ -29,9 +29,10 @@ Rows = NDArray[np.int64]
 FORMAT = 1
 KEPT_BYTES = 32 << 20
 """Of a split's Parquet: three to five times as much once read."""
+WORTH_PROCESSES = 300_000
+"""Raw rows from which rendering them takes longer than starting processes, which bring more than threads then."""
 SOURCE = ("kind", "repo", "config", "commit", "digest", "licence")
 """What task.json and the manifest repeat of source.json."""
-_PLACE = "_place"
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ def render(task: Task, raw: Path, out: Path, mixture: Mixture, evaluation_exampl
                 continue
             made = _examples(task, [raw / f"{name}.parquet" for name in of])
             for name, chosen in _choose(task, made(None), names, mixture, evaluation_examples).items():
-                frame = _frame(made, chosen.rows)
-                table, detail = _table(task, frame, name, mixture)
+                frame = made(pl.Series(np.sort(chosen.rows))).collect()
+                rank = np.argsort(chosen.rows)  # of each row of `frame`, which is in the order of its file
+                table, detail = _table(task, frame, rank, name, mixture)
                 path = staging / f"{name}.arrow"
                 shards.write_table(path, table)
                 if name in marks.MARKED:
-                    shards.write_table(staging / leaks.file_name(name), marks.row_marks(task, of, frame))
+                    marked = marks.row_marks(task, of, frame).take(np.argsort(rank))
+                    shards.write_table(staging / leaks.file_name(name), marked)
                 splits[name] = {"of": list(of), **chosen.counts, **detail, "sha256": shards.sha256(path)}
         record = {
             "task": task.name,
@@ -138,7 +141,16 @@ def render_all(
         )
         for task in tasks
     ]
-    executor.run(pieces, jobs=jobs, scheduler=scheduler, done=done)
+    if scheduler or _rows(raw, tasks) >= WORTH_PROCESSES:
+        executor.run(pieces, jobs=jobs, scheduler=scheduler, done=done)
+    else:
+        executor.run_in_threads(pieces, jobs=jobs, done=done)
+
+
+def _rows(raw: Path, tasks: Iterable[Task]) -> int:
+    """How many rows there are to read."""
+    said = [shards.read_json(raw / task.cluster / task.name / "source.json") for task in tasks]
+    return sum(split["rows"] for source in said for split in source["splits"].values())
 
 
 def _by_upstream(task: Task) -> dict[tuple[str, ...], list[SplitName]]:
@@ -213,37 +225,34 @@ def _whole(begins: Rows, start: int, end: int, most: int) -> int:
     return max(start, int(earlier[-1])) if len(earlier) else start
 
 
-def _frame(made: Callable[[pl.Series | None], pl.LazyFrame], rows: Rows) -> pl.DataFrame:
-    """The examples of `rows`, in their order."""
-    found = made(pl.Series(np.sort(rows))).collect()
-    return found[np.argsort(np.argsort(rows, kind="stable"), kind="stable")]
-
-
-def _table(task: Task, frame: pl.DataFrame, split: str, mixture: Mixture) -> tuple[pa.Table, dict[str, Any]]:
-    """The rows under their templates, and what the split's counts add."""
+def _table(
+    task: Task, frame: pl.DataFrame, rank: Rows, split: str, mixture: Mixture
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The rows under their templates by rank, and what the split's counts add."""
     if split == "test":
-        table = _evaluation(task, frame, mixture.joiner)
+        table = _evaluation(task, frame[np.argsort(rank)], mixture.joiner)
         return table, {"examples": table.num_rows}
     styled = in_style(task, mixture.style)
     templates = min(mixture.templates, len(styled.templates))
     count = versions(mixture, frame.height) if split == "train" else 1
-    table = _dealt(styled, frame, templates, min(count, templates), mixture.joiner)
+    table = _dealt(styled, frame, rank, templates, min(count, templates), mixture.joiner)
     return table, {"versions": min(count, templates), "templates": templates, "examples": table.num_rows}
 
 
-def _dealt(task: Task, frame: pl.DataFrame, templates: int, count: int, joiner: str) -> pa.Table:
-    """Version v of the row at rank r stands at place v·n + r, under template (r + v) mod `templates`."""
-    parts = []
+def _dealt(task: Task, frame: pl.DataFrame, rank: Rows, templates: int, count: int, joiner: str) -> pa.Table:
+    """Version v of the row at rank r stands at place v·n + r, under template (r + v) mod `templates`.
+
+    Rows are put in place at the end, by pointers to their texts: what reads texts goes through them as they lie.
+    """
+    frame = frame.drop(SOURCE_ROW, DROPPED, ANSWERS, strict=False)  # else taken along, template by template
+    under = (rank + np.arange(count)[:, None]) % templates
+    parts, places = [], []
     for index in range(templates):
-        for version in range(count):
-            start = (index - version) % templates
-            places = np.arange(start, frame.height, templates) + version * frame.height
-            parts.append(
-                _under(task, frame[start::templates], index, joiner).with_columns(pl.Series(_PLACE, places))
-            )
-    rendered = pl.concat(parts, rechunk=False)
-    order = np.argsort(rendered[_PLACE].to_numpy(), kind="stable")
-    return _to_arrow(rendered.drop(_PLACE)[order], shards.RENDERED)
+        version, rows = np.nonzero(under == index)
+        parts.append(_under(task, frame[rows], index, joiner))
+        places.append(rank[rows] + version * frame.height)
+    order = np.argsort(np.concatenate(places))
+    return _to_arrow(pl.concat(parts, rechunk=True)[order], shards.RENDERED)
 
 
 def _evaluation(task: Task, frame: pl.DataFrame, joiner: str) -> pa.Table:

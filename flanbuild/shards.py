@@ -145,10 +145,26 @@ def _atomic(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _writer(path: Path, schema: pa.Schema, compression: Compression) -> pa.ipc.RecordBatchFileWriter:
+@contextmanager
+def _writer(
+    path: Path, schema: pa.Schema, compression: Compression
+) -> Iterator[pa.ipc.RecordBatchFileWriter]:
+    """The file is closed even where a full disk lets the writer fail."""
     codec = (
         None
         if compression == "none"
         else pa.Codec(compression, ZSTD_LEVEL if compression == "zstd" else None)
     )
-    return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(compression=codec))
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
+        yield writer
+
+
+@contextmanager
+def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    """As `_writer`, for raw rows (a pyarrow.parquet.ParquetWriter)."""
+    from pyarrow.parquet import ParquetWriter
+
+    options = {"compression": "zstd", "compression_level": ZSTD_LEVEL}
+    with pa.OSFile(str(path), "wb") as file, ParquetWriter(file, schema, **options) as writer:
+        yield writer

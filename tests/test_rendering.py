@@ -68,11 +68,12 @@ def test_a_repeat_of_a_row_comes_under_another_template(tasks, rows, templates, 
         pl.lit(["yes", "no"]).alias("_options"), pl.col("_row").cast(pl.Int64)
     )
 
-    table = _dealt(task, frame, templates, min(versions, templates), "\n")
+    rank = np.arange(rows)[::-1]
+    table = _dealt(task, frame, rank, templates, min(versions, templates), "\n")
 
     pairs = list(zip(rows_of(table), table.column("template").to_pylist(), strict=True))
     assert len(set(pairs)) == len(pairs) == rows * min(versions, templates)
-    assert rows_of(table)[:rows] == list(range(rows))
+    assert rows_of(table)[:rows] == rank.tolist()
 
 
 @given(st.sets(st.integers(0, 500)), st.integers(1, 300))

@@ -41,8 +41,8 @@ class Source(Protocol):
     """What a kind of source offers."""
 
     kind: Kind
-    waits: bool
-    """its work is waiting for a network, which threads do as well as processes"""
+    threads: bool
+    """it waits or lets Arrow work, which threads do as well as processes"""
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Tells `report` of bytes as they come over a network."""

@@ -8,15 +8,18 @@ from flanbuild.sources import Kind, Upstream
 from flanbuild.sources.sample import sample_splits, sample_table
 from flanbuild.tasks import Task
 
+WORTH_PROCESSES = 2_000
+"""Rows a split from which it takes longer to make them than to start a process."""
+
 
 class SampleSource:
     """`rows` rows for a train split, fewer for the others."""
 
     kind: Kind = "sample"
-    waits = False
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
+        self.threads = rows < WORTH_PROCESSES
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Nothing comes over a network."""

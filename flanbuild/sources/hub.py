@@ -31,7 +31,7 @@ class HubSource:
     """With a lock, only commits, files and digests that it names. Threads may share one."""
 
     kind: Kind = "hub"
-    waits = True
+    threads = True
 
     def __init__(self, lock: Lock | None, client: Client | None = None) -> None:
         self.lock = lock

@@ -10,8 +10,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from flanbuild import shards
 from flanbuild.columns import arrow_schema, check_schema, conform
 from flanbuild.errors import DeclarationError, SourceError, nearest
@@ -34,7 +32,7 @@ class WithImports:
         self.lock = lock
         self.imported = MirrorSource(folder) if folder.is_dir() else None
         self.kind: Kind = source.kind
-        self.waits = source.waits
+        self.threads = source.threads
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Of the source behind."""
@@ -92,9 +90,7 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
         for split, places in sorted(by_split.items()):
             path = staging / f"{split}-00000-of-00001.parquet"
             upstream = read_places(task, places, lambda name: open_local(Path(name)), [])
-            with pq.ParquetWriter(
-                path, schema, compression="zstd", compression_level=shards.ZSTD_LEVEL
-            ) as writer:
+            with shards.parquet_writer(path, schema) as writer:
                 for table in upstream.tables:
                     check_schema(task, table.schema, f"{', '.join(_names(places))} for split '{split}'")
                     writer.write_table(conform(table, schema))

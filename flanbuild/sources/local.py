@@ -20,7 +20,7 @@ class LocalFiles:
     """Raises SourceError for a pattern that no file fits."""
 
     kind: Kind = "files"
-    waits = False
+    threads = True
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Nothing comes over a network."""

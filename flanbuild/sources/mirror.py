@@ -30,10 +30,10 @@ class MirrorSource:
     """Raises DeclarationError when the folder is missing."""
 
     kind: Kind = "mirror"
+    threads = True
 
     def __init__(self, root: str | Path) -> None:
         self.files, self.root = url_to_fs(str(root))
-        self.waits = not _is_local(self.files)
         if not self.files.isdir(self.root):
             raise DeclarationError(
                 f"mirror: {root} is no folder; set 'mirror' in params.yaml or --mirror DIR."

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock
 
 from flanbuild import executor, shards
@@ -89,9 +88,9 @@ def download_all(
         (_download_stale, (task, source, out / task.cluster / task.name, missing)) for task in tasks
     ]
     with _alone(out, sorted({task.cluster for task in tasks})):
-        if source.waits:
+        if source.threads:
             source.watch(Meter(done).add)
-            executor.run_waiting(pieces, jobs=jobs, done=done, stop=source.close)
+            executor.run_in_threads(pieces, jobs=jobs, done=done, stop=source.close)
         else:
             executor.run(pieces, jobs=jobs, done=done)
 
@@ -175,7 +174,7 @@ def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, place: str) ->
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Row groups of one size, however the tables come, so that equal rows are equal bytes."""
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=shards.ZSTD_LEVEL) as writer:
+    with shards.parquet_writer(path, schema) as writer:
         for table in _regrouped(tables, schema):
             writer.write_table(table, row_group_size=_GROUP_ROWS)
             rows += table.num_rows

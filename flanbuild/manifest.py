@@ -13,7 +13,7 @@ from flanbuild.errors import ArtifactError
 from flanbuild.mixtures import HeldOut, Mixture
 
 NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 class Allocated(Protocol):

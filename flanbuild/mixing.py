@@ -23,7 +23,7 @@ from flanbuild.keys import row_keys, task_key
 from flanbuild.mixtures import HeldOut, Mixture
 from flanbuild.sampling import allocate, rate
 
-FORMAT = 1
+FORMAT = 2
 BLOCK_ROWS = 8 * shards.BATCH_ROWS
 """Rows that a shard gathers at once: what it holds in memory, whatever its size. Part of the bytes: each block's
 last batch is padded otherwise than the ones before it."""

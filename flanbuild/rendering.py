@@ -26,7 +26,7 @@ from flanbuild.tasks import ANSWER, SPLITS, SplitName, Task
 from flanbuild.templates import in_style, text
 
 Rows = NDArray[np.int64]
-FORMAT = 1
+FORMAT = 2
 KEPT_BYTES = 32 << 20
 """Of a split's Parquet: three to five times as much once read."""
 WORTH_PROCESSES = 300_000

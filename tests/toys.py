@@ -77,7 +77,7 @@ def write_mixture(
 
 def write_manifest(folder: Path, listed: dict[str, Any], held_out: dict[str, Any]) -> None:
     """The keys that the model side relies on."""
-    manifest = {"format": 1, "mixture": {"name": "toy"}, "holdout": sorted(held_out), "held_out": held_out}
+    manifest = {"format": 2, "mixture": {"name": "toy"}, "holdout": sorted(held_out), "held_out": held_out}
     shards.write_json(folder / "manifest.json", manifest | {"tasks": {}, "shards": listed, "digest": "0123"})
 
 

@@ -4,19 +4,17 @@ Whether a piece is stale is decided by the digest of its inputs, which every pie
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flanbuild import manifest, mixing, rendering, shards
+from flanbuild.console import Progress
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.examples import check_expressions
 from flanbuild.mixtures import HeldOut, Mixture, hold_out
 from flanbuild.sources import Source, raw
 from flanbuild.tasks import Task
-
-Progress = Callable[[int, str], AbstractContextManager[Callable[[], None]]]
 
 
 @dataclass(frozen=True)
@@ -66,17 +64,16 @@ class Build:
             folder, current
         ):
             return folder, current, False
-        with self.progress(self.mixture.shards + 1, f"mix {folder.name}") as done:
-            record = mixing.mix(
-                self.mixture,
-                self.rendered,
-                records,
-                held,
-                folder,
-                jobs=self.jobs,
-                scheduler=self.scheduler,
-                done=done,
-            )
+        record = mixing.mix(
+            self.mixture,
+            self.rendered,
+            records,
+            held,
+            folder,
+            jobs=self.jobs,
+            scheduler=self.scheduler,
+            progress=self.progress,
+        )
         return folder, record, True
 
     def plan(self, holdout: Iterable[str]) -> tuple[list[mixing.Share], dict[str, HeldOut]]:

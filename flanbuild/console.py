@@ -8,7 +8,7 @@ rich is imported when a terminal is there, so that importing this module costs n
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -17,6 +17,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 from flanbuild.errors import FlanbuildError
 
 Advance = Callable[..., None]
+Progress = Callable[[int, str], AbstractContextManager[Advance]]
+"""`progress`, or what does nothing in its place."""
 _PLAIN_LINES = 10
 
 
@@ -51,6 +53,11 @@ def progress(total: int, description: str, *, silent: bool = False) -> Iterator[
             yield advance
     else:
         yield _lines(total, description)
+
+
+def silent(total: int, description: str) -> AbstractContextManager[Advance]:
+    """`progress` that shows nothing."""
+    return progress(total, description, silent=True)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -99,6 +99,8 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         allowed = re.findall("'([^']+)'", detail["ctx"]["expected"])
         return f"no {found} is known here.{nearest(detail['input'], allowed)}"
     reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if not detail["loc"]:  # of the file as a whole
+        return f"{reason}."
     return f"{reason} (found {found if len(found) <= 80 else found[:77] + '…'})."
 
 

@@ -1,33 +1,32 @@
 """From rendered tasks to shards: allocate, order, gather.
 
-The order is decided on numbers alone: each example (task, row, repeat) has a 64-bit key, the keys are sorted
-once, and each shard gathers its texts from the memory-mapped rendered files. A shard is one piece of work.
+The order is decided on numbers alone: each example (task, row, repeat) has a 64-bit key, and the keys are sorted
+once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flanbuild import executor, leaks, manifest, shards
+from flanbuild import leaks, manifest, shards
+from flanbuild.console import Progress, silent
 from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.gathering import EXAMPLES, Name, write_shards
 from flanbuild.keys import row_keys, task_key
 from flanbuild.mixtures import HeldOut, Mixture
 from flanbuild.sampling import allocate, rate
 
 FORMAT = 2
-BLOCK_ROWS = 8 * shards.BATCH_ROWS
-"""Rows that a shard gathers at once: what it holds in memory, whatever its size. Part of the bytes: each block's
-last batch is padded otherwise than the ones before it."""
-EXAMPLES = {"of": pl.Int16, "index": pl.UInt32, "repeat": pl.Int16, "key": pl.UInt64}
+
+_NAMES_BYTES = 8
+"""A shard's row has three names and a repeat more than a rendered one, and shorter offsets."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +52,6 @@ class Share:
     def repeats(self) -> int:
         """How often the most drawn row is drawn again."""
         return max(0, -(-self.count // (self.rows * self.each)) - 1) if self.rows else 0
-
-
-class Name(NamedTuple):
-    """A rendered task, as mixtures name tasks."""
-
-    name: str
-    dataset: str
-    cluster: str
 
 
 class Draw(NamedTuple):
@@ -117,7 +108,7 @@ def mix(
     *,
     jobs: int = 1,
     scheduler: str = "",
-    done: Callable[[], None] = lambda: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Writes the mixture folder `out` from the tasks of `records` (task.json by name); returns its manifest.
 
@@ -134,15 +125,23 @@ def mix(
     train = _train_draws(mixture, shares, records, found.places)
     if scheduler:
         rendered, out = rendered.absolute(), out.absolute()  # its workers stand elsewhere
+    described: list[dict[str, Any]] = []
     with shards.staged(out) as staging:
-        pieces = [
-            piece
-            for split, draws in (("train", train), ("validation", _validation_draws(shares, records)))
-            for piece in _pieces(mixture, split, draws, records, rendered, staging, elsewhere=bool(scheduler))
-        ]
-        # Threads: pyarrow and hashlib let go of the interpreter, and shards share the mapped files.
-        run = partial(executor.run, scheduler=scheduler) if scheduler else executor.run_in_threads
-        described = run(pieces, jobs=jobs, done=done)
+        for split, draws in (("train", train), ("validation", _validation_draws(shares, records))):
+            tasks = [task for name, task in sorted(names(records).items()) if name in draws]
+            files = [rendered / task.cluster / task.name / f"{split}.arrow" for task in tasks]
+            count = _shard_count(mixture, draws, tasks, files) if split == "train" else 1
+            with progress(count, f"mix {out.name}, {split}") as done:
+                described += write_shards(
+                    [staging / f"{split}-{i:05}-of-{count:05}.arrow" for i in range(count)],
+                    _ordered(mixture, split, draws, tasks, files),
+                    files,
+                    tasks,
+                    mixture.compression,
+                    jobs=jobs,
+                    scheduler=scheduler,
+                    done=done,
+                )
         record = manifest.describe(
             mixture, held, shares, records, found.found, described, inputs(mixture, records, held)
         )
@@ -200,89 +199,12 @@ def names(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Name]:
     return {name: Name(name, record["dataset"], record["cluster"]) for name, record in records.items()}
 
 
-def shard_count(mixture: Mixture, split: str) -> int:
-    """Validation is small: one shard."""
-    return mixture.shards if split == "train" else 1
-
-
-def gather(
-    path: str,
-    rows: pl.DataFrame,
-    tasks: Sequence[Name],
-    compression: shards.Compression,
-    examples: pl.DataFrame,
-) -> dict[str, Any]:
-    """Writes one shard of `examples` (of, index, repeat): row `index` of `rows`, of task `tasks[of]`.
-
-    Returns what the manifest says of it.
-    """
-    digest = manifest.RowsDigest()
-
-    def blocks() -> Iterator[pa.Table]:
-        for block in examples.iter_slices(BLOCK_ROWS):
-            table = _gather_block(rows, tasks, block)
-            digest.update(table)
-            yield table
-
-    shards.write_batches(Path(path), shards.TRAIN, blocks(), compression)
-    return manifest.describe_shard(Path(path), digest)
-
-
-def gather_from(path: str, files: list[Path], *rest: Any) -> dict[str, Any]:
-    """As `gather`, on a machine that has yet to open the rendered files."""
-    return gather(path, read_rows(files), *rest)
-
-
-def read_rows(files: Sequence[Path]) -> pl.DataFrame:
-    """The rows of rendered files, one after the other: in memory are 16 bytes a text that point into the mapped files."""
-    tables = [shards.RENDERED.empty_table(), *(shards.read_table(path) for path in files)]
-    whole = pa.concat_tables(tables)  # column by column, since each stands in memory twice for a moment
-    return pl.DataFrame({name: pl.Series(whole.column(name)).rechunk() for name in whole.column_names})
-
-
-def _gather_block(rows: pl.DataFrame, tasks: Sequence[Name], examples: pl.DataFrame) -> pa.Table:
-    """Polars takes the pointers to texts in their order, and the cast copies the texts, once.
-
-    Measured: pyarrow's own `take` copies each text three times, file by file and then into place.
-    """
-    taken = rows[examples["index"]].to_arrow(compat_level=pl.CompatLevel.newest())
-    columns = {name: taken.column(name) for name in shards.RENDERED.names}
-    of = pa.array(examples["of"].to_numpy())
-    for column, values in zip(("task", "dataset", "cluster"), zip(*tasks, strict=True), strict=True):
-        columns[column] = pc.take(pa.array(values, pa.string()), of)
-    columns["repeat"] = pa.array(examples["repeat"].to_numpy())
-    return pa.table([columns[field.name].cast(field.type) for field in shards.TRAIN], schema=shards.TRAIN)
-
-
-def _pieces(
-    mixture: Mixture,
-    split: str,
-    draws: Mapping[str, Draw],
-    records: Mapping[str, Mapping[str, Any]],
-    rendered: Path,
-    out: Path,
-    *,
-    elsewhere: bool,
-) -> list[executor.Piece]:
-    """One piece of work a shard, for threads that share the rows or for workers `elsewhere` that open the files."""
-    tasks = [name for of, name in sorted(names(records).items()) if of in draws]
-    files = [rendered / task.cluster / task.name / f"{split}.arrow" for task in tasks]
-    examples = _ordered(mixture, split, draws, tasks, files)
-    function, rows = (gather_from, files) if elsewhere else (gather, read_rows(files))
-    count = shard_count(mixture, split)
-    pieces = []
-    for i in range(count):
-        cut = examples[examples.height * i // count : examples.height * (i + 1) // count]
-        path = str(out / f"{split}-{i:05}-of-{count:05}.arrow")
-        pieces.append((function, (path, rows, tasks, mixture.compression, cut)))
-    return pieces
-
-
 def _ordered(
     mixture: Mixture, split: str, draws: Mapping[str, Draw], tasks: Sequence[Name], files: Sequence[Path]
 ) -> pl.DataFrame:
-    """All examples in the order of their keys: which task, which row of all `files` end to end, which repeat."""
-    drawn = [pl.DataFrame(schema=EXAMPLES)]
+    """All examples in the order of their keys, as gathering.EXAMPLES has them."""
+    schema = {**EXAMPLES, "key": pl.UInt64}
+    drawn = [pl.DataFrame(schema=schema)]
     start = 0
     for number, (task, file) in enumerate(zip(tasks, files, strict=True)):
         draw = draws[task.name]
@@ -294,9 +216,22 @@ def _ordered(
             "repeat": draw.repeat,
             "key": row_keys(key, row[draw.place], draw.repeat),
         }
-        drawn.append(pl.DataFrame(columns, schema=EXAMPLES))
+        drawn.append(pl.DataFrame(columns, schema=schema))
         start += len(row)
     return pl.concat(drawn).sort("key", maintain_order=True).drop("key")
+
+
+def _shard_count(
+    mixture: Mixture, draws: Mapping[str, Draw], tasks: Sequence[Name], files: Sequence[Path]
+) -> int:
+    """As declared, or as many as keep each within the declared size, going by what a rendered row takes."""
+    if mixture.shard_megabytes is None:
+        return mixture.shards
+    size = 0.0
+    for task, file in zip(tasks, files, strict=True):
+        row = file.stat().st_size / shards.read_table(file).num_rows
+        size += len(draws[task.name].place) * (row + len("".join(task)) + _NAMES_BYTES)
+    return ceil(size / (mixture.shard_megabytes * 1_000_000))
 
 
 def _train_draws(

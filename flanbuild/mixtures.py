@@ -98,13 +98,14 @@ class Mixture(Declared):
     joiner: str = "\n"
     seed: int = 0
     shards: Annotated[int, Field(gt=0)] = 16
+    shard_megabytes: Annotated[int, Field(gt=0)] | None = None
     compression: Literal["none", "lz4", "zstd"] = "none"
     related: tuple[tuple[Cluster, Cluster], ...] = ()
     licences: Licences = Licences()
     leaks: Literal["error", "drop", "report"] = "report"
 
     @model_validator(mode="after")
-    def _weights_need_a_size(self) -> Self:
+    def _what_goes_with_what(self) -> Self:
         if self.rate.scheme == "weights" and self.size.examples is None:
             raise ValueError("rate.scheme weights divides a size: write size: {examples: n}")
         if self.templates_each > self.templates:

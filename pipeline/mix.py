@@ -31,8 +31,7 @@ def main(
     declared = load_mixture(mixture)
     records = read_records(rendered, declared)
     held = hold_out(declared, holdout or [], names(records).values())
-    with progress(declared.shards + 1, f"mix {out.name}") as done:
-        mix(declared, rendered, records, held, out, jobs=jobs, scheduler=address, done=done)
+    mix(declared, rendered, records, held, out, jobs=jobs, scheduler=address, progress=progress)
 
 
 if __name__ == "__main__":

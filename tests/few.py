@@ -1,16 +1,17 @@
 """A mixture of three tasks that takes a second or two, in this process or as one of its own:
 
-python tests/few.py DATA [JOBS]
+python tests/few.py DATA threads|processes JOBS
 """
 
 import sys
 from pathlib import Path
 
+from flanbuild import rendering
 from flanbuild.build import Build
 from flanbuild.console import progress
 from flanbuild.executor import spare_pandas
 from flanbuild.mixtures import Mixture
-from flanbuild.sources.embedded import SampleSource
+from flanbuild.sources import embedded
 from flanbuild.tasks import load_page
 
 PAGES = ("nli/rte", "commonsense/copa", "misc/coqa")
@@ -24,7 +25,7 @@ def few(data: Path, **changed) -> Build:
     settings = {
         "tasks": tasks,
         "mixture": Mixture.model_validate(mixture | changed.pop("mixture", {})),
-        "source": SampleSource(60),
+        "source": embedded.SampleSource(60),
         "data": data,
         "missing": "error",
         "evaluation_examples": 5,
@@ -36,6 +37,9 @@ def few(data: Path, **changed) -> Build:
 
 if __name__ == "__main__":
     spare_pandas()
-    build = few(Path(sys.argv[1]), jobs=int((sys.argv[2:] or ["1"])[0]))
+    data, kind, jobs = sys.argv[1:]
+    if kind == "processes":
+        embedded.WORTH_PROCESSES = rendering.WORTH_PROCESSES = 0
+    build = few(Path(data), jobs=int(jobs))
     print("begun", flush=True)
     print(build.mix(["nli"])[1]["digest"])

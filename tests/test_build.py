@@ -238,9 +238,9 @@ def test_a_missing_split_is_skipped_only_when_asked_and_is_in_the_manifest(build
     assert record["tasks"]["squad/v1"]["missing"] == ["train"]
 
 
-def run(data, jobs=1, kill_after=None):
+def run(data, kind, jobs, kill_after=None):
     """A build as a process group of its own, killed so many seconds after it began to work: (code, digest, seconds)."""
-    command = [sys.executable, str(ROOT / "tests" / "few.py"), str(data), str(jobs)]
+    command = [sys.executable, str(ROOT / "tests" / "few.py"), str(data), kind, str(jobs)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout.readline() == "begun\n"
     begin = time.monotonic()
@@ -276,12 +276,12 @@ def leftovers(data):
 @pytest.mark.slow
 def test_a_build_killed_at_any_moment_leaves_no_half_artifact_and_the_rerun_gives_the_same_digest(tmp_path):
     moments, killed = random.Random(1), 0
-    for jobs, times in ((1, 20), (2, 5)):
-        code, digest, lasted = run(tmp_path / f"whole{jobs}", jobs)
+    for kind, jobs, times in (("threads", 1, 10), ("threads", 2, 10), ("processes", 2, 5)):
+        code, digest, lasted = run(tmp_path / f"whole-{kind}-{jobs}", kind, jobs)
         assert code == 0
         for attempt in range(times):
-            data = tmp_path / f"killed{jobs}-{attempt}"
-            code, _, _ = run(data, jobs, kill_after=moments.uniform(0, lasted))
+            data = tmp_path / f"killed-{kind}-{jobs}-{attempt}"
+            code, _, _ = run(data, kind, jobs, kill_after=moments.uniform(0, lasted))
             killed += code == -signal.SIGKILL
             assert damaged(data) == []
             assert few(data).mix(["nli"])[1]["digest"] == digest

@@ -147,14 +147,15 @@ def test_prompt_ends_with_the_joiner_and_completion_is_the_target(build):
 
 def test_bytes_depend_on_no_folder_number_of_workers_threads_or_hash_seed(tmp_path):
     built = []
-    for jobs, seed, threads in (("1", "1", "1"), ("2", "2", "2"), ("4", "3", "1")):
+    runs = [("threads", 1, "1"), ("threads", 2, "2"), ("processes", 2, "2"), ("processes", 4, "1")]
+    for seed, (kind, jobs, threads) in enumerate(runs):
         data = tmp_path / f"folder{seed}" / "data"
-        command = [sys.executable, ROOT / "tests" / "few.py", data, jobs]
-        environment = os.environ | {"PYTHONHASHSEED": seed, "POLARS_MAX_THREADS": threads}
+        command = [sys.executable, ROOT / "tests" / "few.py", data, kind, jobs]
+        environment = os.environ | {"PYTHONHASHSEED": str(seed), "POLARS_MAX_THREADS": threads}
         subprocess.run(list(map(str, command)), check=True, env=environment, stdout=subprocess.DEVNULL)
         built.append(everything(data))
 
-    assert built[0] == built[1] == built[2]
+    assert all(files == built[0] for files in built)
 
 
 def test_dask_workers_write_the_same_bytes(tmp_path, dask):

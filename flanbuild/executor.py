@@ -28,7 +28,7 @@ from flanbuild.console import say
 from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
 
 TRIES = 3
-JOBS = int(os.environ.get("FLANBUILD_JOBS") or os.cpu_count() or 1)
+JOBS = os.cpu_count() or 1
 """How many pieces run at once where nobody says."""
 
 Piece = tuple[Callable[..., Any], tuple[Any, ...]]

@@ -25,7 +25,7 @@ def train(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model folder, or a name on the hub.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, or a name on the hub.")],
     mixture: Annotated[
         Path, typer.Argument(metavar="DIR", help="The mixture folder whose held-out tasks are asked.")
     ],
@@ -43,9 +43,7 @@ def evaluate(
 
 
 def report(
-    evaluations: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders that `evaluate` wrote.")
-    ],
+    evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("reports/summary"),
 ) -> None:
     """One page of tables and plots over evaluations."""

@@ -47,13 +47,13 @@ Holdout = Annotated[
         "--holdout", help="A cluster, dataset or task to hold out; may be repeated.", show_default="nothing"
     ),
 ]
-MixtureName = Annotated[str, typer.Argument(metavar="[MIXTURE]", help="A name in mixtures/, or a file.")]
+MixtureName = Annotated[str, typer.Argument(metavar="MIXTURE", help="A name in mixtures/, or a file.")]
 TaskName = Annotated[
     str, typer.Argument(metavar="TASK", help="A task, a dataset (all its tasks) or a cluster.")
 ]
 TaskNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[TASK]...", help="Tasks, datasets or clusters.", show_default="all"),
+    typer.Argument(metavar="TASK", help="Tasks, datasets or clusters.", show_default="all"),
 ]
 
 
@@ -97,7 +97,9 @@ class Where(Rows):
     missing: Annotated[Missing, "Stop at a split that the source lacks, or build without it."] = Missing.error
     data: Annotated[Path, "Where raw, rendered and mixed data lie."] = Path("data")
     examples: Annotated[int, "Test rows a task, each under every forward template."] = 20
-    jobs: Annotated[int, "Processes at once; the bytes don't depend on it."] = JOBS
+    jobs: Annotated[
+        int, "How many tasks or shards at once; the bytes don't depend on it.", "FLANBUILD_JOBS"
+    ] = JOBS
     executor: Annotated[
         Executor, "What renders and mixes: processes here, or Dask workers.", "FLANBUILD_EXECUTOR"
     ] = Executor.process

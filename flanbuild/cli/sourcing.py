@@ -89,7 +89,7 @@ def mirror(
 def import_(
     name: TaskName,
     files: Annotated[
-        list[str], typer.Argument(metavar="[SPLIT=]FILE...", help="Files in any format that is read.")
+        list[str], typer.Argument(metavar="[SPLIT=]FILE", help="Files in any format that is read.")
     ],
     tasks: Tasks = None,
     lock: LockFile = None,

@@ -1,6 +1,7 @@
 """dvc.yaml says of each stage what its script reads."""
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,13 @@ def test_there_is_a_stage_for_every_cluster(stage):
 
 def test_params_yaml_is_what_the_command_line_expects():
     assert load_params(ROOT / "params.yaml").source == "sample"
+
+
+def test_bytecode_is_no_part_of_what_a_stage_reads():
+    # It holds times of its source, so a folder among the deps would be another one in every clone.
+    bytecode = "flanbuild/sources/__pycache__/raw.cpython-311.pyc"
+    done = subprocess.run(
+        ["dvc", "check-ignore", bytecode], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.splitlines() == [bytecode]

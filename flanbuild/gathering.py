@@ -1,6 +1,6 @@
 """From ordered examples to shards: texts are gathered from the memory-mapped rendered files.
 
-A shard is one piece of work. What stays in memory is bounded, however large the mixture: 16 bytes a text that point
+A shard is one piece of work. In memory are 8 bytes for each example of the mixture, 16 bytes for each text that point
 into the files, for so many rows at a time, and the block of rows that each worker is at.
 """
 

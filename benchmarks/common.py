@@ -4,6 +4,7 @@ Each variant is a process of its own. A round runs every variant once, in turn, 
 machine does hits all of them; ratios are taken within a round, and medians over the rounds.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -36,6 +37,16 @@ class Run:
     """MB at the peak: RssAnon of the process and its children. Pages of mapped files don't count: they can go."""
     said: dict[str, float]
     """the last line of its output, where that is a JSON object"""
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """With what every benchmark asks."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--rounds", type=int, default=3)
+    made.add_argument("--work", type=Path, help="where inputs are kept")
+    return made
 
 
 def script(name: str, *arguments: object) -> list[str]:

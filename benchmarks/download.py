@@ -131,14 +131,10 @@ def _serving(folder: Path, latency: float) -> Iterator[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.parser(__doc__)
     parser.add_argument("--latency", type=float, default=0.05, help="seconds")
     parser.add_argument("--jobs", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--real", type=Path, default=os.environ.get("FLANBUILD_MIRROR"))
-    parser.add_argument("--work", type=Path)
     parser.add_argument("--run", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--endpoint", default="", help=argparse.SUPPRESS)
     return parser.parse_args()

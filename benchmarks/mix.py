@@ -66,7 +66,7 @@ def inputs(work: Path, tasks: int, rows: int) -> Path:
 def ours(work: Path, rendered: Path, out: Path, jobs: int) -> list[str]:
     """The stage script, as DVC runs it, with every row taken once."""
     mixture = work / "benchmark.yaml"
-    mixture.write_text(f"rate: {{max: 30000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
+    mixture.write_text(f"rate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
     return common.script(
         "pipeline/mix.py", "--mixture", mixture, "--rendered", rendered, "--out", out, "--jobs", jobs
     )
@@ -139,13 +139,9 @@ def _record(name: str, cluster: str, rows: int, sha256: str) -> dict[str, Any]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.parser(__doc__)
     parser.add_argument("--tasks", type=int, default=62)
     parser.add_argument("--rows", type=int, default=30_000, help="a task")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="where inputs are kept")
     return parser.parse_args()
 
 

@@ -85,13 +85,9 @@ def _cell(key: str, values: list[float]) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.parser(__doc__)
     parser.add_argument("--tasks", type=int, default=62)
     parser.add_argument("--rows", type=int, default=30_000, help="a task")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="where inputs are kept")
     parser.add_argument("--only", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 

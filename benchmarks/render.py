@@ -141,12 +141,8 @@ def _texts(choice: np.random.Generator, middle: int, rows: int) -> list[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.parser(__doc__)
     parser.add_argument("--rows", type=int, default=30_000, help="a shape")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--work", type=Path, help="where inputs are kept")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Where pieces of work run: in this process, in a pool of processes, or on a Dask cluster.
+"""Where pieces of work run: in this process, in threads, in a pool of processes, or on a Dask cluster.
 
 A piece is a module-level function and plain arguments; it writes its own file beside its place and renames it,
 so running it twice does no harm. The one seam is `concurrent.futures.Executor`.

@@ -101,7 +101,7 @@ class Where(Rows):
         int, "How many tasks or shards at once; the bytes don't depend on it.", "FLANBUILD_JOBS"
     ] = JOBS
     executor: Annotated[
-        Executor, "What renders and mixes: processes here, or Dask workers.", "FLANBUILD_EXECUTOR"
+        Executor, "What renders and mixes: this machine (process), or Dask workers.", "FLANBUILD_EXECUTOR"
     ] = Executor.process
     scheduler: Annotated[
         str, "Where --executor dask is, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"

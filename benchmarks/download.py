@@ -71,9 +71,9 @@ def _prepare(work: Path, real: Path | None) -> tuple[int, int]:
 
 
 def _lock(work: Path, endpoint: str) -> None:
-    from flanbuild.locking import lock_tasks
     from flanbuild.sources.client import Client
     from flanbuild.sources.lock import Lock
+    from flanbuild.sources.update import lock_tasks
 
     lock = Lock(work / LOCK)
     client = Client(endpoint=endpoint, cache=work / CACHE)
@@ -86,7 +86,7 @@ def _lock(work: Path, endpoint: str) -> None:
 
 def _run(work: Path, jobs: int, endpoint: str) -> None:
     """One download into empty folders; says how long it took, without Python's start, and what came."""
-    from flanbuild import executor
+    from flanbuild.artifacts import executor
     from flanbuild.sources import raw
     from flanbuild.sources.client import Client
     from flanbuild.sources.hub import HubSource
@@ -115,7 +115,7 @@ def _run(work: Path, jobs: int, endpoint: str) -> None:
 def _members() -> list:
     from hub_world import fewer_rows
 
-    from flanbuild.tasks import load_tasks
+    from flanbuild.declare.task import load_tasks
 
     return [fewer_rows(task) for task in load_tasks([common.ROOT / "mixtures" / "tasks"]).values()]
 

@@ -17,8 +17,10 @@ import common
 import numpy as np
 import pyarrow as pa
 
-from flanbuild import leaks, marks, shards
-from flanbuild.tasks import CLUSTERS
+from flanbuild.artifacts.arrow import RENDERED_SCHEMA, write_table
+from flanbuild.artifacts.files import sha256_of, staged, write_json
+from flanbuild.declare.task import CLUSTERS
+from flanbuild.render.fingerprints import FINGERPRINT_SCHEMA, fingerprint_file
 
 SHARDS = 16
 WORDS = (
@@ -57,7 +59,7 @@ def inputs(work: Path, tasks: int, rows: int) -> Path:
     """Rendered tasks as `flanbuild render` leaves them: about 700 bytes a row, some with options."""
     folder = work / f"rendered-{tasks}x{rows}"
     if not folder.exists():
-        with shards.staged(folder) as staging:
+        with staged(folder) as staging:
             for number in range(tasks):
                 _write_task(staging, number, rows)
     return folder
@@ -89,9 +91,9 @@ def _write_task(folder: Path, number: int, rows: int) -> None:
         "options": pa.array([options] * rows, pa.list_(pa.string())),
     }
     path = folder / cluster / name / "train.arrow"
-    shards.write_table(path, pa.table(columns, schema=shards.RENDERED))
-    shards.write_table(path.with_name(leaks.file_name("train")), _marks(choice, rows))
-    shards.write_json(path.with_name("task.json"), _record(name, cluster, rows, shards.sha256(path)))
+    write_table(path, pa.table(columns, schema=RENDERED_SCHEMA))
+    write_table(path.with_name(fingerprint_file("train")), _marks(choice, rows))
+    write_json(path.with_name("task.json"), _record(name, cluster, rows, sha256_of(path)))
 
 
 def _texts(choice: np.random.Generator, rows: int, middle: int) -> pa.Array:
@@ -107,7 +109,7 @@ def _marks(choice: np.random.Generator, rows: int) -> pa.Table:
     """What the leak check would compare if something were held out."""
     keys = [pa.array(choice.integers(0, 1 << 62, rows), pa.uint64()) for _ in range(3)]
     fields = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), keys[2])
-    return pa.table([keys[0], keys[1], fields], schema=marks.MARKS)
+    return pa.table([keys[0], keys[1], fields], schema=FINGERPRINT_SCHEMA)
 
 
 def _record(name: str, cluster: str, rows: int, sha256: str) -> dict[str, Any]:

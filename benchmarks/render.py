@@ -1,4 +1,4 @@
-"""Rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `flanbuild.rendering.render`.
+"""Rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `flanbuild.render.prompts.render`.
 
     python benchmarks/render.py --rows 30000 --rounds 3
 
@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from flanbuild import shards
-from flanbuild.tasks import Task, load_tasks
+from flanbuild.artifacts.files import staged, write_json
+from flanbuild.declare.task import Task, load_tasks
 
 SHAPES = ("nli/rte", "commonsense/copa", "reading_comprehension/squad", "summarization/aeslc")
 FEW = 10
@@ -66,14 +66,14 @@ def main() -> None:
 def inputs(folder: Path, rows: int) -> Path:
     """pages/ and raw/ of the four shapes, and their templates in the peers' languages."""
     if not folder.exists():
-        with shards.staged(folder) as staging:
+        with staged(folder) as staging:
             tasks = load_tasks([_pages(staging / "pages")])
             for number, task in enumerate(tasks.values()):
                 _write_raw(
                     staging / "raw" / task.cluster / task.name, task, rows, np.random.default_rng(number)
                 )
             templates = {name: _templates(task) for name, task in tasks.items()}
-            shards.write_json(staging / "templates.json", templates)
+            write_json(staging / "templates.json", templates)
     return folder
 
 
@@ -120,7 +120,7 @@ def _write_raw(folder: Path, task: Task, rows: int, choice: np.random.Generator)
     )
     upstream = [name for name in task.upstream_splits() if name != "train"]
     counted = {"splits": {"train": {"rows": rows}}, "missing": upstream}
-    shards.write_json(folder / "source.json", said | counted)
+    write_json(folder / "source.json", said | counted)
 
 
 def _column(choice: np.random.Generator, name: str, rows: int) -> pa.Array:

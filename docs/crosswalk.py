@@ -9,7 +9,7 @@ paper and code differ, stands here.
 from itertools import groupby
 from pathlib import Path
 
-from flanbuild.tasks import CLUSTERS, Task, load_tasks
+from flanbuild.declare.task import CLUSTERS, Task, load_tasks
 
 PAGES = Path(__file__).parents[1] / "mixtures" / "tasks"
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flanbuild.reading import load
+    from flanbuild.read import load
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -18,5 +18,5 @@ __all__ = ["__version__", "load"]
 def __getattr__(name: str) -> Any:
     # On first use: pyarrow and numpy take half a second, and most of flanbuild's commands don't read back.
     if name == "load":
-        return import_module("flanbuild.reading").load
+        return import_module("flanbuild.read").load
     raise AttributeError(f"module 'flanbuild' has no attribute '{name}'")

@@ -1,5 +1,5 @@
 """`python -m flanbuild`."""
 
-from flanbuild.cli import main
+from flanbuild.cli.app import main
 
 main()

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flanbuild import manifest, mixing, rendering, shards
-from flanbuild.console import Progress
+from flanbuild.artifacts.files import read_json
+from flanbuild.declare.mixture import HeldOut, Mixture, hold_out
+from flanbuild.declare.task import Task
 from flanbuild.errors import ArtifactError, DeclarationError
-from flanbuild.examples import check_expressions
-from flanbuild.mixtures import HeldOut, Mixture, hold_out
+from flanbuild.inspect.rebuild import rebuilt_differences
+from flanbuild.mix import manifest, mixture
+from flanbuild.mix.mixture import Allocation
+from flanbuild.progress import Progress
+from flanbuild.render import prompts
+from flanbuild.render.examples import check_expressions
 from flanbuild.sources import Source, raw
-from flanbuild.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,7 @@ class Build:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """What task.json says of each task, in name order."""
-        return {
-            t.name: shards.read_json(self.rendered / t.cluster / t.name / "task.json")
-            for t in self._members()
-        }
+        return {t.name: read_json(self.rendered / t.cluster / t.name / "task.json") for t in self._members()}
 
     def mix(self, holdout: Iterable[str]) -> tuple[Path, dict[str, Any], bool]:
         """(folder, manifest, whether it was built now)."""
@@ -60,11 +61,11 @@ class Build:
         folder = self.data / "mixtures" / self.mixture.folder(holdout)
         records = self.records()
         current = _read(folder / manifest.NAME)
-        if current.get("inputs") == mixing.inputs(self.mixture, records, held) and not _wrong_sizes(
+        if current.get("inputs") == mixture.inputs(self.mixture, records, held) and not _wrong_sizes(
             folder, current
         ):
             return folder, current, False
-        record = mixing.mix(
+        record = mixture.mix(
             self.mixture,
             self.rendered,
             records,
@@ -76,13 +77,13 @@ class Build:
         )
         return folder, record, True
 
-    def plan(self, holdout: Iterable[str]) -> tuple[list[mixing.Share], dict[str, HeldOut]]:
+    def plan(self, holdout: Iterable[str]) -> tuple[list[Allocation], dict[str, HeldOut]]:
         """The allocation, with tasks rendered as far as needed to know their rows."""
         held = self._hold_out(holdout)
         self.render()
         records = self.records()
-        leaked = mixing.look_for_leaks(self.mixture, self.rendered, records, held).dropped()
-        return mixing.plan(self.mixture, records, held, leaked), held
+        leaked = mixture.look_for_leaks(self.mixture, self.rendered, records, held).dropped()
+        return mixture.plan(self.mixture, records, held, leaked), held
 
     @property
     def rendered(self) -> Path:
@@ -110,7 +111,7 @@ class Build:
         raw.download_all(tasks, self.source, self.data / "raw", self.missing, jobs=self.jobs, done=done)
 
     def _render(self, tasks: list[Task], done: Callable[[], None]) -> None:
-        rendering.render_all(
+        prompts.render_all(
             tasks,
             self.data / "raw",
             self.rendered,
@@ -130,16 +131,28 @@ class Build:
         written = [name for name, split in said.get("splits", {}).items() if "missing" not in split]
         if any(not (folder / f"{name}.arrow").is_file() for name in written):
             return False
-        source = shards.read_json(self._raw(task.cluster) / task.name / "source.json")
-        return said.get("inputs") == rendering.inputs(
+        source = read_json(self._raw(task.cluster) / task.name / "source.json")
+        return said.get("inputs") == prompts.inputs(
             task, source, self.mixture, self.evaluation_examples, said.get("splits", {})
         )
+
+
+def rebuild(folder: Path, build: Build) -> list[str]:
+    """Builds the mixture into `build.data` and says what differs, a sentence each; empty when every byte is equal.
+
+    `build` is of `mixture_of(folder)` and an empty folder. The folder's own manifest has been verified.
+    """
+    record = read_json(folder / manifest.NAME)
+    if missing := sorted(record["tasks"].keys() - build.tasks.keys()):
+        return [f"{folder}: can't be built again without the pages of {', '.join(missing)}."]
+    again, _, _ = build.mix(record["holdout"])
+    return rebuilt_differences(folder, again)
 
 
 def _read(path: Path) -> dict[str, Any]:
     """What the file says, or nothing if it is missing or damaged: then the piece is made again."""
     try:
-        said = shards.read_json(path)
+        said = read_json(path)
     except ArtifactError:
         return {}
     return said if isinstance(said, dict) else {}

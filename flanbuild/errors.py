@@ -12,6 +12,7 @@ The command line prints it without a traceback and exits with `exit_code`.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 
 class FlanbuildError(Exception):
@@ -50,3 +51,23 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
         return f" Did you mean '{close[0]}'?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f" Allowed: {shown}." if names else ""
+
+
+TRAIN = (
+    "accelerate",
+    "matplotlib",
+    "rouge_score",
+    "sacrebleu",
+    "safetensors",
+    "sklearn",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def require_train(work: str, modules: tuple[str, ...] = TRAIN) -> None:
+    """Stops with one sentence when a package of the `train` extra is missing. `work` says what wants it."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[train]'.")

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import friendly, progress
-from flanbuild.executor import spare_pandas
+from flanbuild.artifacts.executor import spare_pandas
+from flanbuild.cli.console import exit_on_error, progress
+from flanbuild.declare.task import load_tasks
 from flanbuild.sources import open_source
 from flanbuild.sources.raw import download_all
-from flanbuild.tasks import load_tasks
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__)
-@friendly()
+@exit_on_error()
 def main(
     tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
     out: Annotated[Path, typer.Option(help="data/raw/<cluster>")],

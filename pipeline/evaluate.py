@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import COMMAND, friendly, options
+from flanbuild.cli.console import COMMAND, exit_on_error, options, progress
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.run import evaluate
 
@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__, **COMMAND)
-@friendly()
+@exit_on_error()
 @options(EvaluateConfig)
 def main(
     model: Annotated[
@@ -30,7 +30,7 @@ def main(
     config: EvaluateConfig,
 ) -> None:
     """Asks the model, and the one it was trained from, every held-out task under every template."""
-    evaluate(model, mixture, rendered, out, config)
+    evaluate(model, mixture, rendered, out, config, progress)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import friendly, progress
-from flanbuild.executor import Kind, cluster, spare_pandas
-from flanbuild.mixing import mix, names, read_records
-from flanbuild.mixtures import hold_out, load_mixture
+from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
+from flanbuild.cli.console import exit_on_error, progress
+from flanbuild.declare.mixture import hold_out, load_mixture
+from flanbuild.mix.mixture import mix, read_records, task_refs
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__)
-@friendly()
+@exit_on_error()
 def main(
     mixture: Annotated[Path, typer.Option(help="The mixture file.")],
     rendered: Annotated[Path, typer.Option(help="data/rendered")],
@@ -30,7 +30,7 @@ def main(
     spare_pandas()
     declared = load_mixture(mixture)
     records = read_records(rendered, declared)
-    held = hold_out(declared, holdout or [], names(records).values())
+    held = hold_out(declared, holdout or [], task_refs(records).values())
     mix(declared, rendered, records, held, out, jobs=jobs, scheduler=address, progress=progress)
 
 

@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import friendly, progress
-from flanbuild.executor import Kind, cluster, spare_pandas
-from flanbuild.mixtures import load_mixture
-from flanbuild.rendering import render_all
-from flanbuild.tasks import load_tasks
+from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
+from flanbuild.cli.console import exit_on_error, progress
+from flanbuild.declare.mixture import load_mixture
+from flanbuild.declare.task import load_tasks
+from flanbuild.render.prompts import render_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__)
-@friendly()
+@exit_on_error()
 def main(
     tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
     raw: Annotated[Path, typer.Option(help="data/raw/<cluster>")],

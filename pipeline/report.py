@@ -8,20 +8,21 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import friendly
-from flanbuild.report import report
+from flanbuild.cli.console import exit_on_error, print_table
+from flanbuild.evaluation.report import HEADER, report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__)
-@friendly()
+@exit_on_error()
 def main(
     evaluations: Annotated[list[Path], typer.Argument(help="One folder for each hold-out.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
 ) -> None:
     """Collects them on one page and prints the tables."""
-    report(evaluations, out)
+    for title, rows in report(evaluations, out):
+        print_table(title, HEADER, rows)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.console import COMMAND, friendly, options
+from flanbuild.cli.console import COMMAND, exit_on_error, options, progress
 from flanbuild.training.config import TrainConfig
 from flanbuild.training.run import train
 
@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(help=__doc__, **COMMAND)
-@friendly()
+@exit_on_error()
 @options(TrainConfig)
 def main(
     mixture: Annotated[Path, typer.Option(help="A folder with shards and manifest.json.")],
@@ -29,7 +29,7 @@ def main(
     config: TrainConfig,
 ) -> None:
     """Trains; called again after a stop, goes on from the last checkpoint."""
-    train(mixture, out, config, work=work)
+    train(mixture, out, config, work=work, progress=progress)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from flanbuild.build import Build
-from flanbuild.console import progress
-from flanbuild.mixtures import Mixture, load_mixture
-from flanbuild.sources.embedded import SampleSource
-from flanbuild.tasks import Task, load_tasks
+from flanbuild.declare.mixture import Mixture, load_mixture
+from flanbuild.declare.task import Task, load_tasks
+from flanbuild.progress import silent
+from flanbuild.sources.sample import SampleSource
 
 ROOT = Path(__file__).parents[1]
 
@@ -120,7 +120,7 @@ def build(tasks, flan2021, tmp_path):
             "missing": "error",
             "evaluation_examples": 5,
             "jobs": 1,
-            "progress": lambda total, name: progress(total, name, silent=True),
+            "progress": silent,
         }
         return Build(**settings | changed)
 

@@ -6,13 +6,13 @@ python tests/few.py DATA threads|processes JOBS
 import sys
 from pathlib import Path
 
-from flanbuild import rendering
+from flanbuild.artifacts.executor import spare_pandas
 from flanbuild.build import Build
-from flanbuild.console import progress
-from flanbuild.executor import spare_pandas
-from flanbuild.mixtures import Mixture
-from flanbuild.sources import embedded
-from flanbuild.tasks import load_page
+from flanbuild.declare.mixture import Mixture
+from flanbuild.declare.task import load_page
+from flanbuild.progress import silent
+from flanbuild.render import prompts
+from flanbuild.sources import sample
 
 PAGES = ("nli/rte", "commonsense/copa", "misc/coqa")
 FOLDER = Path(__file__).parents[1] / "mixtures" / "tasks"
@@ -25,12 +25,12 @@ def few(data: Path, **changed) -> Build:
     settings = {
         "tasks": tasks,
         "mixture": Mixture.model_validate(mixture | changed.pop("mixture", {})),
-        "source": embedded.SampleSource(60),
+        "source": sample.SampleSource(60),
         "data": data,
         "missing": "error",
         "evaluation_examples": 5,
         "jobs": 1,
-        "progress": lambda total, name: progress(total, name, silent=True),
+        "progress": silent,
     }
     return Build(**settings | changed)
 
@@ -39,7 +39,7 @@ if __name__ == "__main__":
     spare_pandas()
     data, kind, jobs = sys.argv[1:]
     if kind == "processes":
-        embedded.WORTH_PROCESSES = rendering.WORTH_PROCESSES = 0
+        sample.WORTH_PROCESSES = prompts.WORTH_PROCESSES = 0
     build = few(Path(data), jobs=int(jobs))
     print("begun", flush=True)
     print(build.mix(["nli"])[1]["digest"])

@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from hub_server import Repo
 
-from flanbuild.columns import arrow_schema
+from flanbuild.artifacts.columns import arrow_schema
+from flanbuild.declare.task import Task
+from flanbuild.sample import sample_splits, sample_table
 from flanbuild.sources.hub import CONVERSION
 from flanbuild.sources.layout import MEMBER
-from flanbuild.sources.sample import sample_splits, sample_table
-from flanbuild.tasks import Task
 
 SCRIPTS = {
     "CogComp/trec",

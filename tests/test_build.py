@@ -12,13 +12,13 @@ import pytest
 from conftest import ROOT, SMALL
 from few import FOLDER, few
 
+from flanbuild.artifacts.files import read_json, sha256_of
+from flanbuild.declare.mixture import LicenseTerms, Rate, Size
+from flanbuild.declare.task import load_page
 from flanbuild.errors import ExecutionError
-from flanbuild.manifest import verify
-from flanbuild.mixtures import Licences, Rate, Size
-from flanbuild.rendering import declaration
-from flanbuild.shards import read_json, sha256
-from flanbuild.sources.embedded import SampleSource
-from flanbuild.tasks import load_page
+from flanbuild.mix.verification import verify
+from flanbuild.render.prompts import declaration
+from flanbuild.sources.sample import SampleSource
 
 
 def stamps(data, pattern):
@@ -113,7 +113,7 @@ def test_a_rate_that_changes_no_number_of_wordings_only_mixes(build):
         {"compression": "lz4"},
         {"leaks": "drop"},
         {"related": (("nli", "paraphrase"),)},
-        {"licences": Licences(deny=("*-nc-*",))},
+        {"licences": LicenseTerms(deny=("*-nc-*",))},
         {"name": "other"},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -265,7 +265,7 @@ def damaged(data):
     for name, file in (("source.json", "{}.parquet"), ("task.json", "{}.arrow")):
         for path in finished(f"*/*/*/{name}"):
             splits = read_json(path)["splits"]
-            found += [s for s in splits if sha256(path.with_name(file.format(s))) != splits[s]["sha256"]]
+            found += [s for s in splits if sha256_of(path.with_name(file.format(s))) != splits[s]["sha256"]]
     return found
 
 

@@ -1,7 +1,6 @@
 import pytest
 
-from flanbuild.errors import FlanbuildError
-from flanbuild.extras import TRAIN, require_train
+from flanbuild.errors import TRAIN, FlanbuildError, require_train
 
 
 def test_a_missing_package_is_one_sentence_with_the_cure():

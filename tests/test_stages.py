@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 from ruamel.yaml import YAML
 
-from flanbuild.params import load_params
-from flanbuild.tasks import CLUSTERS
+from flanbuild.declare.params import load_params
+from flanbuild.declare.task import CLUSTERS
 
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 

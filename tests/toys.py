@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import torch
 
-from flanbuild import shards
+from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, TRAIN_SCHEMA, write_batches, write_table
+from flanbuild.artifacts.files import read_json, sha256_of, write_json
+from flanbuild.model.tokenizer import train_tokenizer
 from flanbuild.training.config import TrainConfig
+from flanbuild.training.mixture import open_mixture
 
 # Two threads cost more than they bring to tensors this small, above all where several tests run at once.
 torch.set_num_threads(1)
@@ -75,17 +79,23 @@ def write_mixture(
     return folder
 
 
+def tokenizer(mixture: Path, vocab_size: int = 400) -> Any:
+    """A tokenizer of the mixture's own text."""
+    texts = open_mixture(mixture).texts("train", 10_000)
+    return train_tokenizer(chain.from_iterable(chain(*sides) for sides in texts), vocab_size)
+
+
 def write_manifest(folder: Path, listed: dict[str, Any], held_out: dict[str, Any]) -> None:
     """The keys that the model side relies on."""
     manifest = {"format": 2, "mixture": {"name": "toy"}, "holdout": sorted(held_out), "held_out": held_out}
-    shards.write_json(folder / "manifest.json", manifest | {"tasks": {}, "shards": listed, "digest": "0123"})
+    write_json(folder / "manifest.json", manifest | {"tasks": {}, "shards": listed, "digest": "0123"})
 
 
 def hold_out(
     mixture: Path, rendered: Path, tasks: dict[str, tuple[Sequence[str], Sequence[dict[str, Any]] | None]]
 ) -> None:
     """Adds held-out tasks, name → (metrics, rows or None), to a mixture, and writes their rows."""
-    manifest = shards.read_json(mixture / "manifest.json")
+    manifest = read_json(mixture / "manifest.json")
     entries = {name: _held_out(rendered, name, metrics, rows) for name, (metrics, rows) in tasks.items()}
     held_out = {"nli": {"rule": "asked for", "asked": True, "tasks": entries}}
     held_out["paraphrase"] = {"rule": "related to nli", "asked": False, "tasks": {}}
@@ -98,12 +108,12 @@ def _held_out(
     if rows is None:
         return {"metrics": list(metrics), "type": "classification", "evaluation": None}
     path = rendered / "nli" / name / "test.arrow"
-    shards.write_table(path, pa.Table.from_pylist(list(rows), schema=shards.EVALUATION))
-    file = {"path": f"nli/{name}/test.arrow", "rows": len(rows), "sha256": shards.sha256(path)}
+    write_table(path, pa.Table.from_pylist(list(rows), schema=EVALUATION_SCHEMA))
+    file = {"path": f"nli/{name}/test.arrow", "rows": len(rows), "sha256": sha256_of(path)}
     return {"metrics": list(metrics), "type": "classification", "evaluation": file}
 
 
 def _shard(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     path = folder / f"{name}.arrow"
-    shards.write_batches(path, shards.TRAIN, [pa.Table.from_pylist(list(rows), schema=shards.TRAIN)])
-    return {"path": path.name, "rows": len(rows), "bytes": path.stat().st_size, "sha256": shards.sha256(path)}
+    write_batches(path, TRAIN_SCHEMA, [pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)])
+    return {"path": path.name, "rows": len(rows), "bytes": path.stat().st_size, "sha256": sha256_of(path)}

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.console import progress
+from flanbuild.artifacts.executor import JOBS, cluster, spare_pandas
+from flanbuild.cli.console import progress
 from flanbuild.errors import DeclarationError
-from flanbuild.executor import JOBS, cluster, spare_pandas
 
 if TYPE_CHECKING:
     from flanbuild.build import Build
-    from flanbuild.mixtures import Mixture
+    from flanbuild.declare.mixture import Mixture
+    from flanbuild.declare.task import Task
     from flanbuild.sources import Source
-    from flanbuild.tasks import Task
 
 
 class Kind(StrEnum):
-    """Where rows come from."""
+    """BuildOptions rows come from."""
 
     sample = "sample"
     mirror = "mirror"
@@ -58,18 +58,18 @@ TaskNames = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class SourceOptions:
     """Which pages there are, and where their rows come from."""
 
     tasks: Annotated[
         list[Path] | None, "A folder of pages of your own, beside the built-in ones; may be repeated."
     ] = None
-    source: Annotated[Kind, "Where rows come from."] = Kind.sample
+    source: Annotated[Kind, "BuildOptions rows come from."] = Kind.sample
     mirror: Annotated[str, "The folder of --source mirror, or an fsspec URL."] = "mirror"
     sample_rows: Annotated[int, "Size of a train split of --source sample."] = 200
     lock: Annotated[Path | None, "What pins --source hub.  [default: mixtures/lock.json]"] = None
     unlocked: Annotated[bool, "Take what the hub has today, whatever the lock says."] = False
-    imported: Annotated[Path, "Where `flanbuild import` puts files."] = Path("data/imported")
+    imported: Annotated[Path, "BuildOptions `flanbuild import` puts files."] = Path("data/imported")
 
     def pages(self) -> "dict[str, Task]":
         """All tasks."""
@@ -91,11 +91,11 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where(Rows):
-    """Where data lies, and how it is made."""
+class BuildOptions(SourceOptions):
+    """BuildOptions data lies, and how it is made."""
 
     missing: Annotated[Missing, "Stop at a split that the source lacks, or build without it."] = Missing.error
-    data: Annotated[Path, "Where raw, rendered and mixed data lie."] = Path("data")
+    data: Annotated[Path, "BuildOptions raw, rendered and mixed data lie."] = Path("data")
     examples: Annotated[int, "Test rows a task, each under every forward template."] = 20
     jobs: Annotated[
         int, "How many tasks or shards at once; the bytes don't depend on it.", "FLANBUILD_JOBS"
@@ -104,7 +104,7 @@ class Where(Rows):
         Executor, "What renders and mixes: this machine (process), or Dask workers.", "FLANBUILD_EXECUTOR"
     ] = Executor.process
     scheduler: Annotated[
-        str, "Where --executor dask is, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
+        str, "BuildOptions --executor dask is, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
     ] = ""
 
     def build(self, mixture: str, names: list[str] | None = None) -> "Build":
@@ -114,7 +114,7 @@ class Where(Rows):
     def build_of(self, mixture: "Mixture", names: list[str] | None = None) -> "Build":
         """The same for a mixture that is no file."""
         from flanbuild.build import Build
-        from flanbuild.tasks import select
+        from flanbuild.declare.task import select
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
@@ -137,7 +137,7 @@ class Where(Rows):
 
 def pages(own: list[Path] | None) -> "dict[str, Task]":
     """All tasks: the built-in pages and one's own, which stand in for built-in ones of the same dataset."""
-    from flanbuild.tasks import load_tasks
+    from flanbuild.declare.task import load_tasks
 
     return load_tasks([mixtures_folder() / "tasks", *(own or [])])
 
@@ -156,6 +156,6 @@ def lock_file() -> Path:
 
 def load(mixture: str) -> "Mixture":
     """A mixture by its name in the mixtures folder, or by its file."""
-    from flanbuild.mixtures import load_mixture
+    from flanbuild.declare.mixture import load_mixture
 
     return load_mixture(Path(mixture) if Path(mixture).suffix else mixtures_folder() / f"{mixture}.yaml")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
-from flanbuild.settings import faults
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 

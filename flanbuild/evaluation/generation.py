@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from flanbuild.evaluation.models import Answerer
+from flanbuild.evaluation.models import EvalModel
 
 
 @torch.no_grad()
-def generate(answerer: Answerer, texts: Sequence[str], advance: Callable[..., None]) -> tuple[list[str], int]:
+def generate(
+    answerer: EvalModel, texts: Sequence[str], advance: Callable[..., None]
+) -> tuple[list[str], int]:
     """The answer to each prompt without outer blanks, and how many prompts were cut."""
     prompts, cut = answerer.prompts(texts, answerer.config.max_new_tokens)
     order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
@@ -21,7 +23,7 @@ def generate(answerer: Answerer, texts: Sequence[str], advance: Callable[..., No
     return answers, cut
 
 
-def _write(answerer: Answerer, prompts: Sequence[Sequence[int]]) -> list[str]:
+def _write(answerer: EvalModel, prompts: Sequence[Sequence[int]]) -> list[str]:
     length = max(map(len, prompts))
     tokens = torch.full((len(prompts), length), answerer.pad)
     mask = torch.zeros_like(tokens)

@@ -22,7 +22,7 @@ disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is enough
 
 
 @dataclass(frozen=True)
-class Answerer:
+class EvalModel:
     """A model in eval mode, its tokenizer, and how long a prompt may be."""
 
     model: Any
@@ -80,7 +80,7 @@ class Answerer:
         return min(limit, int(positions) - answer_tokens)
 
 
-def load(name: str, config: EvaluateConfig, revision: str | None = None) -> Answerer:
+def load(name: str, config: EvaluateConfig, revision: str | None = None) -> EvalModel:
     """A folder that `train` wrote, another model folder, or a name on the hub."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     bf16 = config.dtype == "bfloat16" or (config.dtype == "auto" and device.type == "cuda")
@@ -95,12 +95,12 @@ def load(name: str, config: EvaluateConfig, revision: str | None = None) -> Answ
         raise DeclarationError(
             f"evaluate.model: {name}: {where} can be read: {str(error).splitlines()[0]}"
         ) from error
-    answerer = Answerer(model.to(device).eval(), tokenizer, config)
+    answerer = EvalModel(model.to(device).eval(), tokenizer, config)
     model.generation_config = _greedy(answerer)
     return answerer
 
 
-def _greedy(answerer: Answerer) -> GenerationConfig:
+def _greedy(answerer: EvalModel) -> GenerationConfig:
     """Instead of the model's own: some bring sampling or penalties."""
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,

@@ -2,7 +2,7 @@
 
 The options of a prompt stand behind it in one row, as branches of a tree: a token sees the prompt and what
 precedes it in its own option, and its position is the one it would have alone. So scores are those of
-`rank_pairs`, which computes each (prompt, option) apart, at a fraction of the work:
+`loglikelihood_pairs`, which computes each (prompt, option) apart, at a fraction of the work:
 
     prompt prompt prompt | yes end | no end
     0      1      2        3   4     3  4      positions
@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 
-from flanbuild.evaluation.models import Answerer
+from flanbuild.evaluation.models import EvalModel
 
 Advance = Callable[..., None]
 _SAME = 1e-2  # nats that a probe's scores may differ by; tokens that see what they should not differ by more
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """Tokens of a prompt and of its options, each with its end."""
 
     prompt: list[int]
@@ -35,21 +35,23 @@ class Question:
         return len(self.prompt) + sum(map(len, self.options))
 
 
-Rank = Callable[[Answerer, Sequence[Question]], list[list[float]]]
+Method = Callable[[EvalModel, Sequence[Request]], list[list[float]]]
 
 
-def questions(
-    answerer: Answerer, prompts: Sequence[str], options: Sequence[Sequence[str]]
-) -> tuple[list[Question], int]:
+def requests(
+    answerer: EvalModel, prompts: Sequence[str], options: Sequence[Sequence[str]]
+) -> tuple[list[Request], int]:
     """Tokens of all, and how many prompts were cut."""
     words = sorted({option for each in options for option in each})
     tokens = dict(zip(words, answerer.completions(words), strict=True))
     trees = [[tokens[option] for option in each] for each in options]
     cut_prompts, cut = answerer.prompts(prompts, max(len(tree) for each in trees for tree in each))
-    return [Question(prompt, tree) for prompt, tree in zip(cut_prompts, trees, strict=True)], cut
+    return [Request(prompt, tree) for prompt, tree in zip(cut_prompts, trees, strict=True)], cut
 
 
-def rank(answerer: Answerer, asked: Sequence[Question], method: Rank, advance: Advance) -> list[list[float]]:
+def loglikelihoods(
+    answerer: EvalModel, asked: Sequence[Request], method: Method, advance: Advance
+) -> list[list[float]]:
     """The log-likelihood of each option of each question, in batches of like size."""
     scores: list[list[float]] = [[] for _ in asked]
     for places in _batches(asked, answerer.config.batch_tokens):
@@ -60,20 +62,20 @@ def rank(answerer: Answerer, asked: Sequence[Question], method: Rank, advance: A
     return scores
 
 
-def method_for(answerer: Answerer) -> Rank:
+def method_for(answerer: EvalModel) -> Method:
     """The cheapest way that is right for this model: some ignore masks, or look back only so far."""
     if answerer.encoder_decoder:
-        return rank_encoded
+        return loglikelihood_encoder_decoder
     if getattr(answerer.model.config, "sliding_window", None):
-        return rank_pairs
-    probe = [Question([answerer.end, 1, 2, 3], [[4, 5, 6], [5, 4], [6]])]
-    tree, pairs = rank_trees(answerer, probe)[0], rank_pairs(answerer, probe)[0]
+        return loglikelihood_pairs
+    probe = [Request([answerer.end, 1, 2, 3], [[4, 5, 6], [5, 4], [6]])]
+    tree, pairs = loglikelihood_trees(answerer, probe)[0], loglikelihood_pairs(answerer, probe)[0]
     same = all(abs(a - b) < _SAME * (1 + abs(b)) for a, b in zip(tree, pairs, strict=True))
-    return rank_trees if same else rank_pairs
+    return loglikelihood_trees if same else loglikelihood_pairs
 
 
 @torch.no_grad()
-def rank_trees(answerer: Answerer, asked: Sequence[Question]) -> list[list[float]]:
+def loglikelihood_trees(answerer: EvalModel, asked: Sequence[Request]) -> list[list[float]]:
     """Prompts computed once, by a mask that keeps options apart."""
     length = max(question.size for question in asked)
     tokens = torch.full((len(asked), length), answerer.pad)
@@ -103,7 +105,7 @@ def rank_trees(answerer: Answerer, asked: Sequence[Question]) -> list[list[float
 
 
 @torch.no_grad()
-def rank_pairs(answerer: Answerer, asked: Sequence[Question]) -> list[list[float]]:
+def loglikelihood_pairs(answerer: EvalModel, asked: Sequence[Request]) -> list[list[float]]:
     """Each (prompt, option) as a row of its own."""
     pairs = [(question.prompt, option) for question in asked for option in question.options]
     length = max(len(prompt) + len(option) for prompt, option in pairs)
@@ -123,7 +125,7 @@ def rank_pairs(answerer: Answerer, asked: Sequence[Question]) -> list[list[float
 
 
 @torch.no_grad()
-def rank_encoded(answerer: Answerer, asked: Sequence[Question]) -> list[list[float]]:
+def loglikelihood_encoder_decoder(answerer: EvalModel, asked: Sequence[Request]) -> list[list[float]]:
     """For an encoder-decoder: prompts go through the encoder once, options through the decoder."""
     model, device = answerer.model, answerer.model.device
     tokens, mask = _right_padded([question.prompt for question in asked], answerer.pad)
@@ -156,7 +158,7 @@ def _tree_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
 
 
-def _tree_places(question: Question, keep: int) -> list[list[int]]:
+def _tree_places(question: Request, keep: int) -> list[list[int]]:
     """Of the last `keep` places of a row, those that foretell each token of each option."""
     start = keep - sum(map(len, question.options))
     prompt_end, places = start - 1, []
@@ -196,8 +198,8 @@ def _right_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
     return tokens, mask
 
 
-def _batches(asked: Sequence[Question], tokens: int) -> Iterator[list[int]]:
-    """Places of questions, longest first, in batches of at most `tokens` with padding, or one question."""
+def _batches(asked: Sequence[Request], tokens: int) -> Iterator[list[int]]:
+    """Places of requests, longest first, in batches of at most `tokens` with padding, or one question."""
     batch: list[int] = []
     for place in sorted(range(len(asked)), key=lambda place: (-asked[place].size, place)):
         if batch and (len(batch) + 1) * asked[batch[0]].size > tokens:

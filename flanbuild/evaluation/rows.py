@@ -8,14 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flanbuild.artifacts.arrow import read_table
+from flanbuild.artifacts.files import read_json, sha256_of
 from flanbuild.errors import ArtifactError
-from flanbuild.shards import read_json, read_table, sha256
 
 _COLUMNS = ("prompt", "template", "row", "options", "answer", "answers")
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutTask:
     """One task to evaluate. `missing` says why there are no rows, where there are none."""
 
     cluster: str
@@ -24,14 +25,14 @@ class HeldOut:
     path: Path | None
     missing: str | None = None
 
-    def rows(self, examples: int | None) -> "Rows":
+    def rows(self, examples: int | None) -> "EvaluationRows":
         """Its rows, of the first `examples` source rows under all their templates."""
         assert self.path is not None, "asked for the rows of a task that has none"
         table = read_table(self.path).select(_COLUMNS)
         if examples is not None:
             first = pc.unique(table["row"]).slice(0, examples)
             table = table.filter(pc.is_in(table["row"], value_set=first))
-        rows = Rows(**{name: table[name].to_pylist() for name in _COLUMNS})
+        rows = EvaluationRows(**{name: table[name].to_pylist() for name in _COLUMNS})
         for row, options, answer in zip(rows.row, rows.options, rows.answer, strict=True):
             if options and answer not in options:
                 raise ArtifactError(f"{self.path}: row {row}: the answer '{answer}' is none of its options.")
@@ -39,7 +40,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Rows:
+class EvaluationRows:
     """The columns of an evaluation file. `answers` always holds at least `answer`."""
 
     prompt: Sequence[str]
@@ -70,16 +71,16 @@ class Rows:
         same = self.ranked and all(options == self.options[0] for options in self.options)
         return self.options[0] if same else ()
 
-    def of(self, template: int) -> "Rows":
+    def of(self, template: int) -> "EvaluationRows":
         """The rows under one template."""
         return self.take([i for i, number in enumerate(self.template) if number == template])
 
-    def take(self, places: Sequence[int]) -> "Rows":
+    def take(self, places: Sequence[int]) -> "EvaluationRows":
         """The rows at these places."""
-        return Rows(**{name: [getattr(self, name)[i] for i in places] for name in _COLUMNS})
+        return EvaluationRows(**{name: [getattr(self, name)[i] for i in places] for name in _COLUMNS})
 
 
-def held_out_tasks(manifest: dict[str, Any], rendered: Path) -> list[HeldOut]:
+def held_out_tasks(manifest: dict[str, Any], rendered: Path) -> list[HeldOutTask]:
     """All tasks of the clusters that were asked for, in order of their names."""
     return [
         _held_out(cluster, task, facts, rendered)
@@ -89,22 +90,22 @@ def held_out_tasks(manifest: dict[str, Any], rendered: Path) -> list[HeldOut]:
     ]
 
 
-def _held_out(cluster: str, task: str, facts: dict[str, Any], rendered: Path) -> HeldOut:
+def _held_out(cluster: str, task: str, facts: dict[str, Any], rendered: Path) -> HeldOutTask:
     metrics, file = tuple(facts["metrics"]), facts["evaluation"]
     if file is None:
-        return HeldOut(cluster, task, metrics, None, "no evaluation split")
+        return HeldOutTask(cluster, task, metrics, None, "no evaluation split")
     if not file["rows"]:
-        return HeldOut(cluster, task, metrics, None, "no rows")
+        return HeldOutTask(cluster, task, metrics, None, "no rows")
     path = rendered / file["path"]
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file, though the mixture's manifest lists it for {task}.")
-    found = sha256(path)
+    found = sha256_of(path)
     if found != file["sha256"]:
         raise ArtifactError(
             f"{path}: sha256 is {found[:12]}…, the mixture's manifest says {file['sha256'][:12]}…;"
             " the mixture was made beside other rows: build it again."
         )
-    return HeldOut(cluster, task, metrics, path)
+    return HeldOutTask(cluster, task, metrics, path)
 
 
 def read_manifest(mixture: Path) -> dict[str, Any]:

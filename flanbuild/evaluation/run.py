@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from flanbuild.console import Advance, progress, say
+from flanbuild.artifacts.arrow import write_batches
+from flanbuild.artifacts.files import read_json, sha256_of, staged, write_json
+from flanbuild.errors import require_train
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.paper import PAPER
-from flanbuild.evaluation.rows import PREDICTIONS, HeldOut, Rows, held_out_tasks, read_manifest
+from flanbuild.evaluation.rows import PREDICTIONS, EvaluationRows, HeldOutTask, held_out_tasks, read_manifest
 from flanbuild.evaluation.scores import Answers, by_template, chosen, majority, random_guess, summary
-from flanbuild.extras import require_train
-from flanbuild.shards import read_json, sha256, staged, write_batches, write_json
+from flanbuild.progress import Advance, Progress, log, silent
 
 if TYPE_CHECKING:
-    from flanbuild.evaluation.models import Answerer
-    from flanbuild.evaluation.ranking import Rank
+    from flanbuild.evaluation.models import EvalModel
+    from flanbuild.evaluation.ranking import Method
 
 _FORMAT = 1
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
@@ -35,7 +36,7 @@ Scores = dict[str, dict[int, float]]  # metric → template → score
 
 
 @dataclass(frozen=True)
-class _Named:
+class ModelRef:
     """A model to evaluate: `tuned` or `untuned`, and where it is."""
 
     role: str
@@ -44,7 +45,12 @@ class _Named:
 
 
 def evaluate(
-    model: Path | str, mixture: Path, rendered: Path, out: Path, config: EvaluateConfig | None = None
+    model: Path | str,
+    mixture: Path,
+    rendered: Path,
+    out: Path,
+    config: EvaluateConfig | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Asks a model, and the model it was trained from if it tells, every held-out task under every template.
 
@@ -57,7 +63,7 @@ def evaluate(
     tasks = held_out_tasks(manifest, rendered)
     rows = {task.task: task.rows(config.examples) for task in tasks if not task.missing}
     with staged(out) as folder:
-        found = _answer_all(_models(str(model)), tasks, rows, config, folder)
+        found = _answer_all(_models(str(model)), tasks, rows, config, folder, progress)
         scores = _scores(tasks, rows, found)
         write_json(folder / "scores.json", _document(str(model), manifest, tasks, scores, found, config))
         _write_templates(folder / "templates.csv", tasks, rows, found)
@@ -75,23 +81,24 @@ class _Found:
 Found = Mapping[tuple[str, str], _Found]  # (role, task)
 
 
-def _models(model: str) -> list[_Named]:
-    tuned = _Named("tuned", model)
+def _models(model: str) -> list[ModelRef]:
+    tuned = ModelRef("tuned", model)
     path = Path(model) / "training.json"
     if not path.is_file():
         return [tuned]
     untuned = read_json(path)["untuned"]
     if "folder" in untuned:
-        return [tuned, _Named("untuned", str(Path(model) / untuned["folder"]))]
-    return [tuned, _Named("untuned", untuned["name"], untuned["revision"])]
+        return [tuned, ModelRef("untuned", str(Path(model) / untuned["folder"]))]
+    return [tuned, ModelRef("untuned", untuned["name"], untuned["revision"])]
 
 
 def _answer_all(
-    models: Sequence[_Named],
-    tasks: Sequence[HeldOut],
-    rows: Mapping[str, Rows],
+    models: Sequence[ModelRef],
+    tasks: Sequence[HeldOutTask],
+    rows: Mapping[str, EvaluationRows],
     config: EvaluateConfig,
     folder: Path,
+    progress: Progress,
 ) -> Found:
     """Every model's answers to every task, scored, and written to `predictions.arrow` as they come."""
     from flanbuild.evaluation.models import load
@@ -117,18 +124,21 @@ def _answer_all(
     return found
 
 
-def _answer(answerer: "Answerer", method: "Rank", rows: Rows, advance: Advance) -> tuple[Answers, int]:
-    from flanbuild.evaluation import generation, ranking
+def _answer(
+    answerer: "EvalModel", method: "Method", rows: EvaluationRows, advance: Advance
+) -> tuple[Answers, int]:
+    from flanbuild.evaluation import generation
+    from flanbuild.evaluation.ranking import loglikelihoods, requests
 
     if not rows.ranked:
         texts, cut = generation.generate(answerer, rows.prompt, advance)
         return Answers(texts, [[] for _ in texts]), cut
-    asked, cut = ranking.questions(answerer, rows.prompt, rows.options)
-    logliks = ranking.rank(answerer, asked, method, advance)
+    asked, cut = requests(answerer, rows.prompt, rows.options)
+    logliks = loglikelihoods(answerer, asked, method, advance)
     return Answers(chosen(rows, logliks), logliks), cut
 
 
-def _predictions(role: str, task: HeldOut, rows: Rows, answers: Answers) -> pa.Table:
+def _predictions(role: str, task: HeldOutTask, rows: EvaluationRows, answers: Answers) -> pa.Table:
     same = {"model": role, "cluster": task.cluster, "task": task.task}
     return pa.table(
         {
@@ -144,7 +154,7 @@ def _predictions(role: str, task: HeldOut, rows: Rows, answers: Answers) -> pa.T
     )
 
 
-def _scores(tasks: Sequence[HeldOut], rows: Mapping[str, Rows], found: Found) -> dict[str, Any]:
+def _scores(tasks: Sequence[HeldOutTask], rows: Mapping[str, EvaluationRows], found: Found) -> dict[str, Any]:
     """cluster → task → metric → figures."""
     clusters: dict[str, Any] = {}
     for task in tasks:
@@ -153,7 +163,7 @@ def _scores(tasks: Sequence[HeldOut], rows: Mapping[str, Rows], found: Found) ->
     return clusters
 
 
-def _figures(task: HeldOut, rows: Rows, found: Found) -> dict[str, Any]:
+def _figures(task: HeldOutTask, rows: EvaluationRows, found: Found) -> dict[str, Any]:
     roles = {role: found[role, name].scores for role, name in found if name == task.task}
     figures: dict[str, Any] = {
         metric: {role: summary(metric, scores[metric]) for role, scores in roles.items()}
@@ -175,19 +185,19 @@ def _figures(task: HeldOut, rows: Rows, found: Found) -> dict[str, Any]:
 def _document(
     model: str,
     manifest: Mapping[str, Any],
-    tasks: Sequence[HeldOut],
+    tasks: Sequence[HeldOutTask],
     scores: Mapping[str, Any],
     found: Found,
     config: EvaluateConfig,
 ) -> dict[str, Any]:
     missing = {f"{task.cluster}/{task.task}": task.missing for task in tasks if task.missing}
     for name, reason in missing.items():
-        say(f"evaluate: {name} is not evaluated: {reason}")
+        log(f"evaluate: {name} is not evaluated: {reason}")
     cut: dict[str, dict[str, int]] = {}
     for (role, task), result in found.items():
         if result.cut_prompts:
             cut.setdefault(role, {})[task] = result.cut_prompts
-            say(f"evaluate {role}: {task}: cut the beginning of {result.cut_prompts} prompts")
+            log(f"evaluate {role}: {task}: cut the beginning of {result.cut_prompts} prompts")
     return {
         "format": _FORMAT,
         "config": asdict(config),
@@ -203,10 +213,12 @@ def _document(
 
 def _weights(model: Path) -> dict[str, str]:
     """Which weights were asked, by the digests of their files; none for a model read by name."""
-    return {path.name: sha256(path) for path in sorted(model.glob("*.safetensors"))}
+    return {path.name: sha256_of(path) for path in sorted(model.glob("*.safetensors"))}
 
 
-def _write_templates(path: Path, tasks: Sequence[HeldOut], rows: Mapping[str, Rows], found: Found) -> None:
+def _write_templates(
+    path: Path, tasks: Sequence[HeldOutTask], rows: Mapping[str, EvaluationRows], found: Found
+) -> None:
     clusters = {task.task: task.cluster for task in tasks}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

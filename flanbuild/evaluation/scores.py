@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import TypeVar
 
-from flanbuild.evaluation.rows import Rows
-from flanbuild.metrics import LOWER_IS_BETTER, score
+from flanbuild.evaluation.metrics import LOWER_IS_BETTER, score
+from flanbuild.evaluation.rows import EvaluationRows
 
 Value = TypeVar("Value", str, int)
 
@@ -24,12 +24,12 @@ class Answers:
     logliks: Sequence[Sequence[float]]
 
 
-def chosen(rows: Rows, logliks: Sequence[Sequence[float]]) -> list[str]:
+def chosen(rows: EvaluationRows, logliks: Sequence[Sequence[float]]) -> list[str]:
     """The likeliest option of each row; of equals the first."""
     return [options[_highest(found)] for options, found in zip(rows.options, logliks, strict=True)]
 
 
-def chosen_by_length(rows: Rows, logliks: Sequence[Sequence[float]]) -> list[str]:
+def chosen_by_length(rows: EvaluationRows, logliks: Sequence[Sequence[float]]) -> list[str]:
     """The likeliest option for its length in characters."""
     shares = [
         [loglik / max(len(option), 1) for option, loglik in zip(options, found, strict=True)]
@@ -38,7 +38,9 @@ def chosen_by_length(rows: Rows, logliks: Sequence[Sequence[float]]) -> list[str
     return chosen(rows, shares)
 
 
-def by_template(rows: Rows, answers: Answers, metrics: Sequence[str]) -> dict[str, dict[int, float]]:
+def by_template(
+    rows: EvaluationRows, answers: Answers, metrics: Sequence[str]
+) -> dict[str, dict[int, float]]:
     """Metric → template → score; for ranked tasks with `accuracy` also NORMALISED."""
     found = {metric: _score(rows, answers.predictions, metric) for metric in metrics}
     if rows.ranked and "accuracy" in metrics:
@@ -66,7 +68,7 @@ def summary(metric: str, scores: Mapping[int, float]) -> dict[str, float]:
     }
 
 
-def majority(rows: Rows, metric: str) -> float:
+def majority(rows: EvaluationRows, metric: str) -> float:
     """The score of always giving the answer that is most common among the rows evaluated.
 
     Where each row has options of its own, the most common place in the list of options. It is the most that
@@ -84,7 +86,7 @@ def majority(rows: Rows, metric: str) -> float:
     return rounded(score(metric, constant, once.references, options=once.classes))
 
 
-def random_guess(rows: Rows, metric: str) -> float | None:
+def random_guess(rows: EvaluationRows, metric: str) -> float | None:
     """The expected accuracy of a fair draw among the options; None for other metrics and for generation."""
     if not rows.ranked or metric != "accuracy":
         return None
@@ -96,7 +98,7 @@ def rounded(value: float) -> float:
     return round(value, _DIGITS)
 
 
-def _score(rows: Rows, predictions: Sequence[str], metric: str) -> dict[int, float]:
+def _score(rows: EvaluationRows, predictions: Sequence[str], metric: str) -> dict[int, float]:
     places: dict[int, list[int]] = {}
     for place, template in enumerate(rows.template):
         places.setdefault(template, []).append(place)

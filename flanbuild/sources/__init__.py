@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
+from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError
-from flanbuild.tasks import Task
 
 Kind = Literal["sample", "mirror", "hub", "files"]
 KINDS: tuple[Kind, ...] = (
@@ -74,7 +74,7 @@ def open_source(
     files lie that a person brought.
     """
     if kind == "sample":
-        from flanbuild.sources.embedded import SampleSource
+        from flanbuild.sources.sample import SampleSource
 
         return SampleSource(sample_rows)
     if kind not in KINDS:

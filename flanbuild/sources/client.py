@@ -30,8 +30,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status
 
+from flanbuild.artifacts.files import sha256_of
 from flanbuild.errors import ExecutionError, FlanbuildError, SourceError
-from flanbuild.shards import sha256
 from flanbuild.sources import WITHOUT
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Remote:
         """Whether the file at `path` has the promised bytes, all of them read."""
         if not path.is_file() or path.stat().st_size != self.bytes:
             return False
-        return self.digest == (sha256(path) if self.algorithm == "sha256" else _git_sha1(path))
+        return self.digest == (sha256_of(path) if self.algorithm == "sha256" else _git_sha1(path))
 
 
 class UnknownRevision(SourceError):  # noqa: N818  it is one of the family by its base
@@ -197,7 +197,7 @@ class Client:
             if file.matches(part):
                 part.replace(blob)
                 return
-            found = f"{_size(part):,} bytes, sha256 {sha256(part)[:12]}…"
+            found = f"{_size(part):,} bytes, sha256 {sha256_of(part)[:12]}…"
             report(-_size(part))
             part.unlink()
         raise SourceError(

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flanbuild.errors import SourceError, nearest
-from flanbuild.sources.layout import MEMBER, Place
+from flanbuild.sources.layout import MEMBER, Location
 
 Open = Callable[[str], IO[bytes]]
 """Opens a file of the repository, seekable."""
@@ -28,7 +28,7 @@ ROWS = 10_000
 """Rows of a table that is made from text."""
 
 
-def schema_of(place: Place, open_file: Open, columns: pa.Schema) -> pa.Schema:
+def schema_of(place: Location, open_file: Open, columns: pa.Schema) -> pa.Schema:
     """What the file says of itself; `columns`, as declared, for files that say nothing."""
     if not _is_parquet(place):
         return columns
@@ -37,7 +37,7 @@ def schema_of(place: Place, open_file: Open, columns: pa.Schema) -> pa.Schema:
 
 
 def tables_of(
-    place: Place,
+    place: Location,
     open_file: Open,
     columns: pa.Schema,
     rename: Mapping[str, str],
@@ -57,11 +57,11 @@ def tables_of(
         yield _table(place, batch, columns, classes)
 
 
-def _is_parquet(place: Place) -> bool:
+def _is_parquet(place: Location) -> bool:
     return isinstance(place, str) and place.endswith(".parquet")
 
 
-def _parquet(place: Place, open_file: Open) -> pq.ParquetFile:
+def _parquet(place: Location, open_file: Open) -> pq.ParquetFile:
     assert isinstance(place, str)
     try:
         return pq.ParquetFile(open_file(place))
@@ -144,7 +144,7 @@ def _member(archive: str, raw: IO[bytes], pattern: str) -> IO[bytes]:
 
 
 def _table(
-    place: Place, rows: list[dict[str, Any]], columns: pa.Schema, classes: Mapping[str, Sequence[str]]
+    place: Location, rows: list[dict[str, Any]], columns: pa.Schema, classes: Mapping[str, Sequence[str]]
 ) -> pa.Table:
     """The declared columns in the declared types; a name with a dot is a member of a struct."""
     name = place if isinstance(place, str) else ", ".join(place.values())

@@ -5,23 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock as Mutex
 
-from flanbuild import shards
+from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.sources import Kind, Upstream
 from flanbuild.sources.client import Client, Remote, Report, UnknownRevision
-from flanbuild.sources.excerpt import Excerpt
-from flanbuild.sources.layout import Place, locate, paths_of
-from flanbuild.sources.lock import (
-    Entry,
-    Lock,
-    LockedExcerpt,
-    LockedFile,
-    LockedSplit,
-    declared,
-    described,
-)
+from flanbuild.sources.layout import Location, locate, paths_of
+from flanbuild.sources.lock import Entry, Lock, LockedExcerpt, LockedFile, LockedSplit, declared, described
+from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
-from flanbuild.tasks import Task
 
 CONVERSION = "refs/convert/parquet"
 """Where the hub keeps its own conversion of a repository to Parquet."""
@@ -53,7 +45,7 @@ class HubSource:
 
     def fingerprint(self, task: Task) -> str:
         """Of the commit's files: asks the network only when nothing is locked."""
-        return shards.digest(self.entry(task).model_dump(exclude={"branch"}))
+        return digest_of(self.entry(task).model_dump(exclude={"branch"}))
 
     def entry(self, task: Task) -> Entry:
         """What is locked, or what would be locked now."""
@@ -71,7 +63,7 @@ class HubSource:
             return _excerpt(self.client, task, split, places, found, locked)
         local = {path: self.client.fetch(found[path], self.report) for path in paths_of(places)}
         files = [
-            {"path": path, "bytes": found[path].bytes, "sha256": shards.sha256(local[path])} for path in local
+            {"path": path, "bytes": found[path].bytes, "sha256": sha256_of(local[path])} for path in local
         ]
         return read_places(task, places, lambda path: open_local(local[path]), files)
 
@@ -126,7 +118,7 @@ class Resolver:
         if not task.source.enough or not all(file.path.endswith(".parquet") for file in files):
             return locked
         ranged = [_Ranged(self.client, file) for file in files]
-        excerpt = Excerpt(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
+        excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
         if excerpt.of <= task.source.enough:
             return locked
         for _ in excerpt.tables():
@@ -158,14 +150,14 @@ def _excerpt(
     client: Client,
     task: Task,
     split: str,
-    places: Sequence[Place],
+    places: Sequence[Location],
     files: dict[str, Remote],
     locked: LockedSplit,
 ) -> Upstream:
     assert locked.excerpt
     assert task.source.enough
     ranged = [_Ranged(client, files[str(place)]) for place in places]
-    excerpt = Excerpt(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
+    excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
     return excerpt_upstream(task, excerpt, described(locked.files), locked.excerpt.sha256)
 
 

@@ -10,15 +10,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from flanbuild import shards
-from flanbuild.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.arrow import parquet_writer
+from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.files import digest_of, read_json, sha256_of, staged, write_json
+from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError, nearest
 from flanbuild.sources import Kind, Source, Upstream
-from flanbuild.sources.layout import MEMBER, Place
+from flanbuild.sources.layout import MEMBER, Location
 from flanbuild.sources.lock import Entry, Lock, LockedFile, LockedSplit, declared, described
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.rows import open_local, read_places
-from flanbuild.tasks import Task
 
 RECORD = "import.json"
 
@@ -45,12 +46,12 @@ class WithImports:
     def commit(self, task: Task) -> str:
         """A digest of the given files stands for the commit."""
         given = self._given(task)
-        return f"imported {shards.digest(given)[:12]}" if given else self.source.commit(task)
+        return f"imported {digest_of(given)[:12]}" if given else self.source.commit(task)
 
     def fingerprint(self, task: Task) -> str:
         """Of what was given."""
         given = self._given(task)
-        return shards.digest(given) if given else self.source.fingerprint(task)
+        return digest_of(given) if given else self.source.fingerprint(task)
 
     def split(self, task: Task, split: str) -> Upstream | None:
         """The imported rows of a task that was imported."""
@@ -61,7 +62,7 @@ class WithImports:
     def _given(self, task: Task) -> dict[str, Any] | None:
         """Split -> given files, where the task was imported. Raises SourceError when the lock names others."""
         path = self.folder / task.source.repo / task.source.config / RECORD
-        given: dict[str, Any] | None = shards.read_json(path) if path.is_file() else None
+        given: dict[str, Any] | None = read_json(path) if path.is_file() else None
         entry = self.lock.tasks.get(task.name) if self.lock else None
         if entry is None or entry.commit is not None:
             return given
@@ -86,16 +87,16 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
     schema = arrow_schema(task)
     out = folder / task.source.repo / task.source.config
     record: dict[str, list[dict[str, Any]]] = {}
-    with shards.staged(out) as staging:
+    with staged(out) as staging:
         for split, places in sorted(by_split.items()):
             path = staging / f"{split}-00000-of-00001.parquet"
             upstream = read_places(task, places, lambda name: open_local(Path(name)), [])
-            with shards.parquet_writer(path, schema) as writer:
+            with parquet_writer(path, schema) as writer:
                 for table in upstream.tables:
                     check_schema(task, table.schema, f"{', '.join(_names(places))} for split '{split}'")
                     writer.write_table(conform(table, schema))
             record[split] = [_described(Path(name)) for name in _names(places)]
-        shards.write_json(staging / RECORD, record)
+        write_json(staging / RECORD, record)
     return Entry(
         repo=task.source.repo,
         config=task.source.config,
@@ -109,7 +110,7 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
     )
 
 
-def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Place]]:
+def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Location]]:
     """Upstream split -> places; text files of one split become one place, a file a column."""
     splits: dict[str, list[str]] = {}
     for word in given:
@@ -144,7 +145,7 @@ def _patterns(task: Task, split: str) -> list[str]:
     return [PurePosixPath(pattern.partition(MEMBER)[0]).name for pattern in patterns]
 
 
-def _places(task: Task, split: str, files: list[str]) -> list[Place]:
+def _places(task: Task, split: str, files: list[str]) -> list[Location]:
     declared_files = task.source.files.get(split)
     if isinstance(declared_files, Mapping):
         return [{c: _fitting(pattern, files) for c, pattern in declared_files.items()}]
@@ -168,7 +169,7 @@ def _fitting(pattern: str, files: list[str]) -> str:
     return found[0] + bang + member
 
 
-def _names(places: Sequence[Place]) -> list[str]:
+def _names(places: Sequence[Location]) -> list[str]:
     names = [
         name for place in places for name in ([place] if isinstance(place, str) else list(place.values()))
     ]
@@ -176,4 +177,4 @@ def _names(places: Sequence[Place]) -> list[str]:
 
 
 def _described(path: Path) -> dict[str, Any]:
-    return {"path": path.name, "bytes": path.stat().st_size, "sha256": shards.sha256(path)}
+    return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}

@@ -14,15 +14,15 @@ stays within a folder, `archive.zip!member` reaches into an archive), or a file 
 import re
 from collections.abc import Collection, Mapping
 
-from flanbuild.tasks import Source as Declared
+from flanbuild.declare.task import Source as Declared
 
-Place = str | Mapping[str, str]
+Location = str | Mapping[str, str]
 """A file of rows; or column -> text file, line i of each being row i."""
 
 MEMBER = "!"
 
 
-def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Place]:
+def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Location]:
     """The split's places among `paths`, in name order; empty where the repository has no such split.
 
     What a page declares comes first; the layouts follow, so that a mirror may hold Parquet of what is text upstream.
@@ -44,7 +44,7 @@ def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Place
     return []
 
 
-def paths_of(places: Collection[Place]) -> list[str]:
+def paths_of(places: Collection[Location]) -> list[str]:
     """The repository's files that the places need, each once, archives without their member."""
     paths = (path for place in places for path in ([place] if isinstance(place, str) else place.values()))
     return list(dict.fromkeys(path.partition(MEMBER)[0] for path in paths))

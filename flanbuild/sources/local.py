@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flanbuild import shards
+from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError, nearest
 from flanbuild.sources import Kind, Upstream
-from flanbuild.sources.layout import MEMBER, Place, locate, paths_of
+from flanbuild.sources.layout import MEMBER, Location, locate, paths_of
 from flanbuild.sources.rows import open_local, read_places
-from flanbuild.tasks import Task
 
 
 class LocalFiles:
@@ -35,7 +35,7 @@ class LocalFiles:
     def fingerprint(self, task: Task) -> str:
         """Of the bytes of all files."""
         places = [place for split in task.upstream_splits() for place in _places(task, split)]
-        return shards.digest([_described(task, path) for path in paths_of(places)])
+        return digest_of([_described(task, path) for path in paths_of(places)])
 
     def split(self, task: Task, split: str) -> Upstream | None:
         """The files that fit the split's patterns, one after the other, in name order."""
@@ -48,7 +48,7 @@ def _folder(task: Task) -> Path:
     return task.page.parent
 
 
-def _places(task: Task, split: str) -> list[Place]:
+def _places(task: Task, split: str) -> list[Location]:
     said = task.source.files[split]
     patterns = [
         pattern.partition(MEMBER)[0] for pattern in (said.values() if isinstance(said, Mapping) else said)
@@ -81,4 +81,4 @@ def _described(task: Task, path: str) -> dict[str, Any]:
 
 @cache
 def _sha256(path: Path, changed: int) -> str:  # noqa: ARG001  a key of the cache
-    return shards.sha256(path)
+    return sha256_of(path)

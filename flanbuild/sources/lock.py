@@ -12,16 +12,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from flanbuild import shards
-from flanbuild.declarations import Declared, dotted
+from flanbuild.artifacts.files import digest_of, dump_json, write_json
+from flanbuild.declare.document import StrictModel, dotted
+from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import WITHOUT
-from flanbuild.tasks import Task
 
 FORMAT = 1
 
 
-class LockedFile(Declared):
+class LockedFile(StrictModel):
     """One file: sha256, or git's own digest where the hub states no other."""
 
     path: str
@@ -30,7 +30,7 @@ class LockedFile(Declared):
     git_sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
 
 
-class LockedExcerpt(Declared):
+class LockedExcerpt(StrictModel):
     """The row groups that stand for a split that is larger than the page wants."""
 
     rows: int
@@ -39,14 +39,14 @@ class LockedExcerpt(Declared):
     """over the footers and the row groups, as they lie in the files"""
 
 
-class LockedSplit(Declared):
+class LockedSplit(StrictModel):
     """The files of an upstream split, in reading order."""
 
     files: tuple[LockedFile, ...]
     excerpt: LockedExcerpt | None = None
 
 
-class Entry(Declared):
+class Entry(StrictModel):
     """One task."""
 
     repo: str
@@ -62,7 +62,7 @@ class Entry(Declared):
     """upstream splits of the page that the repository does not have"""
 
 
-class _File(Declared):
+class _File(StrictModel):
     format: int = Field(ge=FORMAT, le=FORMAT)
     tasks: dict[str, Entry] = {}
 
@@ -93,11 +93,11 @@ class Lock:
     def text(self) -> str:
         """Sorted, one value a line: a diff shows what moved."""
         tasks = {name: entry.model_dump(mode="json", exclude_none=True) for name, entry in self.tasks.items()}
-        return shards.dump_json({"format": FORMAT, "tasks": tasks})
+        return dump_json({"format": FORMAT, "tasks": tasks})
 
     def write(self) -> None:
         """Whole or not at all."""
-        shards.write_json(self.path, json.loads(self.text()))
+        write_json(self.path, json.loads(self.text()))
 
 
 def read_lock(path: Path) -> Lock:
@@ -121,7 +121,7 @@ def declared(task: Task) -> str:
     """The digest of what decides which files are read."""
     source = task.source.model_dump(mode="json", include={"repo", "config", "revision", "files", "enough"})
     columns = list(task.columns) if task.source.enough else []
-    return shards.digest([source, sorted(task.upstream_splits()), columns])
+    return digest_of([source, sorted(task.upstream_splits()), columns])
 
 
 def difference(before: Entry, now: Entry) -> str:

@@ -14,14 +14,14 @@ from typing import Any
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from flanbuild import shards
+from flanbuild.artifacts.files import digest_of, disk_errors, sha256_of
+from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import Kind, Upstream
-from flanbuild.sources.excerpt import Excerpt
 from flanbuild.sources.layout import locate, paths_of
 from flanbuild.sources.lock import Entry, Lock, LockedSplit, parse_lock
+from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
-from flanbuild.tasks import Task
 
 LOCK = "lock.json"
 
@@ -55,9 +55,9 @@ class MirrorSource:
     def fingerprint(self, task: Task) -> str:
         """Changes when any file of the task's splits does; with a lock, when the lock does."""
         if entry := self._entry(task):
-            return shards.digest(entry.model_dump(exclude={"branch"}))
+            return digest_of(entry.model_dump(exclude={"branch"}))
         found = {name: self._located(task, name) for name in task.upstream_splits()}
-        return shards.digest(
+        return digest_of(
             [self._described(task, path) for places in found.values() for path in paths_of(places)]
         )
 
@@ -120,7 +120,7 @@ class MirrorSource:
 
     def _excerpt(
         self, task: Task, split: str, paths: list[str], locked: LockedSplit | None
-    ) -> Excerpt | None:
+    ) -> RowGroupSample | None:
         """An excerpt where the page asks for one and the split is large enough."""
         enough = task.source.enough
         if (
@@ -131,7 +131,7 @@ class MirrorSource:
             return None
         sizes = self._files_of(task)
         ranged = [_Ranged(self.files, self._full(task, path), sizes[path]) for path in paths]
-        excerpt = Excerpt(ranged, excerpt_name(task, split), list(task.columns), enough)
+        excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), enough)
         return excerpt if excerpt.of > enough else None
 
     def _check(self, task: Task, locked: LockedSplit, files: list[dict[str, Any]]) -> None:
@@ -180,11 +180,11 @@ def write_mirror_file(root: str, path: str, local: Path) -> bool:
     place = f"{top}/{path}"
     if files.isfile(place) and files.info(place)["size"] == local.stat().st_size:
         changed = str(files.info(place).get("mtime"))
-        if _sha256(files, place, local.stat().st_size, changed) == shards.sha256(local):
+        if _sha256(files, place, local.stat().st_size, changed) == sha256_of(local):
             return False
     files.makedirs(str(PurePosixPath(place).parent), exist_ok=True)
     part = f"{place}.part"
-    with shards.disk_errors(Path(place)):
+    with disk_errors(Path(place)):
         try:
             files.put_file(str(local), part)
             files.mv(part, place)

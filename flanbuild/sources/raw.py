@@ -10,11 +10,14 @@ from typing import Any, Literal
 import pyarrow as pa
 from filelock import FileLock
 
-from flanbuild import executor, shards
-from flanbuild.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts import executor
+from flanbuild.artifacts.arrow import parquet_writer
+from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.executor import WorkItem
+from flanbuild.artifacts.files import digest_of, disk_errors, read_json, sha256_of, staged, write_json
+from flanbuild.declare.task import Task
 from flanbuild.errors import ArtifactError, SourceError
 from flanbuild.sources import Source, Upstream, source_of
-from flanbuild.tasks import Task
 
 Missing = Literal["error", "skip"]
 Advance = Callable[..., None]
@@ -28,7 +31,7 @@ def inputs(task: Task, source: Source, missing: Missing) -> str:
     source = source_of(task, source)
     declared = task.model_dump(mode="json", include={"source", "columns", "labels"})
     said = [FORMAT, source.kind, source.fingerprint(task), declared, task.upstream_splits(), missing]
-    return shards.digest(said)
+    return digest_of(said)
 
 
 def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
     schema = arrow_schema(task)
     splits: dict[str, Any] = {}
     absent = []
-    with shards.staged(out) as staging:
+    with staged(out) as staging:
         for name in task.upstream_splits():
             upstream = source.split(task, name)
             if upstream is None:
@@ -51,7 +54,7 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
             path = staging / f"{name}.parquet"
             rows = _write(path, schema, _conformed(task, upstream, schema, place))
             _check_rows(task, source, name, upstream.of or rows, place)
-            splits[name] = {"rows": rows, "sha256": shards.sha256(path), "files": upstream.files}
+            splits[name] = {"rows": rows, "sha256": sha256_of(path), "files": upstream.files}
             splits[name] |= {} if upstream.of is None else {"excerpt_of": upstream.of}
         if absent and missing == "error":
             raise SourceError(_absent(task, source, absent))
@@ -64,10 +67,10 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
             "schema": {field.name: str(field.type) for field in schema},
             "splits": splits,
             "missing": absent,
-            "digest": shards.digest({name: split["sha256"] for name, split in splits.items()}),
+            "digest": digest_of({name: split["sha256"] for name, split in splits.items()}),
             "inputs": inputs(task, source, missing),
         }
-        shards.write_json(staging / "source.json", record)
+        write_json(staging / "source.json", record)
     return record
 
 
@@ -84,7 +87,7 @@ def download_all(
 
     Another process that downloads the same clusters into `out` waits for this one, and then finds them done.
     """
-    pieces: list[executor.Piece] = [
+    pieces: list[WorkItem] = [
         (_download_stale, (task, source, out / task.cluster / task.name, missing)) for task in tasks
     ]
     with _alone(out, sorted({task.cluster for task in tasks})):
@@ -98,7 +101,7 @@ def download_all(
 def is_current(task: Task, source: Source, out: Path, missing: Missing) -> bool:
     """Whether `out` holds what `download` would write."""
     try:
-        said = shards.read_json(out / "source.json")
+        said = read_json(out / "source.json")
     except ArtifactError:
         return False
     return (
@@ -137,7 +140,7 @@ def _download_stale(task: Task, source: Source, out: Path, missing: Missing) -> 
 @contextmanager
 def _alone(out: Path, clusters: Sequence[str]) -> Iterator[None]:
     """One process at a time a cluster. The lock files lie beside the clusters' folders, which are outputs."""
-    with ExitStack() as stack, shards.disk_errors(out):
+    with ExitStack() as stack, disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         for cluster in clusters:
             stack.enter_context(FileLock(out / f".{cluster}.lock"))
@@ -174,7 +177,7 @@ def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, place: str) ->
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Row groups of one size, however the tables come, so that equal rows are equal bytes."""
     rows = 0
-    with shards.parquet_writer(path, schema) as writer:
+    with parquet_writer(path, schema) as writer:
         for table in _regrouped(tables, schema):
             writer.write_table(table, row_group_size=_GROUP_ROWS)
             rows += table.num_rows

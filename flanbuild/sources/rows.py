@@ -6,16 +6,16 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from flanbuild.columns import arrow_schema
+from flanbuild.artifacts.columns import arrow_schema
+from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.sources import Upstream, formats
-from flanbuild.sources.excerpt import Excerpt
-from flanbuild.sources.layout import Place
-from flanbuild.tasks import Task
+from flanbuild.sources.layout import Location
+from flanbuild.sources.row_groups import RowGroupSample
 
 
 def read_places(
-    task: Task, places: Sequence[Place], open_file: Callable[[str], IO[bytes]], files: list[dict[str, Any]]
+    task: Task, places: Sequence[Location], open_file: Callable[[str], IO[bytes]], files: list[dict[str, Any]]
 ) -> Upstream:
     """The rows of the places one after the other."""
     columns = arrow_schema(task)
@@ -29,7 +29,7 @@ def read_places(
 
 
 def excerpt_upstream(
-    task: Task, excerpt: Excerpt, files: list[dict[str, Any]], expected: str | None
+    task: Task, excerpt: RowGroupSample, files: list[dict[str, Any]], expected: str | None
 ) -> Upstream:
     """The excerpt's rows; its digest is compared once the last of them was read."""
 

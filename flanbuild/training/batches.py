@@ -1,4 +1,4 @@
-"""Sequences as tensors, and which sequences a step sees.
+"""PackedIndex as tensors, and which sequences a step sees.
 
 `labels` are tokens of completions, IGNORED everywhere else. Packed examples don't see each other: positions
 restart at each, the model is called without attention mask and cache, and transformers derives a
@@ -13,21 +13,21 @@ import torch
 from numpy.typing import NDArray
 
 from flanbuild.keys import row_keys, task_key
-from flanbuild.training.packing import Sequences
-from flanbuild.training.tokens import Examples
+from flanbuild.training.packing import PackedIndex
+from flanbuild.training.tokens import TokenizedExamples
 
 IGNORED = -100
 Batch = dict[str, torch.Tensor]
 Groups = Sequence[NDArray[np.int64]]
-Collate = Callable[[Examples, Groups], Batch]
+Collate = Callable[[TokenizedExamples, Groups], Batch]
 
 
 @dataclass
 class Batches:
-    """Sequences in the order of their keys, epoch after epoch; each epoch has an order of its own."""
+    """PackedIndex in the order of their keys, epoch after epoch; each epoch has an order of its own."""
 
-    examples: Examples
-    sequences: Sequences
+    examples: TokenizedExamples
+    sequences: PackedIndex
     collate: Collate
     seed: int
     _orders: dict[int, NDArray[np.int64]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Batches:
 def packed(length: int, pad: int) -> Collate:
     """Rows of `length` tokens, several examples in each; padding at the end is like one of its own."""
 
-    def collate(examples: Examples, groups: Groups) -> Batch:
+    def collate(examples: TokenizedExamples, groups: Groups) -> Batch:
         tokens, labels, positions = (
             np.full((len(groups), length), fill, np.int64) for fill in (pad, IGNORED, 0)
         )
@@ -69,7 +69,7 @@ def packed(length: int, pad: int) -> Collate:
 def padded(pad: int) -> Collate:
     """One example a row, filled up to the longest."""
 
-    def collate(examples: Examples, groups: Groups) -> Batch:
+    def collate(examples: TokenizedExamples, groups: Groups) -> Batch:
         pairs = [(examples.prompt(index), examples.completion(index)) for (index,) in groups]
         labels = [np.concatenate([np.full(len(left), IGNORED), right]) for left, right in pairs]
         for row in labels:
@@ -85,7 +85,7 @@ def padded(pad: int) -> Collate:
 def paired(pad: int) -> Collate:
     """For an encoder-decoder: prompts on one side, completions on the other."""
 
-    def collate(examples: Examples, groups: Groups) -> Batch:
+    def collate(examples: TokenizedExamples, groups: Groups) -> Batch:
         prompts = [examples.prompt(index) for (index,) in groups]
         completions = [examples.completion(index) for (index,) in groups]
         return _tensors(

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
-from flanbuild.shards import read_json, staged, write_json
+from flanbuild.artifacts.files import read_json, staged, write_json
 
 _OPTIONS = StateDictOptions(full_state_dict=True, cpu_offload=True)
 

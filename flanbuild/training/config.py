@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
+from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
-from flanbuild.settings import faults
 
 Schedule = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adafactor"]

@@ -15,9 +15,9 @@ from accelerate import Accelerator
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, get_scheduler
 
-from flanbuild.console import progress, say
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.keys import task_key
+from flanbuild.progress import Progress, log, silent
 from flanbuild.training.batches import IGNORED, Batch, Batches
 from flanbuild.training.checkpoints import Checkpoints
 from flanbuild.training.config import TrainConfig
@@ -34,7 +34,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainResult:
     """The trained model, its weights gathered from all processes, and how it went."""
 
     model: Any
@@ -57,25 +57,29 @@ def fit(
     validation: Batches,
     config: TrainConfig,
     checkpoints: Checkpoints,
-) -> Fitted:
+    progress: Progress = silent,
+) -> TrainResult:
     """Trains from the last checkpoint of this run, or from the start, to the last step."""
     stepper = _Stepper(accelerator, model, train, validation, config)
-    log = stepper.restore(checkpoints)
-    first = len(log.steps)
+    losses = stepper.restore(checkpoints)
+    first = len(losses.steps)
+    shown = progress if accelerator.is_main_process else silent
     if first and accelerator.is_main_process:
-        say(f"train: going on after step {first}")
-    with progress(config.steps - first, "train", silent=not accelerator.is_main_process) as advance:
+        log(f"train: going on after step {first}")
+    with shown(config.steps - first, "train") as advance:
         for step in range(first, config.steps):
-            log.steps.append(stepper.step(step))
-            note = f"loss {log.steps[-1]['loss']:.3f}"
+            losses.steps.append(stepper.step(step))
+            note = f"loss {losses.steps[-1]['loss']:.3f}"
             last = step + 1 == config.steps
             if last or (step + 1) % config.log_every == 0:
-                log.validation.append({"step": step + 1, "loss": stepper.validate()})
-                note += f", validation {log.validation[-1]['loss']:.3f}"
+                losses.validation.append({"step": step + 1, "loss": stepper.validate()})
+                note += f", validation {losses.validation[-1]['loss']:.3f}"
             if not last and (step + 1) % config.save_every == 0:
-                stepper.save(checkpoints, log)
+                stepper.save(checkpoints, losses)
             advance(1, note)
-    return Fitted(accelerator.unwrap_model(stepper.model, keep_torch_compile=False), stepper.weights(), log)
+    return TrainResult(
+        accelerator.unwrap_model(stepper.model, keep_torch_compile=False), stepper.weights(), losses
+    )
 
 
 class _Stepper:

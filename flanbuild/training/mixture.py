@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flanbuild.artifacts.arrow import read_table
+from flanbuild.artifacts.files import read_json, sha256_of
 from flanbuild.errors import ArtifactError
-from flanbuild.shards import read_json, read_table, sha256
 
 _ROWS = 2000
 
@@ -59,7 +60,7 @@ def open_mixture(folder: Path) -> Mixture:
 def _check(path: Path, expected: str) -> None:
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file, though the manifest beside it lists it.")
-    found = sha256(path)
+    found = sha256_of(path)
     if found != expected:
         raise ArtifactError(
             f"{path}: sha256 is {found[:12]}…, the manifest says {expected[:12]}…; build the mixture again."

@@ -1,5 +1,6 @@
 """The model before training and its tokenizer: built small from a seed, or read by name."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from flanbuild.errors import DeclarationError
+from flanbuild.model.tokenizer import train_tokenizer
 from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.mixture import Mixture
-from flanbuild.training.vocabulary import train_tokenizer
 
 _LEAK = 1e-3
+_TOKENIZER_ROWS = 10_000
+"""Rows that a tokenizer of our own is trained on: the first, which are a fair draw of all tasks."""
 
 disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is enough
 
@@ -27,7 +30,8 @@ disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is enough
 def load_tokenizer(config: TrainConfig, mixture: Mixture) -> Any:
     """The tokenizer the config asks for, which must know how a text ends."""
     if config.own_tokenizer:
-        return train_tokenizer(mixture, config.vocab_size)
+        texts = mixture.texts("train", min(_TOKENIZER_ROWS, mixture.rows("train")))
+        return train_tokenizer(chain.from_iterable(chain(*sides) for sides in texts), config.vocab_size)
     name = config.tokenizer or config.model
     tokenizer = _read(
         AutoTokenizer, "train.tokenizer" if config.tokenizer else "train.model", name, config.revision

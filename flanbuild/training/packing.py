@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Sequences:
+class PackedIndex:
     """Examples grouped into sequences: `order[starts[i]:starts[i + 1]]` are those of sequence i."""
 
     order: NDArray[np.int64]
@@ -29,12 +29,12 @@ class Sequences:
         return [self[i].tolist() for i in range(len(self))]
 
 
-def one_each(count: int) -> Sequences:
+def one_each(count: int) -> PackedIndex:
     """No packing: every example is a sequence."""
-    return Sequences(np.arange(count), np.arange(count + 1))
+    return PackedIndex(np.arange(count), np.arange(count + 1))
 
 
-def pack(lengths: NDArray[np.int64], capacity: int) -> Sequences:
+def pack(lengths: NDArray[np.int64], capacity: int) -> PackedIndex:
     """Groups examples so that no group is longer than `capacity`; within a group they keep their order.
 
     Best-fit decreasing: each example goes into the sequence that it leaves least room in. All examples of one
@@ -47,7 +47,7 @@ def pack(lengths: NDArray[np.int64], capacity: int) -> Sequences:
     for length, examples in _by_length(lengths):
         home[examples] = rooms.place(length, len(examples))
     order = np.argsort(home, kind="stable")
-    return Sequences(order, np.searchsorted(home[order], np.arange(rooms.opened + 1)))
+    return PackedIndex(order, np.searchsorted(home[order], np.arange(rooms.opened + 1)))
 
 
 class _Rooms:

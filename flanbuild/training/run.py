@@ -16,23 +16,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flanbuild.console import say
-from flanbuild.extras import require_train
-from flanbuild.shards import staged, write_json
+from flanbuild.artifacts.files import staged, write_json
+from flanbuild.errors import require_train
+from flanbuild.model.tokenizer import leading, tokenizer_digest
+from flanbuild.progress import Progress, log, silent
 from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.mixture import Mixture, open_mixture
-from flanbuild.training.packing import Sequences, one_each, pack
-from flanbuild.training.tokens import Cut, Examples, read_examples, tokenise
-from flanbuild.training.vocabulary import leading, tokenizer_digest
+from flanbuild.training.packing import PackedIndex, one_each, pack
+from flanbuild.training.tokens import TokenizedExamples, Truncation, read_examples, tokenize
 
 if TYPE_CHECKING:
     from flanbuild.training.batches import Batches
-    from flanbuild.training.loop import Fitted
+    from flanbuild.training.loop import TrainResult
 
 _FORMAT = 1
 
 
-def train(mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = None) -> None:
+def train(
+    mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = None, progress: Progress = silent
+) -> None:
     """Trains on `mixture` and writes the folder `out`, whole or not at all.
 
     `work` (`.work/<name>` beside `out`) keeps the tokens for the next run and, until this one ends, the last
@@ -50,13 +52,14 @@ def train(mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = 
         model = models.untuned_model(config, tokenizer)
         models.set_up(model, config, accelerator.device)
         learnt, checked = (
-            _batches(rows, split, tokenizer, model, config, work) for split in ("train", "validation")
+            _batches(rows, split, tokenizer, model, config, work, progress)
+            for split in ("train", "validation")
         )
     made_from = _made_from(rows, tokenizer, config)
     checkpoints = Checkpoints(work / "checkpoint", _digest(made_from))
     if accelerator.is_main_process:
         _tell(learnt, rows)
-    fitted = loop.fit(accelerator, model, learnt, checked, config, checkpoints)
+    fitted = loop.fit(accelerator, model, learnt, checked, config, checkpoints, progress)
     if accelerator.is_main_process:
         with staged(out) as folder:
             _write(folder, fitted, tokenizer, made_from, _metrics(learnt, rows, fitted, config), config)
@@ -65,14 +68,22 @@ def train(mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = 
 
 
 def _batches(
-    mixture: Mixture, split: str, tokenizer: Any, model: Any, config: TrainConfig, work: Path
+    mixture: Mixture,
+    split: str,
+    tokenizer: Any,
+    model: Any,
+    config: TrainConfig,
+    work: Path,
+    progress: Progress,
 ) -> "Batches":
     from flanbuild.training import batches, models
 
     apart = model.config.is_encoder_decoder
-    cut = Cut(config.seq_length, config.prompt_length, config.completion_length, apart)
+    cut = Truncation(config.seq_length, config.prompt_length, config.completion_length, apart)
     rows, tokens = _enough(mixture, split, config)
-    folder = tokenise(mixture, split, tokenizer, work / "tokens", cut, rows=rows, tokens=tokens)
+    folder = tokenize(
+        mixture, split, tokenizer, work / "tokens", cut, rows=rows, tokens=tokens, progress=progress
+    )
     examples = read_examples(folder, cut, leads=bool(leading(tokenizer)))
     pad = models.pad_token(tokenizer)
     if apart:
@@ -108,7 +119,9 @@ def _digest(made_from: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
-def _metrics(learnt: "Batches", mixture: Mixture, fitted: "Fitted", config: TrainConfig) -> dict[str, Any]:
+def _metrics(
+    learnt: "Batches", mixture: Mixture, fitted: "TrainResult", config: TrainConfig
+) -> dict[str, Any]:
     return {
         "loss": round(fmean(row["loss"] for row in fitted.log.steps[-config.log_every :]), 6),
         "validation_loss": round(fitted.log.validation[-1]["loss"], 6),
@@ -117,7 +130,7 @@ def _metrics(learnt: "Batches", mixture: Mixture, fitted: "Fitted", config: Trai
     }
 
 
-def _packing(examples: Examples, sequences: Sequences, config: TrainConfig) -> dict[str, float]:
+def _packing(examples: TokenizedExamples, sequences: PackedIndex, config: TrainConfig) -> dict[str, float]:
     """How full the sequences are: of `seq_length` when packed, of themselves when not."""
     room = len(sequences) * config.seq_length if config.packing else int(examples.lengths.sum())
     return {"sequences": len(sequences), "packing_efficiency": round(float(examples.lengths.sum()) / room, 6)}
@@ -139,15 +152,15 @@ def _trained(learnt: "Batches", mixture: Mixture, config: TrainConfig) -> dict[s
 def _tell(learnt: "Batches", mixture: Mixture) -> None:
     data = learnt.examples.report()
     of = f"{data['examples']} of {mixture.rows('train')} examples"
-    say(f"train: {of}, {data['tokens']} tokens, {len(learnt.sequences)} sequences")
+    log(f"train: {of}, {data['tokens']} tokens, {len(learnt.sequences)} sequences")
     for side in ("prompt", "completion"):
         if data[f"{side}s_cut"]:
-            say(f"train: cut {data[f'{side}_tokens_cut']} tokens from {data[f'{side}s_cut']} {side}s")
+            log(f"train: cut {data[f'{side}_tokens_cut']} tokens from {data[f'{side}s_cut']} {side}s")
 
 
 def _write(
     folder: Path,
-    fitted: "Fitted",
+    fitted: "TrainResult",
     tokenizer: Any,
     made_from: dict[str, Any],
     metrics: dict[str, Any],

@@ -16,17 +16,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from flanbuild.console import progress
-from flanbuild.shards import staged
+from flanbuild.artifacts.files import staged
+from flanbuild.model.tokenizer import leading, tokenizer_digest
+from flanbuild.progress import Progress, silent
 from flanbuild.training.mixture import Mixture
-from flanbuild.training.vocabulary import leading, tokenizer_digest
 
 _FORMAT = 1  # another number makes every cache stale
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Cut:
+class Truncation:
     """How long prompt and completion may be: of one sequence that they share, where the prompt gives way.
 
     `apart` is for encoder-decoders, whose prompt and completion are two sequences.
@@ -45,7 +45,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Examples:
+class TokenizedExamples:
     """Uncut tokens of all examples one after another, and where they are: prompt, completion, end token.
 
     `kept_prompt` and `kept_completion` say how many tokens of each side training uses.
@@ -95,15 +95,16 @@ class Examples:
         }
 
 
-def tokenise(
+def tokenize(
     mixture: Mixture,
     split: str,
     tokenizer: Any,
     cache: Path,
-    cut: Cut,
+    cut: Truncation,
     *,
     rows: int,
     tokens: int | None = None,
+    progress: Progress = silent,
 ) -> Path:
     """The folder with a split's tokens, filled only where shards, tokenizer or settings are new.
 
@@ -118,7 +119,7 @@ def tokenise(
         return place
     prompts, completions = [], []
     left = tokens
-    with staged(place) as folder, progress(rows, f"tokenise {split}") as advance:
+    with staged(place) as folder, progress(rows, f"tokenize {split}") as advance:
         with (folder / "tokens.bin").open("wb") as file:
             for texts in mixture.texts(split, rows):
                 pairs = _encode(tokenizer, *texts, apart=cut.apart)
@@ -138,11 +139,11 @@ def tokenise(
     return place
 
 
-def read_examples(folder: Path, cut: Cut, *, leads: bool) -> Examples:
+def read_examples(folder: Path, cut: Truncation, *, leads: bool) -> TokenizedExamples:
     """The tokens of a folder, memory-mapped. `leads`: whether prompts begin with a token of the tokenizer's."""
     prompts, completions = (np.load(folder / f"{side}.npy") for side in ("prompts", "completions"))
     kept_prompt, kept_completion = cut.keep(prompts, completions)
-    return Examples(
+    return TokenizedExamples(
         tokens=np.memmap(folder / "tokens.bin", dtype=np.int32, mode="r"),
         starts=np.concatenate([[0], np.cumsum(prompts + completions)]),
         prompts=prompts,

@@ -1,0 +1,100 @@
+"""The one writer of Arrow and Parquet files, and the row schemas."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from flanbuild.artifacts.files import atomic_path
+from flanbuild.errors import ArtifactError
+
+Compression = Literal["none", "lz4", "zstd"]
+
+
+ZSTD_LEVEL = 3
+
+
+BATCH_ROWS = 2048
+
+
+_TEXT = [("prompt", pa.string()), ("completion", pa.string())]
+
+
+_NAMES = [("task", pa.string()), ("dataset", pa.string()), ("cluster", pa.string())]
+
+
+_PLACE = [("template", pa.int16()), ("row", pa.int64())]
+
+
+_OPTIONS = [("options", pa.list_(pa.string()))]
+
+
+TRAIN_SCHEMA = pa.schema([*_TEXT, *_NAMES, *_PLACE, ("repeat", pa.int16()), *_OPTIONS])
+"""Shards of a mixture. `row` counts the rows of the source split after preprocessing; `repeat` counts from 0."""
+
+
+EVALUATION_SCHEMA = pa.schema(
+    [*_TEXT, *_NAMES, *_PLACE, *_OPTIONS, ("answer", pa.string()), ("answers", pa.list_(pa.string()))]
+)
+"""Rows of test.arrow, each under every forward template."""
+
+
+RENDERED_SCHEMA = pa.schema(
+    [("prompt", pa.large_string()), ("completion", pa.large_string()), *_PLACE, *_OPTIONS]
+)
+"""Rows of a rendered split of one task, in keyed order; one record batch a file, so that `take` is cheap."""
+
+
+def write_table(path: Path, table: pa.Table, *, rows_per_batch: int | None = None) -> None:
+    """The table as one record batch, or as batches of `rows_per_batch`."""
+    table = table.combine_chunks()
+    with atomic_path(path) as part, _writer(part, table.schema, "none") as writer:
+        writer.write_table(table, max_chunksize=rows_per_batch or max(table.num_rows, 1))
+
+
+def write_batches(
+    path: Path, schema: pa.Schema, tables: Iterable[pa.Table], compression: Compression = "none"
+) -> None:
+    """Tables as record batches of BATCH_ROWS, as they come; every table but the last is a multiple of it."""
+    with atomic_path(path) as part, _writer(part, schema, compression) as writer:
+        for table in tables:
+            writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)
+
+
+def read_table(path: Path) -> pa.Table:
+    """The file's table, memory-mapped: pages are read when touched. Raises ArtifactError if it is no such file."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            return pa.ipc.open_file(source).read_all()
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(f"{path}: not a whole Arrow file ({str(error).splitlines()[0]}).") from None
+
+
+@contextmanager
+def _writer(
+    path: Path, schema: pa.Schema, compression: Compression
+) -> Iterator[pa.ipc.RecordBatchFileWriter]:
+    """The file is closed even where a full disk lets the writer fail."""
+    codec = (
+        None
+        if compression == "none"
+        else pa.Codec(compression, ZSTD_LEVEL if compression == "zstd" else None)
+    )
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
+        yield writer
+
+
+@contextmanager
+def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    """As `_writer`, for raw rows (a pyarrow.parquet.ParquetWriter)."""
+    from pyarrow.parquet import ParquetWriter
+
+    options = {"compression": "zstd", "compression_level": ZSTD_LEVEL}
+    with pa.OSFile(str(path), "wb") as file, ParquetWriter(file, schema, **options) as writer:
+        yield writer

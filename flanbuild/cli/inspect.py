@@ -1,0 +1,214 @@
+"""Commands that read declarations and a few rows, and build nothing."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flanbuild.artifacts.files import read_json
+from flanbuild.cli import options
+from flanbuild.cli.console import print_table
+from flanbuild.cli.options import AsJson, SourceOptions, TaskName
+from flanbuild.declare.task import Task
+from flanbuild.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from flanbuild.declare.task import Task
+    from flanbuild.inspect.origin import Origin
+    from flanbuild.inspect.preview import Preview
+
+Tasks = Annotated[
+    list[Path] | None,
+    typer.Option("--tasks", help="A folder of pages of your own; may be repeated.", show_default=False),
+]
+Data = Annotated[Path, typer.Option("--data", help="BuildOptions raw rows lie.")]
+
+
+def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
+    """All tasks: cluster, type, templates, licence, and how many rows are here."""
+    found = [_listed(task, data) for task in options.pages(tasks).values()]
+    found.sort(key=lambda task: (task["cluster"], task["task"]))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    columns = ("cluster", "task", "type", "templates", "licence", "repository", "source", "rows")
+    rows = [["" if task[name] is None else str(task[name]) for name in columns] for task in found]
+    print_table(f"{len(found)} tasks", columns, rows)
+
+
+def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
+    """One task as its page declares it, subsets resolved."""
+    from flanbuild.declare.task import select
+
+    chosen = select(options.pages(tasks), name)
+    if as_json:
+        typer.echo(
+            json.dumps([task.model_dump(mode="json") for task in chosen], indent=2, ensure_ascii=False)
+        )
+        return
+    for task in chosen:
+        _show(task)
+
+
+def preview(
+    name: TaskName,
+    row: Annotated[int, typer.Option(min=0, help="Which of the rows that are kept.")] = 0,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    *,
+    config: SourceOptions,
+) -> None:
+    """A raw row, then its prompts under every template, each with its target."""
+    from flanbuild.declare.task import select
+    from flanbuild.inspect import preview as previews
+
+    chosen = select(config.pages(), name)
+    opened = config.open()
+    for task in chosen:
+        print_preview(previews.preview(task, opened, split, row))
+
+
+def why(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
+    row: Annotated[int, typer.Argument(metavar="ROW", help="Which example of the split, from 0.")],
+    split: Annotated[str, typer.Option(help="train or validation.")] = "train",
+    tasks: Tasks = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="BuildOptions raw rows lie.", show_default="where DIR lies in, DATA/mixtures/DIR"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """BuildOptions an example of a mixture comes from: source, template, and the keys and the rate that put it there."""
+    from flanbuild.inspect import origin
+
+    raw = (data or folder.absolute().parents[1]) / "raw"
+    found = origin.origin(folder, row, split, options.pages(tasks), raw)
+    if as_json:
+        typer.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
+    else:
+        print_origin(found)
+
+
+def check(tasks: Tasks = None) -> None:
+    """Read every page and every mixture and report all faults, without touching any data."""
+    from flanbuild.declare.mixture import load_mixture
+    from flanbuild.render.examples import check_expressions
+
+    loaded = options.pages(tasks)
+    faults = check_expressions(loaded.values())
+    mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
+    for path in mixtures:
+        try:
+            load_mixture(path).members(loaded.values())
+        except DeclarationError as error:
+            faults += error.faults
+    if faults:
+        raise DeclarationError(*faults)
+    pages = {task.page for task in loaded.values()}
+    templates = {(task.page, template) for task in loaded.values() for template in task.templates}
+    typer.echo(
+        f"{len(pages)} pages, {len(loaded)} tasks, {len(templates)} templates, {len(mixtures)} mixtures: no fault."
+    )
+
+
+def _listed(task: "Task", data: Path) -> dict[str, Any]:
+
+    path = data / "raw" / task.cluster / task.name / "source.json"
+    said = read_json(path) if path.is_file() else None
+    return {
+        "cluster": task.cluster,
+        "task": task.name,
+        "type": task.type,
+        "templates": len(task.templates),
+        "licence": task.source.licence,
+        "repository": task.source.repo,
+        "source": said["kind"] if said else None,
+        "rows": sum(split["rows"] for split in said["splits"].values()) if said else None,
+    }
+
+
+def _show(task: "Task") -> None:
+    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.page}")
+    typer.echo(
+        f"source: {task.source.repo} ({task.source.config}), {task.source.licence}, {task.source.homepage}"
+    )
+    for key, value in task.model_dump(
+        include={"splits", "where", "fields", "options", "answer", "answers", "metrics"}
+    ).items():
+        if value:
+            typer.echo(f"{key}: {value}")
+    for index, template in enumerate(task.templates):
+        kind = " (inverted)" if template.kind == "inverted" else ""
+        typer.secho(f"\n[{index}]{kind}", bold=True)
+        typer.echo(template.inputs)
+        typer.secho(f"→ {template.targets}", fg="green")
+
+
+def print_origin(found: "Origin") -> None:
+    """In colour on a terminal; plain in a pipe."""
+    example, share, keys = found.example, found.share, found.keys
+    typer.secho(f"# {found.split} example {found.index:,}: {found.shard}, row {found.place:,}", bold=True)
+    lines = {
+        "task": f"{example['task']} of dataset {example['dataset']}, cluster {example['cluster']}; {found.licence}",
+        "source": _source(found.source),
+        "row": _row_line(found.source, example["row"]),
+        "repeat": f"{example['repeat']}" + (": drawn again" if example["repeat"] else ": the first time"),
+        "template": str(example["template"]),
+        "order key": f"{keys['order_row']} under the task's {keys['order_task']}: cap and template follow it",
+        "place key": f"{keys['place_row']} under the task's {keys['place_task']}: the place among all examples",
+        "rate": f"{share['rate']:,} a pass of {share['rows']:,} rows; "
+        f"{share['count']:,} of {share['of']:,} examples ({share['count'] / share['of']:.2%})"
+        if found.split == "train"
+        else "every validation row, once",
+    }
+    for name, line in lines.items():
+        typer.echo(f"{name}: {line}")
+    for side in ("inputs", "targets"):
+        if side in found.template:
+            typer.secho(f"\n{side} of template {found.template['number']}", fg="cyan", bold=True)
+            typer.echo(found.template[side])
+    for side in ("prompt", "completion"):
+        typer.secho(f"\n{side}", fg="cyan", bold=True)
+        typer.echo(example[side])
+    for sentence in found.unknown:
+        typer.secho(f"\nNot known: {sentence}", fg="yellow")
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    """`aps/super_glue (rte) at 3de24cf8022e, split train, file rte/train.parquet`."""
+    said = [f"{source['kind']}: {source['repo']} ({source['config']}) at {source['commit']}"]
+    if source.get("split"):
+        said.append(f"split {source['split']}")
+    elif "splits" in source:
+        said.append(f"one of the splits {', '.join(source['splits'])}")
+    files = source.get("files") or []
+    if files:
+        said.append(
+            f"file {files[0]}" if len(files) == 1 else f"one of {len(files)} files, {files[0]} to {files[-1]}"
+        )
+    return ", ".join(said)
+
+
+def _row_line(source: Mapping[str, Any], row: int) -> str:
+    before = f"{source['row']:,} of the split" if "row" in source else "not known of the split"
+    excerpt = f" (of an excerpt; the split has {source['excerpt_of']:,})" if "excerpt_of" in source else ""
+    return f"{before}{excerpt}, {row:,} after preprocessing"
+
+
+_LONGEST = 400
+
+
+def print_preview(shown: "Preview") -> None:
+    """In colour on a terminal; plain in a pipe."""
+    typer.secho(f"# {shown.task.name}, row {shown.index}", bold=True)
+    for column, value in (shown.raw or {}).items():
+        said = repr(value)
+        typer.secho(
+            f"{column}: {said if len(said) <= _LONGEST else said[: _LONGEST - 1] + '…'}", fg="bright_black"
+        )
+    for number, (kind, prompt, target) in enumerate(shown.prompts):
+        typer.secho(f"\n[{number}]{' inverted' if kind == 'inverted' else ''}", fg="cyan", bold=True)
+        typer.echo(prompt)
+        typer.secho(target, fg="green")

@@ -1,0 +1,166 @@
+"""Commands about where rows come from: what is pinned, mirrored, brought by hand, and on what terms."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flanbuild.cli.console import print_table, progress
+from flanbuild.cli.options import AsJson, TaskName, TaskNames, load, lock_file, pages
+from flanbuild.errors import SourceError
+from flanbuild.progress import log
+
+if TYPE_CHECKING:
+    from flanbuild.declare.task import Task
+    from flanbuild.sources.lock import Lock
+
+Tasks = Annotated[
+    list[Path] | None,
+    typer.Option("--tasks", help="A folder of pages of your own; may be repeated.", show_default=False),
+]
+LockFile = Annotated[
+    Path | None, typer.Option("--lock", help="The lock file.", show_default="mixtures/lock.json")
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Repositories or files at a time.")]
+Imported = Annotated[Path, typer.Option("--imported", help="Where imported files lie.")]
+
+
+def lock(
+    names: TaskNames = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail if a page moved upstream.")
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Move what is locked to the newest commits.")
+    ] = False,
+    tasks: Tasks = None,
+    lock: LockFile = None,
+    jobs: Jobs = 8,
+) -> None:
+    """Pin pages to commits of the hub: every file with size and digest, in mixtures/lock.json.
+
+    Entries that are there stay as they are unless their page changed, or --update asks.
+    """
+    from flanbuild.sources.lock import read_lock
+    from flanbuild.sources.update import lock_tasks
+
+    path = lock or lock_file()
+    locked = read_lock(path)
+    chosen = _chosen(tasks, names)
+    if not check and not names:
+        _forget(locked, pages(tasks))
+    with progress(len(chosen), "lock") as done:
+        found = lock_tasks(chosen, locked, anew=update or check, jobs=jobs, done=done)
+    for line in (*found.news, *found.by_hand):
+        typer.echo(line)
+    if not check:
+        locked.tasks.update(found.entries)
+        locked.write()
+    if found.faults:
+        raise SourceError("\n".join(found.faults))
+    if check and found.news:
+        raise SourceError(
+            f"{path}: {len(found.news)} of {len(chosen)} tasks moved; `flanbuild lock --update` follows."
+        )
+    typer.echo(f"{path}: {len(locked.tasks)} tasks locked{'' if found.news else ', nothing moved'}.")
+
+
+def mirror(
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="A folder, or an fsspec URL such as s3://bucket/x.")
+    ],
+    names: TaskNames = None,
+    tasks: Tasks = None,
+    lock: LockFile = None,
+    imported: Imported = Path("data/imported"),
+    jobs: Jobs = 8,
+) -> None:
+    """Write all that is locked into a folder in hub layout, which `--source mirror` reads to the same bytes."""
+    from flanbuild.sources.lock import read_lock
+    from flanbuild.sources.update import mirror_tasks
+
+    locked = read_lock(lock or lock_file())
+    chosen = _chosen(tasks, names)
+    with progress(len(chosen), "mirror") as done:
+        written = mirror_tasks(chosen, locked, folder, imported, jobs=jobs, done=done)
+    typer.echo(f"{folder}: {len(chosen)} tasks, {written} files written.")
+
+
+def import_(
+    name: TaskName,
+    files: Annotated[
+        list[str], typer.Argument(metavar="[SPLIT=]FILE", help="Files in any format that is read.")
+    ],
+    tasks: Tasks = None,
+    lock: LockFile = None,
+    imported: Imported = Path("data/imported"),
+) -> None:
+    """Bring files that no program may fetch: checked against the page, put where downloads look, and locked.
+
+    A file's split is told by its name, or by SPLIT=FILE. Parquet, JSON lines, JSON, CSV and TSV are read, also
+    in gz and zip.
+    """
+    from flanbuild.declare.task import select
+    from flanbuild.sources.imports import import_files
+    from flanbuild.sources.lock import read_lock
+
+    locked = read_lock(lock or lock_file())
+    for task in select(pages(tasks), name):
+        entry = import_files(task, files, imported)
+        locked.tasks[task.name] = entry
+        splits = ", ".join(
+            f"{split} from {' and '.join(f.path for f in s.files)}" for split, s in entry.splits.items()
+        )
+        typer.echo(f"{task.name}: {splits}.")
+        if entry.absent:
+            log(f"{task.name}: still lacks {', '.join(entry.absent)}.")
+    locked.write()
+
+
+def licences(
+    mixture: Annotated[
+        str | None, typer.Option("--mixture", help="Only its tasks, and what it leaves out.")
+    ] = None,
+    tasks: Tasks = None,
+    as_json: AsJson = False,
+) -> None:
+    """On what terms the datasets come, as their pages state them; with a mixture, what its terms leave out."""
+    found = pages(tasks)
+    if mixture:
+        declared = load(mixture)
+        found = {name: found[name] for name in declared.members(found.values())}
+    rows = [
+        {
+            "licence": task.source.licence,
+            "task": task.name,
+            "cluster": task.cluster,
+            "repository": task.source.repo,
+            "homepage": task.source.homepage,
+            "out because": declared.refused(task.source.licence) if mixture else "",
+        }
+        for task in sorted(found.values(), key=lambda task: (task.source.licence, task.name))
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    kinds = len({row["licence"] for row in rows})
+    columns = ("licence", "task", "cluster", "repository", "homepage", *(("out because",) if mixture else ()))
+    print_table(
+        f"{len(rows)} tasks under {kinds} licences", columns, [[row[c] for c in columns] for row in rows]
+    )
+
+
+def _chosen(tasks: list[Path] | None, names: list[str] | None) -> "list[Task]":
+    from flanbuild.declare.task import select
+
+    known = pages(tasks)
+    chosen = {t.name: t for name in names for t in select(known, name)} if names else known
+    return [task for task in chosen.values() if not task.local]
+
+
+def _forget(locked: "Lock", known: "dict[str, Task]") -> None:
+    """Entries of tasks that no page declares any more."""
+    for name in sorted(locked.tasks.keys() - known.keys()):
+        del locked.tasks[name]
+        typer.echo(f"{name}: forgotten, no page declares it.")

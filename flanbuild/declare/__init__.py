@@ -1,0 +1,1 @@
+"""What people write: task files, mixtures, parameters, and their checks."""

@@ -1,0 +1,1 @@
+"""What a mixture holds and why: plan, preview, origin, difference, rebuild. Computes; the command line prints."""

@@ -1,0 +1,1 @@
+"""Rendered rows -> shards and manifest."""

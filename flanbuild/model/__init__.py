@@ -1,0 +1,1 @@
+"""Text <-> tokens <-> weights, shared by training and evaluation."""

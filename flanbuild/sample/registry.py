@@ -1,0 +1,30 @@
+"""Which dataset each hub repository and config stands for."""
+
+from flanbuild.sample import (
+    closed_book_qa,
+    commonsense,
+    coreference,
+    misc,
+    nli,
+    paraphrase,
+    reading_comprehension,
+    sentiment,
+    struct_to_text,
+    summarization,
+    translation,
+)
+from flanbuild.sample.dataset import Dataset
+
+DATASETS: dict[tuple[str, str], Dataset] = {
+    **nli.DATASETS,
+    **commonsense.DATASETS,
+    **sentiment.DATASETS,
+    **paraphrase.DATASETS,
+    **closed_book_qa.DATASETS,
+    **struct_to_text.DATASETS,
+    **reading_comprehension.DATASETS,
+    **coreference.DATASETS,
+    **translation.DATASETS,
+    **misc.DATASETS,
+    **summarization.DATASETS,
+}

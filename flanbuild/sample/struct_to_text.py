@@ -1,0 +1,353 @@
+"""Structure to text: CommonGen, DART, E2E, WebNLG. Every triple is told, and nothing else."""
+
+from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.entities import Entity, Relation, entity
+from flanbuild.sample.features import Feature, Items
+from flanbuild.sample.passages import Passage, passage_about
+from flanbuild.sample.rows import Row
+from flanbuild.sample.scenes import scene
+from flanbuild.sample.wording import article, sentence
+from flanbuild.sample.world import words
+
+_WEB_KINDS = ("airport", "book", "building", "club", "company", "dish", "person", "town")
+_REFERENCES = 3
+_STRINGS = Items("string")
+
+
+def _told(row: Row) -> Passage:
+    """One to four facts about one entity."""
+    return passage_about(
+        row, "told", entity(row, "about", row.one("kind", _WEB_KINDS)), row.between("size", 1, 4)
+    )
+
+
+def _texts(row: Row, told: Passage, count: int) -> list[str]:
+    """The same facts in several wordings, at most three."""
+    bits = row.bits("wordings")
+    return [" ".join(_retold(told, bits, i)) for i in range(count)]
+
+
+def _retold(told: Passage, bits: int, first: int) -> list[str]:
+    return [
+        told.about.say(relation, (bits >> 2 * place) + first, short=place > 0)
+        for place, relation in enumerate(told.relations)
+    ]
+
+
+def _triple(about: Entity, relation: Relation) -> tuple[str, str, str]:
+    return about.name, relation.name, about.value(relation)
+
+
+def _resource(text: str) -> str:
+    return text.replace(" ", "_") if text[0].isupper() else text
+
+
+def web_nlg(row: Row) -> Record:
+    """GEM's form: one row a text; validation and test rows carry all texts as references."""
+    entry = row.group(_REFERENCES) if row.split == "train" else row
+    told = _told(entry)
+    texts = _texts(entry, told, _REFERENCES)
+    return {
+        **_gem(row, "web_nlg_en", texts, row.place(_REFERENCES)),
+        "input": [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations],
+        "category": told.about.kind.category,
+        "webnlg_id": f"{row.split}/{told.about.kind.category}/{len(told.relations)}/Id{entry.number + 1}",
+    }
+
+
+def web_nlg_release(row: Row) -> Record:
+    """The challenge's form: all texts of an entry in one row."""
+    told = _told(row)
+    count = row.between("texts", 1, _REFERENCES)
+    texts = _texts(row, told, count)
+    triples = [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations]
+    return {
+        "category": told.about.kind.category,
+        "size": len(triples),
+        "eid": f"Id{row.number + 1}",
+        "original_triple_sets": {"otriple_set": [triples]},
+        "modified_triple_sets": {"mtriple_set": [triples]},
+        "shape": "(X (X))" if len(triples) == 1 else f"(X{' (X)' * len(triples)})",
+        "shape_type": "NA" if len(triples) == 1 else "sibling",
+        "lex": {
+            "comment": ["good"] * count,
+            "lid": [f"Id{i + 1}" for i in range(count)],
+            "text": texts,
+            "lang": [""] * count,
+        },
+        "test_category": "",
+        "dbpedia_links": [],
+        "links": [],
+    }
+
+
+def _dart_triples(row: Row, told: Passage) -> list[list[str]]:
+    triples = [list(_triple(told.about, relation)) for relation in told.relations]
+    if row.chance("table", 15):
+        title = f"List of things in {told.about.kind.category}"
+        return [
+            *([["[TABLECONTEXT]", name.upper(), value] for _, name, value in triples]),
+            ["[TABLECONTEXT]", "[TITLE]", title],
+        ]
+    return [[subject, relation.upper(), value] for subject, relation, value in triples]
+
+
+_DART_SOURCES = ("WikiTableQuestions_mturk", "WikiSQL_decl_sents", "WikiSQL_lily", "webnlg", "e2e")
+
+
+def dart(row: Row) -> Record:
+    """GEM's form: one row a text."""
+    entry = row.group(2) if row.split == "train" else row
+    told = _told(entry)
+    texts = _texts(entry, told, 2)
+    return {
+        **_gem(row, "dart", texts, row.place(2)),
+        "dart_id": entry.number + 1,
+        "tripleset": _dart_triples(entry, told),
+        "subtree_was_extended": entry.chance("extended", 20),
+        "target_sources": [entry.one("source", _DART_SOURCES)] * (1 if row.split == "train" else 2),
+    }
+
+
+def dart_release(row: Row) -> Record:
+    """The authors' form: all texts of a tripleset in one row."""
+    told = _told(row)
+    count = row.between("texts", 1, 3)
+    return {
+        "tripleset": _dart_triples(row, told),
+        "subtree_was_extended": row.chance("extended", 20),
+        "annotations": {
+            "source": [row.one("source", _DART_SOURCES)] * count,
+            "text": _texts(row, told, count),
+        },
+    }
+
+
+def _gem(row: Row, name: str, texts: list[str], place: int) -> Record:
+    """In train each text is a row and there are no references; elsewhere the first text is the target."""
+    identifier = f"{name}-{row.split}-{row.number + 1}"
+    train = row.split == "train"
+    return {
+        "gem_id": identifier,
+        "gem_parent_id": identifier,
+        "target": texts[place] if train else texts[0],
+        "references": [] if train else texts,
+    }
+
+
+def e2e(row: Row) -> Record:
+    """GEM's cleaned form: every slot is told in every text."""
+    entry = row.group(_REFERENCES) if row.split == "train" else row
+    slots = _slots(entry)
+    texts = [_told_slots(entry, slots, i) for i in range(_REFERENCES)]
+    return {
+        **_gem(row, "e2e_nlg", texts, row.place(_REFERENCES)),
+        "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
+    }
+
+
+def e2e_release(row: Row) -> Record:
+    """The authors' form: a text a row."""
+    entry = row.group(_REFERENCES)
+    slots = _slots(entry)
+    return {
+        "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
+        "human_reference": _told_slots(entry, slots, row.place(_REFERENCES)),
+    }
+
+
+def _slots(row: Row) -> dict[str, str]:
+    """The name and some of the rest, in upstream's order."""
+    names = row.some("names", _EATERIES, 2)
+    chosen = {"name": names[0]}
+    for slot, values in _SLOTS.items():
+        if row.chance(f"has {slot}", 65):
+            chosen[slot] = row.one(slot, values)
+    if row.chance("has near", 40) or len(chosen) == 1:
+        chosen["near"] = names[1]
+    return chosen
+
+
+def _told_slots(row: Row, slots: dict[str, str], wording: int) -> str:
+    name, kind = slots["name"], slots.get("eatType", "place")
+    food = f" that serves {slots['food'].removesuffix(' food')} food" if "food" in slots else ""
+    a = article(kind)
+    first = (
+        f"{name} is {a} {kind}{food}.",
+        f"There is {a} {kind} called {name}{food}.",
+        f"Come to {name}, {a} {kind}{food}.",
+    )
+    rest = [
+        _SLOT_TEXTS[slot][wording].format(_SLOT_VALUES.get((slot, value), value))
+        for slot, value in slots.items()
+        if slot in _SLOT_TEXTS
+    ]
+    return " ".join([first[wording], *row.shuffled(f"told {wording}", rest)])
+
+
+_EATERIES = (
+    *(
+        f"The {adjective} {noun}"
+        for adjective in words(
+            "Blue Brave Copper Dancing Golden Green Happy Hungry Old Red Silver Sleepy Three White"
+        )
+        for noun in words(
+            "Anchor Bear Cat Fiddle Fox Goose Kettle Lantern Mill Oak Owl Plough Spoon Swan Whale"
+        )
+    ),
+    "Café Zoë",
+    "Chez José",
+    "Smørrebrød & Co",
+    "Łódź Grill",
+)
+_SLOTS = {
+    "eatType": ("pub", "coffee shop", "restaurant"),
+    "food": ("Chinese", "English", "French", "Indian", "Italian", "Japanese", "Fast food"),
+    "priceRange": ("cheap", "moderate", "high", "less than £20", "£20-25", "more than £30"),
+    "customer rating": ("low", "average", "high", "1 out of 5", "3 out of 5", "5 out of 5"),
+    "area": ("riverside", "city centre"),
+    "familyFriendly": ("yes", "no"),
+}
+_SLOT_TEXTS = {
+    "priceRange": ("The price range is {}.", "Its prices are {}.", "As to price it is {}."),
+    "customer rating": (
+        "Customers rate it {}.",
+        "It has a customer rating of {}.",
+        "The customer rating is {}.",
+    ),
+    "area": ("It is in the {} area.", "You find it in the area of the {}.", "The area is the {}."),
+    "familyFriendly": ("It is {} for families.", "For children it is {}.", "With a family it is {} to go."),
+    "near": ("It stands near {}.", "{} is nearby.", "It is close to {}."),
+}
+_SLOT_VALUES = {("familyFriendly", "yes"): "a good place", ("familyFriendly", "no"): "not a good place"}
+
+
+def common_gen(row: Row) -> Record:
+    """GEM's form: sentences with all concepts; the test split's are hidden."""
+    train = row.split == "train"
+    entry = row.group(_REFERENCES) if train else row
+    concepts, texts = _concepts(entry)
+    return {
+        **_gem(row, "common_gen", texts, row.place(_REFERENCES)),
+        "concept_set_id": entry.number,
+        "concepts": concepts,
+    }
+
+
+def common_gen_release(row: Row) -> Record:
+    """One row a sentence in train and validation."""
+    entry = row.group(_REFERENCES) if row.split != "test" else row
+    concepts, texts = _concepts(entry)
+    return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.place(_REFERENCES)]}
+
+
+def _concepts(row: Row) -> tuple[list[str], list[str]]:
+    seen = scene(row, "scene")
+    place = seen.place.rsplit(" ", 1)[1]
+    concepts = [*seen.action.nouns, seen.noun, *([place] if row.chance("place", 60) else [])]
+    where = f" {seen.place}" if place in concepts else ""
+    doing, base = seen.action.doing, seen.action.base
+    look = row.one("look", ("happy", "patient", "busy", "quiet", "skilful", "cheerful", "careful", "tired"))
+    texts = [
+        sentence(f"{seen.seen} is {doing}{where}"),
+        sentence(f"the {look} {seen.noun} likes to {base}{where}"),
+        sentence(f"I watched {article(look)} {look} {seen.noun} {doing}{where}"),
+    ]
+    return row.shuffled("order", concepts), texts
+
+
+_GEM: dict[str, Feature] = {"gem_id": "string", "gem_parent_id": "string"}
+_GEM_END: dict[str, Feature] = {"target": "string", "references": _STRINGS}
+
+_WEB_NLG = Dataset(
+    "web_nlg",
+    {**_GEM, "input": _STRINGS, **_GEM_END, "category": "string", "webnlg_id": "string"},
+    {"train": 35426, "validation": 1667, "test": 1779},
+    web_nlg,
+)
+_DART = Dataset(
+    "dart",
+    {
+        **_GEM,
+        "dart_id": "int32",
+        "tripleset": Items(_STRINGS),
+        "subtree_was_extended": "bool",
+        "target_sources": _STRINGS,
+        **_GEM_END,
+    },
+    {"train": 62659, "validation": 2768, "test": 5097},
+    dart,
+)
+
+_E2E = Dataset(
+    "e2e_nlg",
+    {**_GEM, "meaning_representation": "string", **_GEM_END},
+    {"train": 33525, "validation": 4299, "test": 4693},
+    e2e,
+)
+_COMMON_GEN = Dataset(
+    "common_gen",
+    {**_GEM, "concept_set_id": "int32", "concepts": _STRINGS, **_GEM_END},
+    {"train": 67389, "validation": 993, "test": 1497},
+    common_gen,
+    hidden={"test": {"target": "", "references": []}},
+)
+
+DATASETS = {
+    ("GEM/gem", "common_gen"): _COMMON_GEN,
+    ("GEM/common_gen", "common_gen"): _COMMON_GEN,
+    ("GEM/common_gen", "default"): _COMMON_GEN,
+    ("allenai/common_gen", "default"): Dataset(
+        "common_gen_release",
+        {"concept_set_idx": "int32", "concepts": _STRINGS, "target": "string"},
+        {"train": 67389, "validation": 4018, "test": 1497},
+        common_gen_release,
+        hidden={"test": {"target": ""}},
+    ),
+    ("GEM/gem", "e2e_nlg"): _E2E,
+    ("GEM/e2e_nlg", "default"): _E2E,
+    **{
+        (repo, "default"): Dataset(
+            "e2e_nlg_release",
+            {"meaning_representation": "string", "human_reference": "string"},
+            {"train": train, "validation": validation, "test": 4693},
+            e2e_release,
+        )
+        for repo, train, validation in (
+            ("tuetschek/e2e_nlg", 42061, 4672),
+            ("tuetschek/e2e_nlg_cleaned", 33525, 4299),
+        )
+    },
+    ("GEM/gem", "web_nlg_en"): _WEB_NLG,
+    ("GEM/web_nlg", "en"): _WEB_NLG,
+    ("webnlg-challenge/web_nlg", "release_v2"): Dataset(
+        "web_nlg_release",
+        {
+            "category": "string",
+            "size": "int32",
+            "eid": "string",
+            "original_triple_sets": {"otriple_set": Items(_STRINGS)},
+            "modified_triple_sets": {"mtriple_set": Items(_STRINGS)},
+            "shape": "string",
+            "shape_type": "string",
+            "lex": {"comment": _STRINGS, "lid": _STRINGS, "text": _STRINGS, "lang": _STRINGS},
+            "test_category": "string",
+            "dbpedia_links": _STRINGS,
+            "links": _STRINGS,
+        },
+        {"train": 12876, "dev": 1619, "test": 1600},
+        web_nlg_release,
+    ),
+    ("GEM/gem", "dart"): _DART,
+    ("GEM/dart", "default"): _DART,
+    ("Yale-LILY/dart", "default"): Dataset(
+        "dart_release",
+        {
+            "tripleset": Items(_STRINGS),
+            "subtree_was_extended": "bool",
+            "annotations": {"source": _STRINGS, "text": _STRINGS},
+        },
+        {"train": 30526, "validation": 2768, "test": 5097},
+        dart_release,
+    ),
+}

@@ -1,0 +1,95 @@
+"""Translation: WMT-14 and WMT-16, ParaCrawl; and the English corpora that text formatting is made from."""
+
+from flanbuild.sample import lexicon
+from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.features import Translation
+from flanbuild.sample.rows import Row
+
+_SIZES = {
+    "s": len(lexicon.SUBJECTS["en"]),
+    "v": len(lexicon.VERBS["en"]),
+    "t": len(lexicon.TIMES["en"]),
+    "d": len(lexicon.DOINGS["en"]),
+    "p": len(lexicon.PLACES["en"]),
+    "n": len(lexicon.OBJECTS["en"]),
+    "a": len(lexicon.ADJECTIVES["en"]),
+    "k": len(lexicon.SAYINGS["en"]),
+}
+
+
+def sentences(row: Row, languages: tuple[str, ...]) -> dict[str, str]:
+    """The same one or two clauses in every language."""
+    count = 1 if row.chance("simple", 25) else 2
+    made = {language: [_clause(row, language, i) for i in range(count)] for language in languages}
+    join = row.below("join", 2)
+    texts = {language: lexicon.JOINS[language][join].join(parts) for language, parts in made.items()}
+    return {language: f"{text[0].upper()}{text[1:]}." for language, text in texts.items()}
+
+
+def _clause(row: Row, language: str, number: int) -> str:
+    bits = row.bits(f"places {number}")
+    places = {}
+    for slot, size in _SIZES.items():
+        bits, places[slot] = divmod(bits, size)
+    frame = row.one(f"frame {number}", (0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 4, 5, 6))
+    return lexicon.clause(language, frame, places, row.between(f"euros {number}", 5, 990))
+
+
+def pair(row: Row, first: str, second: str) -> Record:
+    """One row in a hundred is a number, a name or an empty side, as in crawled corpora."""
+    languages = (first, second) if first < second else (second, first)
+    if row.chance("debris", 1):
+        left = row.one("debris", _DEBRIS)
+        return {"translation": {languages[0]: left, languages[1]: "" if row.chance("empty", 30) else left}}
+    return {"translation": sentences(row, languages)}
+
+
+_DEBRIS = (
+    "{0}",
+    "12:30",
+    "ISBN 000-0-00-000000-0",
+    "—",
+    "\"A\" & 'B'",
+    "www.example.org\t(en)",
+    "№ 7",
+    "© 2009",
+)
+
+
+def english(row: Row) -> Record:
+    """The English side alone, tokenised."""
+    text = sentences(row, ("en",))["en"]
+    return {"text": text.replace(",", " ,").replace(".", " .")}
+
+
+def _dataset(source: str, other: str, splits: dict[str, int]) -> Dataset:
+    languages = tuple(sorted(("en", other)))
+    return Dataset(
+        f"{source}_{other}",
+        {"translation": Translation(languages)},
+        splits,
+        lambda row: pair(row, *languages),
+    )
+
+
+_WMT16 = {
+    "cs": {"train": 997240, "validation": 2656, "test": 2999},
+    "de": {"train": 4548885, "validation": 2169, "test": 2999},
+    "fi": {"train": 2073394, "validation": 1370, "test": 6000},
+    "ro": {"train": 610320, "validation": 1999, "test": 1999},
+    "ru": {"train": 1516162, "validation": 2818, "test": 2998},
+    "tr": {"train": 205756, "validation": 1001, "test": 3000},
+}
+_PARA_CRAWL = {"da": 2414895, "de": 16264448, "es": 21987267, "fr": 31374161}
+
+DATASETS = {
+    ("wmt/wmt14", "fr-en"): _dataset("wmt14", "fr", {"train": 40836715, "validation": 3000, "test": 3003}),
+    **{("wmt/wmt16", f"{other}-en"): _dataset("wmt16", other, splits) for other, splits in _WMT16.items()},
+    **{
+        ("ParaCrawl/para_crawl", f"en{other}"): _dataset("para_crawl", other, {"train": rows})
+        for other, rows in _PARA_CRAWL.items()
+    },
+    ("billion-word-benchmark/lm1b", "plain_text"): Dataset(
+        "lm1b", {"text": "string"}, {"train": 30301028, "test": 306688}, english
+    ),
+}

@@ -1,0 +1,170 @@
+"""What every page keeps, shown on sample rows and, where there is a mirror, on real ones."""
+
+import os
+import re
+from collections import Counter
+from functools import cache
+from itertools import groupby, islice
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.declare.task import ANSWER, MAX_INVERTED, OPTIONS, TEMPLATES, Task, load_page
+from flanbuild.render.examples import CHOICES, DROPPED, check_expressions, examples
+from flanbuild.render.templates import text
+from flanbuild.sample import sample_table
+
+ROOT = Path(__file__).parents[2]
+MIRROR = Path(os.environ.get("FLANBUILD_MIRROR", ROOT.parent / "shared" / "mirror"))
+PAGES = {path.stem: path for path in sorted((ROOT / "mixtures" / "tasks").rglob("*.yaml"))}
+LOADED = {name: load_page(path) for name, path in PAGES.items()}
+TASKS = {task.name: task for tasks, _ in LOADED.values() for task in tasks}
+
+PAPER = {  # datasets by cluster (figure 3)
+    "nli": 7,
+    "commonsense": 4,
+    "sentiment": 4,
+    "paraphrase": 4,
+    "closed_book_qa": 3,
+    "struct_to_text": 4,
+    "reading_comprehension": 5,
+    "reading_comprehension_commonsense": 2,
+    "coreference": 3,
+    "translation": 8,
+    "misc": 7,
+    "summarization": 11,
+}
+WMT16 = {f"wmt16_en{other}" for other in ("cs", "de", "fi", "ro", "ru", "tr")}  # share one set in FLAN too
+
+every_page = pytest.mark.parametrize("page", PAGES)
+every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+on_sample_and_mirror = pytest.mark.parametrize("origin", ["sample", "mirror"])
+
+
+def test_the_clusters_hold_as_many_datasets_as_the_paper_counts():
+    assert Counter(path.parent.name for path in PAGES.values()) == PAPER
+
+
+@every_page
+def test_a_page_loads_and_checks_without_fault(page):
+    tasks, faults = LOADED[page]
+
+    assert [*faults, *check_expressions(tasks)] == []
+
+
+@every_page
+def test_a_page_states_licence_and_homepage(page):
+    for task in LOADED[page][0]:
+        assert task.source.licence.strip()
+        assert re.fullmatch(r"https?://\S+", task.source.homepage)
+
+
+@every_task
+def test_a_task_has_ten_wordings_and_at_most_three_are_inverted(task):
+    assert len(task.templates) >= TEMPLATES
+    assert len(task.templates) - len(task.forward) <= MAX_INVERTED
+
+
+def test_no_two_pages_share_their_wordings():
+    def wordings(page: str) -> list[tuple[str, str]]:
+        tasks, _ = LOADED[page]
+        return [(template.inputs, template.targets) for task in tasks for template in task.templates]
+
+    by_wordings = groupby(sorted(PAGES, key=wordings), key=wordings)
+    shared = [pages for _, group in by_wordings if len(pages := set(group)) > 1]
+
+    assert [pages for pages in shared if not pages <= WMT16] == []
+
+
+@every_task
+@on_sample_and_mirror
+def test_upstream_has_the_declared_columns_and_classes(task, origin):
+    for split, table in _tables(task.name, origin).items():
+        check_schema(task, table.schema, f"{origin} {split}")
+
+
+@every_task
+def test_at_least_half_of_the_sample_rows_stay(task):
+    for split, rows in _rows(task.name, "sample").items():
+        stay = rows[DROPPED].is_null().sum()
+
+        assert stay * 2 >= rows.height > 0, f"{split}: {rows[DROPPED].value_counts().rows()}"
+
+
+@every_task
+@on_sample_and_mirror
+def test_every_placeholder_is_filled(task, origin):
+    names = "|".join([*task.fields, ANSWER, OPTIONS])
+
+    for side in ("inputs", "targets"):
+        rendered = _rendered(task, origin, side)
+        assert rendered.null_count().sum_horizontal().sum() == 0
+        assert _rows_where(rendered, pl.all().str.contains(rf"\{{({names})\}}")).is_empty()
+
+
+@every_task
+@on_sample_and_mirror
+def test_no_target_is_empty(task, origin):
+    targets = _rendered(task, origin, "targets")
+
+    assert _rows_where(targets, pl.all().str.strip_chars() == "").is_empty()
+
+
+@every_task
+@on_sample_and_mirror
+def test_the_answer_is_one_of_options_that_can_be_told_apart(task, origin):
+    if task.options is None:
+        pytest.skip("a task without options")
+    rows = _kept(task, origin)
+    options = pl.col(CHOICES)
+
+    assert rows.filter(~options.list.contains(pl.col(ANSWER))).is_empty()
+    assert rows.filter(options.list.n_unique() < options.list.len()).select(CHOICES, ANSWER).is_empty()
+    assert rows.filter(options.list.eval(pl.element().str.strip_chars() == "").list.any()).is_empty()
+
+
+@cache
+def _tables(name: str, origin: str) -> dict[str, pa.Table]:
+    """A few rows of every upstream split that the task reads. Skips the test where the mirror has none."""
+    source, splits = TASKS[name].source, TASKS[name].upstream_splits()
+    if origin == "sample":
+        return {split: sample_table(source.repo, source.config, split, rows=200) for split in splits}
+    if not MIRROR.is_dir():
+        pytest.skip(f"no mirror at {MIRROR}; FLANBUILD_MIRROR names one")
+    folder = MIRROR / source.repo / source.config
+    files = {split: sorted(folder.glob(f"{split}-*.parquet")) for split in splits}
+    heads = {split: _head(found[0], rows=300) for split, found in files.items() if found}
+    return heads or pytest.skip(f"the mirror has no rows of {source.repo} ({source.config})")
+
+
+def _head(file: Path, *, rows: int) -> pa.Table:
+    parquet = pq.ParquetFile(file)
+    return pa.Table.from_batches(islice(parquet.iter_batches(batch_size=rows), 1), parquet.schema_arrow)
+
+
+@cache
+def _rows(name: str, origin: str) -> dict[str, pl.DataFrame]:
+    """The rows that preprocessing made of each split, with the reasons why some are left out."""
+    task = TASKS[name]
+    return {
+        split: examples(task, pl.DataFrame(conform(table, arrow_schema(task))).lazy()).collect()
+        for split, table in _tables(name, origin).items()
+    }
+
+
+def _kept(task: Task, origin: str) -> pl.DataFrame:
+    return pl.concat(_rows(task.name, origin).values()).filter(pl.col(DROPPED).is_null())
+
+
+def _rendered(task: Task, origin: str, side: str) -> pl.DataFrame:
+    """One column a template."""
+    wordings = {str(i): text(getattr(template, side)) for i, template in enumerate(task.templates)}
+    return _kept(task, origin).select(**wordings)
+
+
+def _rows_where(rendered: pl.DataFrame, condition: pl.Expr) -> pl.DataFrame:
+    return rendered.filter(pl.any_horizontal(condition))

@@ -1,0 +1,137 @@
+import pytest
+import torch
+import toys
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from flanbuild.evaluation.config import EvaluateConfig
+from flanbuild.evaluation.generation import generate
+from flanbuild.evaluation.models import EvalModel, load
+from flanbuild.evaluation.ranking import (
+    Request,
+    loglikelihood_encoder_decoder,
+    loglikelihood_pairs,
+    loglikelihood_trees,
+    loglikelihoods,
+    method_for,
+    requests,
+)
+
+SHAPE = {
+    "vocab_size": 400,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+ASKED = [
+    Request([5, 6, 7, 8, 9], [[10, 1], [11, 12, 13, 1], [10, 12, 1]]),
+    Request([20], [[21, 1], [22, 1]]),
+    Request([30, 31, 32], [[33, 34, 35, 36, 1]]),
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    rows = [toys.row(i, i % 2) for i in range(40)]
+    return toys.tokenizer(toys.write_mixture(tmp_path_factory.mktemp("ranking") / "m", rows, rows[:5]))
+
+
+@pytest.fixture(scope="module")
+def llama(tokenizer):
+    torch.manual_seed(0)
+    return EvalModel(
+        LlamaForCausalLM(LlamaConfig(**SHAPE)).eval(), tokenizer, EvaluateConfig(prompt_length=64)
+    )
+
+
+@pytest.fixture(scope="module")
+def t5(tokenizer):
+    torch.manual_seed(0)
+    shape = T5Config(
+        vocab_size=400, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=2, decoder_start_token_id=0
+    )
+    return EvalModel(T5ForConditionalGeneration(shape).eval(), tokenizer, EvaluateConfig())
+
+
+def advance(count: int) -> None:
+    """No progress is shown."""
+
+
+def by_hand(model, question: Request, option: list[int]) -> float:
+    """One forward pass for one option, nothing shared, nothing padded."""
+    with torch.no_grad():
+        logits = model(torch.tensor([question.prompt + option])).logits[0].log_softmax(-1)
+    start = len(question.prompt) - 1
+    return sum(float(logits[start + i, token]) for i, token in enumerate(option))
+
+
+@pytest.mark.parametrize("method", [loglikelihood_trees, loglikelihood_pairs])
+def test_sharing_the_prompt_changes_no_score(method, llama):
+    expected = [[by_hand(llama.model, question, option) for option in question.options] for question in ASKED]
+    for found, wanted in zip(method(llama, ASKED), expected, strict=True):
+        assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_an_encoder_decoder_reads_the_prompt_once_and_scores_the_same(t5):
+    for question, found in zip(ASKED, loglikelihood_encoder_decoder(t5, ASKED), strict=True):
+        for option, score in zip(question.options, found, strict=True):
+            logits = t5.model(
+                input_ids=torch.tensor([question.prompt]), labels=torch.tensor([option])
+            ).logits[0]
+            wanted = sum(float(logits.log_softmax(-1)[i, token]) for i, token in enumerate(option))
+            assert score == pytest.approx(wanted, abs=1e-4)
+
+
+def test_batches_do_not_change_the_order_of_answers(llama):
+    small = EvalModel(llama.model, llama.tokenizer, EvaluateConfig(batch_tokens=12))
+    apart = loglikelihoods(small, ASKED, loglikelihood_trees, advance)
+    for found, wanted in zip(apart, loglikelihood_trees(llama, ASKED), strict=True):
+        assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_model_that_looks_back_only_so_far_is_asked_pair_by_pair(llama, tokenizer, t5):
+    window = MistralForCausalLM(MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=8)).eval()
+    assert method_for(llama) is loglikelihood_trees
+    assert method_for(EvalModel(window, tokenizer, EvaluateConfig())) is loglikelihood_pairs
+    assert method_for(t5) is loglikelihood_encoder_decoder
+
+
+def test_a_model_that_ignores_masks_is_asked_pair_by_pair(tokenizer):
+    class Careless(LlamaForCausalLM):
+        def forward(self, attention_mask=None, **given):
+            return super().forward(**given)
+
+    torch.manual_seed(0)
+    assert (
+        method_for(EvalModel(Careless(LlamaConfig(**SHAPE)).eval(), tokenizer, EvaluateConfig()))
+        is loglikelihood_pairs
+    )
+
+
+def test_a_long_prompt_keeps_its_end_and_is_counted(llama):
+    asked, cut = requests(llama, ["word " * 200 + "end?\n", "short?\n"], [["yes", "no"]] * 2)
+    assert cut == 1
+    assert len(asked[0].prompt) == 64
+    assert llama.tokenizer.decode(asked[0].prompt).endswith("end?\n")
+
+
+def test_options_end_as_completions_do_in_training(llama):
+    asked, _ = requests(llama, ["ok?\n"], [["woof", "meow"]])
+    assert [llama.tokenizer.decode(option) for option in asked[0].options] == ["woof<end>", "meow<end>"]
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_written_answers_do_not_depend_on_the_batch(kind, llama, t5, tmp_path):
+    answerer = {"llama": llama, "t5": t5}[kind]
+    answerer.model.save_pretrained(tmp_path)
+    answerer.tokenizer.save_pretrained(tmp_path)
+    prompts = [toys.row(i, i % 2)["prompt"] * (1 + i % 3) for i in range(7)]
+    many, one = (load(str(tmp_path), EvaluateConfig(max_new_tokens=6, batch=size)) for size in (7, 1))
+    assert generate(many, prompts, advance) == generate(one, prompts, advance)

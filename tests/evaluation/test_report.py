@@ -1,0 +1,135 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from flanbuild.cli.console import print_table
+from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.evaluation.report import HEADER, report
+
+FIGURES = {
+    "mean": 60.0,
+    "sd": 5.0,
+    "best": 65.0,
+    "best_template": 0,
+    "worst": 55.0,
+    "worst_template": 1,
+    "templates": 2,
+}
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    """A folder as `evaluate` writes it, with two tasks."""
+    folder = tmp_path / "reports" / "nli"
+    folder.mkdir(parents=True)
+    accuracy = {"tuned": FIGURES, "untuned": {**FIGURES, "mean": 40.0}, "majority": 50.0, "random": 50.0}
+    paper = {"mean": 78.3, "sd": 7.9, "best": 84.1, "checked": "mean"}
+    tasks = {"rte": {"accuracy": {**accuracy, "paper": paper}}, "cb": {"accuracy": accuracy}}
+    document = {
+        "holdout": ["nli"],
+        "mixture": {"name": "toy", "digest": "0123"},
+        "scores": {"nli": tasks},
+        "metrics": {"rte": ["accuracy"], "cb": ["accuracy"]},
+        "not_evaluated": {"nli/gone": "no evaluation split"},
+        "cut_prompts": {"tuned": {"cb": 3}},
+    }
+    (folder / "scores.json").write_text(json.dumps(document))
+    lines = [
+        f"{m},nli,{t},accuracy,{i},{60 + i},10"
+        for m in ("tuned", "untuned")
+        for t in ("rte", "cb")
+        for i in (0, 1)
+    ]
+    (folder / "templates.csv").write_text(
+        "model,cluster,task,metric,template,score,rows\n" + "\n".join(lines) + "\n"
+    )
+    (folder / "training.csv").write_text("step,loss,learning_rate\n1,5.0,0.1\n2,4.0,0.1\n")
+    (folder / "validation.csv").write_text("step,loss\n2,4.5\n")
+    return folder
+
+
+def test_the_page_shows_each_task_beside_its_baselines_and_the_paper(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    page = (tmp_path / "out/report.md").read_text()
+    assert "| rte | accuracy | 60.0 ± 5.0 | 65.0 | 55.0 | 40.0 ± 5.0 | 50.0 | 50.0 | 78.3 ± 7.9* |" in page
+    assert "| cb | accuracy | 60.0 ± 5.0 | 65.0 | 55.0 | 40.0 ± 5.0 | 50.0 | 50.0 | – |" in page
+    assert "| mean of 2 tasks |  | 60.0 | 65.0 | 55.0 | 40.0 | 50.0 | 50.0 | – |" in page
+
+
+def test_the_page_names_what_was_not_evaluated_and_what_was_cut(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    page = (tmp_path / "out/report.md").read_text()
+    assert "- nli/gone: no evaluation split" in page
+    assert "- tuned, cb: 3" in page
+
+
+def test_every_picture_of_the_page_is_there(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    page = (tmp_path / "out/report.md").read_text()
+    pictures = {line.split("(")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")}
+    assert (
+        pictures
+        == {path.name for path in (tmp_path / "out").glob("*.png")}
+        == {"losses.png", "spread-nli-nli.png"}
+    )
+
+
+def test_equal_evaluations_give_equal_bytes(evaluation, tmp_path):
+    for out in ("one", "two"):
+        report([evaluation], tmp_path / out)
+    assert all(
+        (tmp_path / "two" / path.name).read_bytes() == path.read_bytes()
+        for path in (tmp_path / "one").iterdir()
+    )
+
+
+def test_series_carry_the_name_of_their_evaluation(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    with (tmp_path / "out/training.csv").open() as file:
+        assert list(csv.DictReader(file))[1] == {
+            "evaluation": "nli",
+            "step": "2",
+            "loss": "4.0",
+            "learning_rate": "0.1",
+        }
+
+
+def test_scores_are_there_for_a_program(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    with (tmp_path / "out/scores.csv").open() as file:
+        found = {tuple(list(row.values())[:6]): row["value"] for row in csv.DictReader(file)}
+    assert found["nli", "nli", "rte", "accuracy", "untuned", "mean"] == "40.0"
+    assert found["nli", "nli", "rte", "accuracy", "majority", "mean"] == "50.0"
+
+
+def test_a_pipe_gets_plain_tables(evaluation, tmp_path, capsys):
+    for title, rows in report([evaluation], tmp_path / "out"):
+        print_table(title, HEADER, rows)
+
+    assert "rte\taccuracy\t60.0 ± 5.0" in capsys.readouterr().out
+
+
+def test_a_model_that_was_not_trained_here_has_no_losses(evaluation, tmp_path):
+    (evaluation / "training.csv").unlink()
+    report([evaluation], tmp_path / "out")
+    assert not (tmp_path / "out/losses.png").exists()
+
+
+def test_the_report_is_no_evaluation_of_itself(evaluation):
+    out = evaluation.parent / "summary"
+    report(evaluation.parent.iterdir(), out)
+    report(sorted(evaluation.parent.iterdir()), out)
+    assert (out / "report.md").is_file()
+
+
+def test_a_folder_without_scores_is_named(evaluation, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArtifactError, match=r"empty: no scores\.json"):
+        report([evaluation, tmp_path / "empty"], tmp_path / "out")
+
+
+def test_nothing_to_report_is_said():
+    with pytest.raises(DeclarationError, match="no folder"):
+        report([], Path("out"))

@@ -1,0 +1,106 @@
+"""`verify --rebuild` finds what no manifest tells: that pages or source no longer give these bytes."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from few import few
+
+from flanbuild.artifacts.files import read_json, write_json
+from flanbuild.build import rebuild
+from flanbuild.inspect.rebuild import mixture_of, stale
+from flanbuild.sources.sample import SampleSource
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return few(tmp_path / "data", mixture={"rate": {"scheme": "temperature", "temperature": 2}}).mix(["nli"])[
+        0
+    ]
+
+
+def again(folder, tmp_path, **changed):
+    return few(tmp_path / "again", mixture=mixture_of(folder).model_dump(), **changed)
+
+
+def test_the_mixture_of_a_manifest_is_the_one_that_was_built(folder, tmp_path):
+    declared = few(tmp_path, mixture={"rate": {"scheme": "temperature", "temperature": 2}}).mixture
+
+    assert mixture_of(folder) == declared
+
+
+def test_built_again_every_byte_is_equal(folder, tmp_path):
+    build = again(folder, tmp_path)
+
+    assert stale(folder, build.tasks, build.mixture) == []
+    assert rebuild(folder, build) == []
+
+
+def test_a_changed_page_is_named_with_the_rows_that_it_changes(folder, tmp_path):
+    tasks = dict(few(tmp_path).tasks)
+    tasks["copa"] = tasks["copa"].model_copy(update={"where": {"even": "length(premise) % 2 = 0"}})
+    build = again(folder, tmp_path, tasks=tasks)
+
+    (first,) = stale(folder, build.tasks, None)
+    found = rebuild(folder, build)
+
+    assert first.endswith("copa.yaml: the declaration of copa is not the one that this was built from.")
+    assert any(
+        f.startswith("copa: train examples ") and f.endswith(": declaration of copa differs.") for f in found
+    )
+    assert any("train-00000-of-00003.arrow: other bytes when built again" in fault for fault in found)
+
+
+def test_a_changed_mixture_file_is_named_by_its_key(folder, tmp_path):
+    build = again(folder, tmp_path)
+    current = build.mixture.model_copy(update={"cap": 100})
+
+    assert stale(folder, build.tasks, current) == ["few.yaml: cap 30000 → 100 since this was built."]
+
+
+def test_another_source_is_named_by_its_digest(folder, tmp_path):
+    found = rebuild(folder, again(folder, tmp_path, source=SampleSource(50)))
+
+    assert any(f.startswith("copa: available 60 → 50; source.commit sample of 60 rows → ") for f in found)
+
+
+def test_another_number_of_evaluation_rows_is_named_by_the_file_that_was_held_out(folder, tmp_path):
+    found = rebuild(folder, again(folder, tmp_path, evaluation_examples=4))
+
+    assert any(fault.startswith("rte: evaluation ") for fault in found)
+
+
+def test_a_task_without_a_page_can_not_be_built_again(folder, tmp_path):
+    tasks = {name: task for name, task in few(tmp_path).tasks.items() if name != "coqa"}
+    build = again(folder, tmp_path, tasks=tasks)
+
+    assert stale(folder, build.tasks, None) == ["coqa: no page declares it here."]
+    assert rebuild(folder, build) == [f"{folder}: can't be built again without the pages of coqa."]
+
+
+def test_the_command_rebuilds_below_data_and_leaves_nothing_there(folder, tmp_path):
+    def verify(rows):
+        options = ["--data", tmp_path / "work", "--sample-rows", rows, "--examples", 5, "--source", "sample"]
+        command = [sys.executable, "-m", "flanbuild", "verify", folder, "--rebuild", *options]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
+
+    same, other = verify(60), verify(50)
+
+    assert (same.returncode, same.stdout) == (
+        0,
+        f"{folder}: all as its manifest says, and the same when built again.\n",
+    )
+    assert other.returncode == 1
+    assert "source.commit sample of 60 rows → sample of 50 rows" in other.stderr
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_forged_folder_with_a_manifest_to_match_is_found(folder, tmp_path):
+    record = read_json(folder / "manifest.json")
+    record["tasks"]["coqa"]["licence"] = "public domain"
+    write_json(folder / "manifest.json", record)
+
+    found = rebuild(folder, again(folder, tmp_path))
+
+    assert any(fault.startswith("coqa: licence public domain → ") for fault in found)

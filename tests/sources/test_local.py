@@ -1,0 +1,178 @@
+"""Files of one's own, and docs/adding-a-dataset.md followed to the letter in a folder outside the project."""
+
+import gzip
+import json
+import re
+import shlex
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import PAGE, ROOT
+from typer.testing import CliRunner
+
+from flanbuild.artifacts.columns import arrow_schema
+from flanbuild.artifacts.files import read_json
+from flanbuild.cli.app import app
+from flanbuild.declare.task import load_tasks
+from flanbuild.errors import DeclarationError, SourceError
+from flanbuild.sources import source_of
+from flanbuild.sources.raw import download, is_current
+from flanbuild.sources.sample import SampleSource
+
+GUIDE = (ROOT / "docs" / "adding-a-dataset.md").read_text(encoding="utf-8")
+SOURCE = re.search("^source: .*$", PAGE, re.MULTILINE)[0]
+ROWS = [
+    {"premise": "It rains, and rains.", "hypothesis": "It is dry.", "label": "not_entailment"},
+    {"premise": "Ana sings.", "hypothesis": "Ana sings\nloudly.", "label": ""},
+    {"premise": "Ben ran home.", "hypothesis": 'Ben "ran".', "label": "entailment"},
+]
+IDS = [1, None, 0]
+
+
+@pytest.fixture
+def own(pages, tmp_path):
+    """The task of a page that names these files; they lie in tmp_path."""
+
+    def make(files: dict, *, rename: dict | None = None, splits: str = "{train: train}"):
+        source = {"files": files, "licence": "cc0-1.0", "rename": rename or {}}
+        text = PAGE.replace(SOURCE, f"source: {json.dumps(source)}")
+        text = re.sub("^splits: .*$", f"splits: {splits}", text, flags=re.MULTILINE)
+        return load_tasks([pages(text, name="own")])["own"]
+
+    return make
+
+
+def rows_of(task, split="train"):
+    upstream = source_of(task, SampleSource(10)).split(task, split)
+    return [row for table in upstream.tables for row in table.to_pylist()]
+
+
+def as_csv(rows):
+    def cell(text):
+        return '"' + text.replace('"', '""') + '"'
+
+    return "\n".join(",".join(map(cell, row)) for row in [rows[0].keys(), *(row.values() for row in rows)])
+
+
+def as_jsonl(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_every_format_gives_the_same_rows(own, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS))
+    (tmp_path / "a.jsonl").write_text(as_jsonl(ROWS))
+    (tmp_path / "a.json").write_text(json.dumps(ROWS))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(as_jsonl(ROWS).encode()))
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("inside/a.csv", as_csv(ROWS))
+    table = pa.Table.from_pylist([row | {"label": i} for row, i in zip(ROWS, IDS, strict=True)])
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    for name in ("a.csv", "a.jsonl", "a.json", "a.jsonl.gz", "all.zip!inside/*.csv", "a.parquet"):
+        task = own({"train": f"../../{name}"})
+        expected = [row | {"label": i} for row, i in zip(ROWS, IDS, strict=True)]
+
+        assert rows_of(task) == expected, name
+
+
+def test_several_files_are_read_in_name_order(own, tmp_path):
+    for number, row in reversed(list(enumerate(ROWS))):
+        (tmp_path / f"part-{number}.jsonl").write_text(as_jsonl([row]))
+
+    assert [row["label"] for row in rows_of(own({"train": "../../part-*.jsonl"}))] == IDS
+
+
+def test_columns_of_other_names_are_renamed(own, tmp_path):
+    (tmp_path / "a.csv").write_text(
+        as_csv([{"Text": r["premise"], **r} for r in ROWS]).replace("premise", "other")
+    )
+
+    task = own({"train": "../../a.csv"}, rename={"other": "unused", "Text": "premise"})
+
+    assert [row["premise"] for row in rows_of(task)] == [row["premise"] for row in ROWS]
+
+
+def test_a_class_that_is_not_declared_is_named(own, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv([ROWS[0] | {"label": "entailmnt"}]))
+
+    with pytest.raises(SourceError, match=r"column label: .*no class 'entailmnt'. Did you mean 'entailment'"):
+        rows_of(own({"train": "../../a.csv"}))
+
+
+def test_a_missing_file_is_named_with_its_neighbour(own, tmp_path):
+    (tmp_path / "train.csv").write_text(as_csv(ROWS))
+
+    with pytest.raises(
+        SourceError, match=r"own.yaml: source.files.train: no file ../../trian.csv .*'train.csv'"
+    ):
+        rows_of(own({"train": "../../trian.csv"}))
+
+
+def test_a_split_without_files_is_a_fault_of_the_page(own):
+    with pytest.raises(DeclarationError, match=r"own.yaml:4: splits.test: no 'tests' in source.files"):
+        own({"train": "a.csv", "test": "b.csv"}, splits="{train: train, test: tests}")
+
+
+def test_a_source_has_a_repository_or_files(pages):
+    with pytest.raises(DeclarationError, match=r"source: 'repo' is missing"):
+        load_tasks([pages(PAGE.replace(SOURCE, "source: {licence: cc0-1.0}"))])
+
+
+def test_a_changed_file_makes_the_raw_folder_stale(own, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS))
+    task, source, out = own({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
+    record = download(task, source, out, "error")
+
+    assert record["kind"] == "files"
+    assert is_current(task, source, out, "error")
+
+    (tmp_path / "a.csv").write_text(as_csv(ROWS[:2]))
+
+    assert not is_current(task, source, out, "error")
+    assert download(task, source, out, "error")["splits"]["train"]["rows"] == 2
+
+
+def test_what_is_read_has_the_declared_types(own, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS))
+    task = own({"train": "../../a.csv"})
+    download(task, SampleSource(10), tmp_path / "raw", "error")
+
+    assert pq.read_schema(tmp_path / "raw" / "train.parquet").equals(arrow_schema(task))
+
+
+def test_the_guide_works_to_the_letter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in re.findall(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    said = [_run(command) for command in re.findall(r"^\$ flanbuild (.*)$", GUIDE, re.MULTILINE)]
+
+    assert "63 pages" in said[0]
+    assert "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in said[1]
+    assert "Dee put cream on her nose before she left." in said[2]
+    assert re.search(r"misc\s+weather\s", said[3])
+    tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
+    assert tasks["weather"]["given"] == 80  # eight rows, ten passes
+    assert tasks["weather"]["licence"] == "cc0-1.0"
+
+
+def test_a_page_of_ones_own_stands_in_for_a_built_in_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "mixtures" / "tasks" / "nli" / "rte.yaml").read_text(encoding="utf-8")
+    copy = tmp_path / "my-tasks" / "nli" / "rte.yaml"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(page.replace("Answer yes or no. We have been told this:", "Yes or no? Somebody says:"))
+
+    assert "page my-tasks/nli/rte.yaml" in _run("show rte --tasks my-tasks")
+    assert "Yes or no? Somebody says:" in _run("preview rte --tasks my-tasks")
+    assert "62 pages" in _run("check --tasks my-tasks")
+
+
+def _run(command: str) -> str:
+    result = CliRunner().invoke(app, shlex.split(command))
+    assert result.exit_code == 0, f"{command}: {result.output} {result.exception}"
+    return result.output

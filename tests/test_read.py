@@ -1,0 +1,206 @@
+"""A mixture read back: by number, in order, and in batches that any number of ranks and workers agree on."""
+
+import pickle
+import subprocess
+import sys
+from itertools import chain
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import row, write_mixture
+
+import flanbuild
+from flanbuild.artifacts.arrow import TRAIN_SCHEMA, read_table, write_batches
+from flanbuild.artifacts.files import read_json, write_json
+from flanbuild.errors import ArtifactError, DeclarationError
+
+ROWS = [row(number, number % 2) for number in range(5000)]
+counts = st.integers(1, 4)
+sizes = st.sampled_from([7, 64, 500, 1300])
+seeds = st.none() | st.integers(0, 9)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_mixture(tmp_path_factory.mktemp("reading") / "mixture", ROWS, ROWS[:10])
+
+
+@pytest.fixture(scope="module")
+def examples(folder):
+    return flanbuild.load(folder, columns=["row"])
+
+
+def numbers(batches):
+    return [row["row"] for row in chain.from_iterable(batches)]
+
+
+def in_step(loaders):
+    """What the ranks get in each step, in rank order; a rank that has no batch left gets none."""
+    running = [iter(loader) for loader in loaders]
+    while any(step := [next(batches, []) for batches in running]):
+        yield numbers(step)
+
+
+def test_rows_come_back_by_number_by_slice_and_in_order(folder):
+    examples = flanbuild.load(folder)
+
+    assert len(examples) == len(ROWS)
+    assert list(examples) == ROWS
+    assert [examples[0], examples[2499], examples[-1]] == [ROWS[0], ROWS[2499], ROWS[-1]]
+    assert examples[2490:2510] == ROWS[2490:2510]
+    assert examples[::-999] == ROWS[::-999]
+    assert examples.table.to_pylist() == ROWS
+    with pytest.raises(IndexError):
+        examples[len(ROWS)]
+
+
+def test_columns_and_splits_can_be_chosen(folder):
+    examples = flanbuild.load(folder, "validation", ["completion", "prompt"])
+
+    assert examples.table.schema.names == ["prompt", "completion"]
+    assert list(examples) == [{key: r[key] for key in ("prompt", "completion")} for r in ROWS[:10]]
+
+
+def test_pickling_takes_the_path_and_not_the_rows(folder):
+    examples = flanbuild.load(folder)
+
+    assert len(pickle.dumps(examples)) < 500
+    assert pickle.loads(pickle.dumps(examples))[77] == ROWS[77]
+
+
+def test_importing_flanbuild_imports_nothing_heavy():
+    code = "import flanbuild, sys; print({'numpy', 'pyarrow', 'polars', 'torch'} & set(sys.modules))"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
+    broken = tmp_path / "mixture"
+    write_mixture(broken, ROWS[:100], ROWS[:10])
+    shard = broken / "train-00001-of-00002.arrow"
+
+    with pytest.raises(DeclarationError, match=r"no split 'trian'\. Did you mean 'train'"):
+        flanbuild.load(folder, "trian")
+    with pytest.raises(DeclarationError, match=r"no column 'completions'\. Did you mean 'completion'"):
+        flanbuild.load(folder, columns=["completions"])
+    with pytest.raises(ArtifactError, match=r"manifest.json: no such file"):
+        flanbuild.load(tmp_path)
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-100])
+    with pytest.raises(ArtifactError, match=rf"{shard}: [\d,]+ bytes, and the manifest says {len(whole):,}"):
+        flanbuild.load(broken)
+    shard.write_bytes(bytes(len(whole)))
+    with pytest.raises(ArtifactError, match="not a whole Arrow file"):
+        flanbuild.load(broken)
+    shard.unlink()
+    with pytest.raises(ArtifactError, match=f"{shard}: no such shard"):
+        flanbuild.load(broken)
+
+
+@settings(deadline=None)
+@given(batch=sizes, ranks=counts, seed=seeds, drop=st.booleans())
+def test_in_every_step_the_ranks_together_get_the_next_rows_of_the_order(examples, batch, ranks, seed, drop):
+    loaders = [
+        examples.loader(batch, rank=rank, world_size=ranks, seed=seed, drop_last=drop)
+        for rank in range(ranks)
+    ]
+    order = loaders[0].order().tolist()
+    steps = list(in_step(loaders))
+
+    whole = len(order) // (batch * ranks) * batch * ranks
+    assert list(chain.from_iterable(steps)) == order[: whole if drop else None]
+    assert all(len(step) == batch * ranks for step in steps[: len(order) // (batch * ranks)])
+    assert {loader.epoch for loader in loaders} == {1}
+
+
+@settings(deadline=None)
+@given(st.data(), sizes, sizes, counts, counts, seeds)
+def test_a_run_goes_on_exactly_on_another_number_of_ranks(examples, data, batch, other, ranks, others, seed):
+    before = [examples.loader(batch, rank=rank, world_size=ranks, seed=seed) for rank in range(ranks)]
+    stop = data.draw(st.integers(1, len(before[0])))
+    running = in_step(before)
+    seen = [number for _, step in zip(range(stop), running, strict=False) for number in step]
+    states = [loader.state_dict() for loader in before]
+    assert all(state == states[0] for state in states)
+
+    after = [examples.loader(other, rank=rank, world_size=others, seed=seed) for rank in range(others)]
+    for loader in after:
+        loader.load_state_dict(states[0])
+    rest = list(chain.from_iterable(in_step(after)))
+
+    assert seen + rest == before[0].order().tolist()
+
+
+def test_workers_of_torch_give_the_same_batches_and_the_same_state(folder):
+    alone = flanbuild.load(folder).loader(300, seed=5, rank=1, world_size=2)
+    helped = flanbuild.load(folder).loader(300, seed=5, rank=1, world_size=2, num_workers=2)
+
+    for expected, batch in zip(alone, helped, strict=True):
+        assert batch == expected
+        assert helped.state_dict() == alone.state_dict()
+
+
+def test_a_loop_that_is_left_goes_on_behind_its_last_batch(examples):
+    loader = examples.loader(1000, num_workers=1)
+    for _ in loader:
+        break
+
+    assert loader.state_dict()["position"] == 1000
+    assert numbers(loader) == list(range(1000, 5000))
+
+
+def test_epochs_differ_by_seed_and_hold_the_same_rows(examples):
+    loader = examples.loader(512, seed=1)
+    first, second = numbers(loader), numbers(loader)
+
+    assert first != second
+    assert sorted(first) == sorted(second) == list(range(5000))
+    assert numbers(examples.loader(512)) == list(range(5000))
+
+
+def test_length_is_the_number_of_batches_of_an_epoch(examples):
+    for ranks in (1, 3):
+        for drop in (False, True):
+            for rank in range(ranks):
+                loader = examples.loader(999, rank=rank, world_size=ranks, drop_last=drop)
+                assert len(loader) == sum(1 for _ in loader)
+
+
+def test_a_state_of_another_mixture_or_order_is_refused(examples):
+    loader = examples.loader(10, seed=1)
+
+    with pytest.raises(DeclarationError, match="the state is of seed 2, this loader of 1"):
+        loader.load_state_dict(loader.state_dict() | {"seed": 2})
+    with pytest.raises(DeclarationError, match="the state is of digest abc"):
+        loader.load_state_dict(loader.state_dict() | {"digest": "abc"})
+    with pytest.raises(DeclarationError, match="rank 2 of 2"):
+        examples.loader(10, rank=2, world_size=2)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compressed_shards_read_the_same(tmp_path, compression):
+    folder = write_mixture(tmp_path / "mixture", ROWS[:100], ROWS[:10])
+    record = read_json(folder / "manifest.json")
+    record["mixture"]["compression"] = compression
+    for said in record["shards"]["train"]:
+        path = folder / said["path"]
+        table = pa.Table.from_pylist(read_table(path).to_pylist(), schema=TRAIN_SCHEMA)
+        write_batches(path, TRAIN_SCHEMA, [table], compression)
+        said["bytes"] = path.stat().st_size
+    write_json(folder / "manifest.json", record)
+
+    examples = flanbuild.load(folder)
+
+    assert list(examples) == [examples[i] for i in range(100)] == ROWS[:100]
+
+
+def test_polars_and_datasets_take_the_table_and_the_shards(folder):
+    import polars as pl
+    from datasets import Dataset
+
+    examples = flanbuild.load(folder)
+
+    assert pl.from_arrow(examples.table).height == len(ROWS)
+    assert Dataset(examples.table)[3]["prompt"] == ROWS[3]["prompt"]

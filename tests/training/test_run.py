@@ -1,0 +1,335 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toys
+from safetensors.torch import load_file
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
+from flanbuild.training.batches import IGNORED, Batches, packed, padded
+from flanbuild.training.config import TrainConfig
+from flanbuild.training.models import leak
+from flanbuild.training.packing import PackedIndex
+from flanbuild.training.run import train
+from flanbuild.training.tokens import TokenizedExamples
+
+PIPELINE = Path(__file__).parents[2] / "pipeline"
+SHORT = replace(toys.TINY, steps=6, log_every=3)
+
+
+@pytest.fixture(scope="module")
+def mixture(tmp_path_factory):
+    rows = [toys.row(i, i % 2) for i in range(192)]
+    return toys.write_mixture(tmp_path_factory.mktemp("training") / "mixture", rows, rows[:20])
+
+
+@pytest.fixture(scope="module")
+def model(mixture, tmp_path_factory):
+    """A finished run of six steps."""
+    out = tmp_path_factory.mktemp("models") / "short"
+    train(mixture, out, SHORT)
+    return out
+
+
+@pytest.fixture
+def two_examples():
+    """[5 6 7 | 8 1] and [9 | 10 11 1] as a mixture's tokens, prompt and completion apart."""
+    return TokenizedExamples(
+        tokens=np.array([5, 6, 7, 8, 1, 9, 10, 11, 1]),
+        starts=np.array([0, 5, 9]),
+        prompts=np.array([3, 1]),
+        kept_prompt=np.array([3, 1]),
+        kept_completion=np.array([2, 3]),
+        leads=False,
+    )
+
+
+def tiny_llama() -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2
+    )
+    return LlamaForCausalLM(shape).eval()
+
+
+def same_weights(left: Path, right: Path) -> bool:
+    return (left / "model.safetensors").read_bytes() == (right / "model.safetensors").read_bytes()
+
+
+def test_a_packed_row_holds_examples_one_after_another(two_examples):
+    batch = packed(12, pad=0)(two_examples, [np.array([0, 1])])
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 1, 9, 10, 11, 1, 0, 0, 0]]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 3, 0, 1, 2]]
+
+
+def test_loss_is_on_completions_only(two_examples):
+    batch = packed(12, pad=0)(two_examples, [np.array([0, 1])])
+    x = IGNORED
+    assert batch["labels"].tolist() == [[x, x, x, 8, 1, x, 10, 11, 1, x, x, x]]
+    assert padded(0)(two_examples, [np.array([0]), np.array([1])])["labels"].tolist() == [
+        [x, x, x, 8, 1],
+        [x, 10, 11, 1, x],
+    ]
+
+
+def test_packed_examples_do_not_see_each_other(two_examples):
+    model = tiny_llama()
+    batch = packed(12, pad=0)(two_examples, [np.array([0, 1])])
+    together = model(
+        input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False
+    ).logits[0, 5:9]
+    alone = model(input_ids=torch.tensor([[9, 10, 11, 1]])).logits[0]
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_a_model_that_mixes_packed_examples_is_found_out():
+    model = tiny_llama()
+    assert leak(model) < 1e-4
+    assert leak(model, use_cache=True) > 1e-2  # transformers' default: with a cache it derives no block mask
+
+
+def test_each_epoch_goes_through_all_sequences_in_an_order_of_its_own(two_examples):
+    batches = Batches(two_examples, PackedIndex(np.arange(50), np.arange(51)), padded(0), seed=0)
+    first, second = ([int(group[0]) for group in batches.groups(at, at + 50)] for at in (0, 50))
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second
+
+
+def test_the_folder_opens_in_transformers(model):
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    logits = AutoModelForCausalLM.from_pretrained(model)(
+        **tokenizer("Ann has a dog.", return_tensors="pt")
+    ).logits
+    assert logits.shape[-1] == len(tokenizer)
+
+
+def test_metrics_account_for_every_example(model):
+    metrics = json.loads((model / "metrics.json").read_text())
+    assert metrics["data"]["examples"] == 192
+    assert metrics["data"]["packing_efficiency"] > 0.8
+    assert metrics["trained"]["examples_not_reached"] == 192 - min(192, metrics["trained"]["examples"])
+
+
+def test_equal_runs_give_equal_folders(model, mixture, tmp_path):
+    train(mixture, tmp_path / "again", SHORT)
+    names = sorted(path.name for path in model.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "again").iterdir())
+    assert all(
+        (model / n).read_bytes() == (tmp_path / "again" / n).read_bytes()
+        for n in names
+        if (model / n).is_file()
+    )
+
+
+def test_the_untuned_model_is_kept(model):
+    untuned, tuned = (load_file(model / place / "model.safetensors") for place in ("untuned", "."))
+    assert untuned.keys() == tuned.keys()
+    assert any(not torch.equal(untuned[name], tuned[name]) for name in tuned)
+
+
+def test_a_killed_run_goes_on_to_the_same_weights_and_losses(mixture, tmp_path):
+    config = replace(SHORT, steps=40, save_every=3)
+    train(mixture, tmp_path / "whole", config)
+    _train_until_killed(mixture, tmp_path / "killed", config)
+    assert not (tmp_path / "killed").exists()
+    train(mixture, tmp_path / "killed", config)
+    assert same_weights(tmp_path / "whole", tmp_path / "killed")
+    assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "killed/log.csv").read_text()
+    assert not (tmp_path / ".work/killed/checkpoint").exists()
+
+
+def _train_until_killed(mixture: Path, out: Path, config: TrainConfig) -> None:
+    settings = [
+        f"--{name}={value}" for name, value in vars(config).items() if not isinstance(value, bool | None)
+    ]
+    command = [sys.executable, PIPELINE / "train.py", "--mixture", mixture, "--out", out, *settings]
+    process = subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(PIPELINE.parent)}
+    )
+    checkpoint = out.parent / ".work" / out.name / "checkpoint" / "state.json"
+    while not checkpoint.exists():
+        assert process.poll() is None, "the run ended before its first checkpoint"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+def test_a_checkpoint_restores_each_optimizer(optimizer, mixture, tmp_path, monkeypatch):
+    from flanbuild.training import loop
+
+    config = replace(SHORT, steps=8, save_every=4, optimizer=optimizer)
+    train(mixture, tmp_path / "whole", config)
+    step = loop._Stepper.step
+
+    def dies(self, number):
+        if number == 6:
+            raise KeyboardInterrupt
+        return step(self, number)
+
+    monkeypatch.setattr(loop._Stepper, "step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(mixture, tmp_path / "stopped", config)
+    monkeypatch.undo()
+    train(mixture, tmp_path / "stopped", config)
+    assert same_weights(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_another_config_does_not_go_on_from_an_old_checkpoint(mixture, tmp_path, model):
+    from flanbuild.training.checkpoints import Checkpoints
+
+    old = tmp_path / ".work/new/checkpoint"
+    old.mkdir(parents=True)
+    (old / "state.json").write_text('{"run": "another"}')
+    assert Checkpoints(old, "this").restore(None, None) is None
+    train(mixture, tmp_path / "new", SHORT)
+    assert same_weights(model, tmp_path / "new")
+
+
+def test_pieces_of_a_step_add_up_to_the_step(mixture, tmp_path, model):
+    train(mixture, tmp_path / "pieces", replace(SHORT, gradient_accumulation=4))
+    whole, pieces = (load_file(folder / "model.safetensors") for folder in (model, tmp_path / "pieces"))
+    assert all(torch.allclose(whole[name], pieces[name], atol=1e-4) for name in whole)
+
+
+def test_unpacked_training_reaches_a_loss_too(mixture, tmp_path):
+    train(mixture, tmp_path / "padded", replace(SHORT, packing=False))
+    metrics = json.loads((tmp_path / "padded/metrics.json").read_text())
+    assert metrics["data"]["sequences"] == 6 * 8  # no more than six steps take
+    assert metrics["validation_loss"] < 6
+
+
+def test_an_encoder_decoder_trains_unpacked(mixture, model, tmp_path):
+    folder = tmp_path / "t5"
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    shape = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=2,
+        decoder_start_token_id=0,
+    )
+    torch.manual_seed(0)
+    T5ForConditionalGeneration(shape).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(DeclarationError, match="encoder-decoder"):
+        train(mixture, tmp_path / "out", replace(SHORT, model=str(folder)))
+    train(mixture, tmp_path / "out", replace(SHORT, model=str(folder), packing=False))
+    losses = [float(line.split(",")[1]) for line in (tmp_path / "out/log.csv").read_text().splitlines()[1:]]
+    assert losses[-1] < losses[0]
+
+
+def test_a_named_model_starts_from_its_own_weights(mixture, model, tmp_path):
+    train(mixture, tmp_path / "named", replace(SHORT, model=str(model), steps=1, learning_rate=1e-9))
+    assert json.loads((tmp_path / "named/training.json").read_text())["untuned"] == {
+        "name": str(model),
+        "revision": None,
+    }
+    named, start = (load_file(folder / "model.safetensors") for folder in (tmp_path / "named", model))
+    assert all(torch.allclose(named[name], start[name], atol=1e-6) for name in start)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "/no/such/model"}, "train.model: no model can be read from '/no/such/model'"),
+        ({"tokenizer": "/no/such/tokenizer"}, "train.tokenizer: no model can be read"),
+        ({"batch": 8, "gradient_accumulation": 3}, "8 sequences can't be shared"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(change, message, mixture, tmp_path):
+    with pytest.raises(FlanbuildError) as caught:
+        train(mixture, tmp_path / "out", replace(SHORT, **change))
+    assert message in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(mixture, tmp_path):
+    with pytest.raises(ExecutionError, match="learning_rate may be too high"):
+        train(mixture, tmp_path / "out", replace(SHORT, steps=30, learning_rate=1e30, clip=1e30))
+
+
+def test_settings_are_checked_together():
+    with pytest.raises(DeclarationError) as caught:
+        TrainConfig(steps=0, optimizer="adam", batch="many")
+    assert [fault.split(":")[0] for fault in caught.value.faults] == [
+        "train.batch",
+        "train.steps",
+        "train.optimizer",
+    ]
+
+
+def test_a_sequence_must_hold_a_prompt_beside_a_completion():
+    with pytest.raises(DeclarationError, match="leave a prompt no room"):
+        TrainConfig(seq_length=128, completion_length=128)
+
+
+def test_importing_training_loads_no_torch():
+    code = "import sys, flanbuild.training.run, flanbuild.evaluation.run, flanbuild.evaluation.report; sys.exit('torch' in sys.modules)"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(PIPELINE.parent)}
+        ).returncode
+        == 0
+    )
+
+
+def test_trl_trains_on_the_shards_as_they_are(mixture, model, tmp_path):
+    datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
+    rows = datasets.load_dataset(
+        "arrow", data_files=str(mixture / "train-*.arrow"), split="train", cache_dir=str(tmp_path)
+    )
+    settings = trl.SFTConfig(
+        output_dir=str(tmp_path / "sft"),
+        max_steps=3,
+        per_device_train_batch_size=2,
+        report_to=[],
+        bf16=False,
+        use_cpu=True,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    trainer = trl.SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(model),
+        args=settings,
+        train_dataset=rows,
+        processing_class=tokenizer,
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    learnt = [tokenizer.decode(labels[labels != IGNORED]) for labels in batch["labels"]]
+    assert all(
+        text.removesuffix("<end>") in toys.SOUNDS.values() and text.endswith("<end>") for text in learnt
+    )
+    assert trainer.train().global_step == 3
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(mixture, model, tmp_path):
+    settings = [
+        f"--{name}={value}" for name, value in vars(SHORT).items() if not isinstance(value, bool | None)
+    ]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command = [*launch, PIPELINE / "train.py", "--mixture", mixture, "--out", tmp_path / "two", *settings]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(PIPELINE.parent)}
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    one, two = (
+        np.loadtxt(folder / "log.csv", delimiter=",", skiprows=1) for folder in (model, tmp_path / "two")
+    )
+    assert np.allclose(one, two, atol=1e-4)

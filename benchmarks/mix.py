@@ -121,12 +121,12 @@ def _record(name: str, cluster: str, rows: int, sha256: str) -> dict[str, Any]:
         "to_other_splits": 0,
         "capped": 0,
         "rows": rows,
-        "versions": 1,
+        "templates_per_row": 1,
         "templates": 10,
         "examples": rows,
         "sha256": sha256,
     }
-    source = dict.fromkeys(("kind", "repo", "config", "commit", "digest", "licence"), "synthetic")
+    source = dict.fromkeys(("kind", "repo", "config", "commit", "digest", "license"), "synthetic")
     return {
         "task": name,
         "dataset": name,

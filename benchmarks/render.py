@@ -116,7 +116,7 @@ def _write_raw(folder: Path, task: Task, rows: int, choice: np.random.Generator)
     columns = {name: _column(choice, name, rows) for name in task.columns}
     pq.write_table(pa.table(columns), folder / "train.parquet", compression="zstd")
     said: dict[str, Any] = dict.fromkeys(
-        ("kind", "repo", "config", "commit", "digest", "licence"), "synthetic"
+        ("kind", "repo", "config", "commit", "digest", "license"), "synthetic"
     )
     upstream = [name for name in task.upstream_splits() if name != "train"]
     counted = {"splits": {"train": {"rows": rows}}, "missing": upstream}

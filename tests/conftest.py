@@ -15,7 +15,7 @@ from flanbuild.sources.sample import SampleSource
 ROOT = Path(__file__).parents[1]
 
 PAGE = """\
-source: {repo: aps/super_glue, config: rte, licence: unknown, homepage: "https://example.org"}
+source: {repo: aps/super_glue, config: rte, license: unknown, homepage: "https://example.org"}
 columns: {premise: string, hypothesis: string, label: class_label}
 labels: [entailment, not_entailment]
 splits: {train: train, validation: {of: train, rows: 20}, test: validation}

@@ -113,7 +113,7 @@ def test_a_rate_that_changes_no_number_of_wordings_only_mixes(build):
         {"compression": "lz4"},
         {"leaks": "drop"},
         {"related": (("nli", "paraphrase"),)},
-        {"licences": LicenseTerms(deny=("*-nc-*",))},
+        {"licenses": LicenseTerms(deny=("*-nc-*",))},
         {"name": "other"},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -123,7 +123,7 @@ def test_what_only_shards_show_only_mixes(build, changed):
 
 
 def test_another_joiner_renders_everything(build):
-    assert redone(build(), build(mixture={"joiner": " "})) == (set(), set(SMALL), True)
+    assert redone(build(), build(mixture={"separator": " "})) == (set(), set(SMALL), True)
 
 
 def test_one_task_more_renders_that_task(build):

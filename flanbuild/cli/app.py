@@ -32,7 +32,7 @@ _PANELS = {
         build.verify,
         build.diff,
     ),
-    "Source": (source.lock, source.mirror, source.import_, source.licences),
+    "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),
 }
 for _panel, _commands in _PANELS.items():

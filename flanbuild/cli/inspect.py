@@ -27,13 +27,13 @@ Data = Annotated[Path, typer.Option("--data", help="BuildOptions raw rows lie.")
 
 
 def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
-    """All tasks: cluster, type, templates, licence, and how many rows are here."""
+    """All tasks: cluster, type, templates, license, and how many rows are here."""
     found = [_listed(task, data) for task in options.pages(tasks).values()]
     found.sort(key=lambda task: (task["cluster"], task["task"]))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    columns = ("cluster", "task", "type", "templates", "licence", "repository", "source", "rows")
+    columns = ("cluster", "task", "type", "templates", "license", "repository", "source", "rows")
     rows = [["" if task[name] is None else str(task[name]) for name in columns] for task in found]
     print_table(f"{len(found)} tasks", columns, rows)
 
@@ -122,7 +122,7 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
         "task": task.name,
         "type": task.type,
         "templates": len(task.templates),
-        "licence": task.source.licence,
+        "license": task.source.license,
         "repository": task.source.repo,
         "source": said["kind"] if said else None,
         "rows": sum(split["rows"] for split in said["splits"].values()) if said else None,
@@ -132,7 +132,7 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
 def _show(task: "Task") -> None:
     typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.page}")
     typer.echo(
-        f"source: {task.source.repo} ({task.source.config}), {task.source.licence}, {task.source.homepage}"
+        f"source: {task.source.repo} ({task.source.config}), {task.source.license}, {task.source.homepage}"
     )
     for key, value in task.model_dump(
         include={"splits", "where", "fields", "options", "answer", "answers", "metrics"}
@@ -151,7 +151,7 @@ def print_origin(found: "Origin") -> None:
     example, share, keys = found.example, found.share, found.keys
     typer.secho(f"# {found.split} example {found.index:,}: {found.shard}, row {found.place:,}", bold=True)
     lines = {
-        "task": f"{example['task']} of dataset {example['dataset']}, cluster {example['cluster']}; {found.licence}",
+        "task": f"{example['task']} of dataset {example['dataset']}, cluster {example['cluster']}; {found.license}",
         "source": _source(found.source),
         "row": _row_line(found.source, example["row"]),
         "repeat": f"{example['repeat']}" + (": drawn again" if example["repeat"] else ": the first time"),

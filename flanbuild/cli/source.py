@@ -118,7 +118,7 @@ def import_(
     locked.write()
 
 
-def licences(
+def licenses(
     mixture: Annotated[
         str | None, typer.Option("--mixture", help="Only its tasks, and what it leaves out.")
     ] = None,
@@ -132,22 +132,22 @@ def licences(
         found = {name: found[name] for name in declared.members(found.values())}
     rows = [
         {
-            "licence": task.source.licence,
+            "license": task.source.license,
             "task": task.name,
             "cluster": task.cluster,
             "repository": task.source.repo,
             "homepage": task.source.homepage,
-            "out because": declared.refused(task.source.licence) if mixture else "",
+            "out because": declared.refused(task.source.license) if mixture else "",
         }
-        for task in sorted(found.values(), key=lambda task: (task.source.licence, task.name))
+        for task in sorted(found.values(), key=lambda task: (task.source.license, task.name))
     ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    kinds = len({row["licence"] for row in rows})
-    columns = ("licence", "task", "cluster", "repository", "homepage", *(("out because",) if mixture else ()))
+    kinds = len({row["license"] for row in rows})
+    columns = ("license", "task", "cluster", "repository", "homepage", *(("out because",) if mixture else ()))
     print_table(
-        f"{len(rows)} tasks under {kinds} licences", columns, [[row[c] for c in columns] for row in rows]
+        f"{len(rows)} tasks under {kinds} licenses", columns, [[row[c] for c in columns] for row in rows]
     )
 
 

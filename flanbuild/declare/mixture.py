@@ -62,7 +62,7 @@ class Size(StrictModel):
 
     passes: Annotated[int, Field(gt=0)] | None = None
     examples: Annotated[int, Field(gt=0)] | None = None
-    versions: Annotated[int, Field(gt=0)] = 1
+    templates_per_row: Annotated[int, Field(gt=0)] = 1
     """With `examples`: under how many templates each row is rendered, should a task be asked for more than it has."""
 
     @model_validator(mode="after")
@@ -73,12 +73,12 @@ class Size(StrictModel):
 
 
 class LicenseTerms(StrictModel):
-    """On what terms datasets may come: patterns (`cc-by*`, `*-nc-*`) over the licence that a page states."""
+    """On what terms datasets may come: patterns (`cc-by*`, `*-nc-*`) over the license that a page states."""
 
     allow: tuple[str, ...] = ()
-    """with any, a licence must match one of them"""
+    """with any, a license must match one of them"""
     deny: tuple[str, ...] = ()
-    """a licence that matches is out, allowed or not"""
+    """a license that matches is out, allowed or not"""
 
 
 class Mixture(StrictModel):
@@ -95,13 +95,13 @@ class Mixture(StrictModel):
     templates: Annotated[int, Field(gt=0, le=TEMPLATES)] = TEMPLATES
     templates_per_example: Annotated[int, Field(gt=0)] | Literal["all"] = 1
     style: Style = "instruction"
-    joiner: str = "\n"
+    separator: str = "\n"
     seed: int = 0
     shards: Annotated[int, Field(gt=0)] = 16
     shard_megabytes: Annotated[int, Field(gt=0)] | None = None
     compression: Literal["none", "lz4", "zstd"] = "none"
     related: tuple[tuple[Cluster, Cluster], ...] = ()
-    licences: LicenseTerms = LicenseTerms()
+    licenses: LicenseTerms = LicenseTerms()
     leaks: Literal["error", "drop", "report"] = "report"
 
     @model_validator(mode="after")
@@ -117,14 +117,14 @@ class Mixture(StrictModel):
         """Under how many templates a row comes each time that it is drawn."""
         return self.templates if self.templates_per_example == "all" else self.templates_per_example
 
-    def refused(self, licence: str) -> str:
-        """Why a dataset under such a licence is left out; empty when it is not."""
-        terms = licence.casefold()
-        for pattern in self.licences.deny:
+    def refused(self, license: str) -> str:
+        """Why a dataset under such a license is left out; empty when it is not."""
+        terms = license.casefold()
+        for pattern in self.licenses.deny:
             if fnmatchcase(terms, pattern.casefold()):
-                return f"licence {licence}: denied by '{pattern}' in {self.path.name}"
-        if self.licences.allow and not any(fnmatchcase(terms, p.casefold()) for p in self.licences.allow):
-            return f"licence {licence}: not among those that {self.path.name} allows"
+                return f"license {license}: denied by '{pattern}' in {self.path.name}"
+        if self.licenses.allow and not any(fnmatchcase(terms, p.casefold()) for p in self.licenses.allow):
+            return f"license {license}: not among those that {self.path.name} allows"
         return ""
 
     def members(self, known: Iterable[TaskLike]) -> list[str]:

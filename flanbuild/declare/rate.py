@@ -21,7 +21,7 @@ def templates_per_row(mixture: Mixture, rows: int) -> int:
     if not rows:
         return 1
     if mixture.size.passes is None:
-        asked = mixture.size.versions
+        asked = mixture.size.templates_per_row
     else:
         asked = -(-mixture.size.passes * rate(mixture, rows) // rows)
     return max(1, min(mixture.templates, asked * mixture.templates_each))

@@ -5,7 +5,7 @@
 ('nli', PosixPath('mixtures/tasks/nli/anli.yaml'))
 
 A page is one YAML file a dataset, in the folder of its cluster. A task is a page without subsets, or one
-subset of a page. Rates and caps go by task, as in FLAN's code. The page format is told in docs/pages.md.
+subset of a page. Rates and caps go by task, as in FLAN's code. The page format is told in docs/task-files.md.
 """
 
 import keyword
@@ -86,7 +86,7 @@ class Source(StrictModel):
     repo: Annotated[str, Field(pattern=r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
     config: Segment = "default"
     revision: str = "main"
-    licence: str
+    license: str
     homepage: str = ""
     files: dict[Segment, Files] = {}
     """Upstream split -> where its rows lie, for what is not in the hub's Parquet layout (sources/layout.py)."""
@@ -94,7 +94,7 @@ class Source(StrictModel):
     """Names in files that are not Parquet -> columns."""
     rows: dict[Segment, Annotated[int, Field(gt=0)]] = {}
     """Upstream split -> its rows; fewer on the hub are a fault."""
-    enough: Annotated[int, Field(gt=0)] | None = None
+    max_rows: Annotated[int, Field(gt=0)] | None = None
     """Of a larger split, whole Parquet row groups in keyed order until there are so many rows."""
     manual: str | None = None
     """What a person must do to get the files, where no program may."""

@@ -29,7 +29,7 @@ _BY_KEY = {
     "templates_per_example": ("added", "removed", "rerendered"),
     "templates": ("rerendered",),
     "style": ("rerendered",),
-    "joiner": ("rerendered",),
+    "separator": ("rerendered",),
 }
 """The keys of a mixture by what they do to the rows of a task that both mixtures train on."""
 _REPEATS = 1 << 15
@@ -157,7 +157,7 @@ def _of_task(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     if task is None:
         return {"in": "not a task of it"}
     source = task["source"]
-    said = {"in": task["out"] or "yes", "declaration": task["declaration"], "licence": task["licence"]}
+    said = {"in": task["out"] or "yes", "declaration": task["declaration"], "license": task["license"]}
     said |= {f"source.{key}": source[key] for key in ("kind", "repo", "config", "commit", "digest")}
     said |= {key: task[key] for key in ("available", "dropped", "leaked", "missing")}
     for out in record["held_out"].values():

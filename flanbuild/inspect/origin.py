@@ -34,7 +34,7 @@ class Origin:
     place: int
     """in the shard"""
     example: dict[str, Any]
-    licence: str
+    license: str
     source: dict[str, Any]
     """kind, repo, config, commit, and where known split, files, row (before preprocessing), columns"""
     template: dict[str, Any]
@@ -70,7 +70,7 @@ def origin(folder: Path, index: int, split: str, tasks: Mapping[str, Task], raw:
         shard=shard,
         place=place,
         example=example,
-        licence=said["licence"],
+        license=said["license"],
         source=source | (_upstream(task, split, example["row"], said, raw, unknown) if task else {}),
         template=_template(task, example["template"], record["mixture"]["style"]),
         keys=_keys(record["mixture"]["seed"], split, example),

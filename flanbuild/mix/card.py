@@ -21,21 +21,21 @@ def card(record: Mapping[str, Any]) -> str:
         "",
     ]
     lines += [
-        "| task | cluster | licence | rows | given | repeats | out because |",
+        "| task | cluster | license | rows | given | repeats | out because |",
         "|---|---|---|--:|--:|--:|---|",
     ]
     for name, task in record["tasks"].items():
         cells = (
             name,
             task["cluster"],
-            task["licence"],
+            task["license"],
             f"{task['rows']:,}",
             f"{task['given']:,}",
             task["repeats"],
             task["out"],
         )
         lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
-    lines += ["", "| licence | tasks | given |", "|---|---|--:|"]
-    for licence, said in record["licences"].items():
-        lines.append(f"| {licence.replace('|', '/')} | {', '.join(said['tasks'])} | {said['given']:,} |")
+    lines += ["", "| license | tasks | given |", "|---|---|--:|"]
+    for license, said in record["licenses"].items():
+        lines.append(f"| {license.replace('|', '/')} | {', '.join(said['tasks'])} | {said['given']:,} |")
     return "\n".join([*lines, ""])

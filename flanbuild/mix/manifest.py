@@ -48,7 +48,7 @@ def describe(
         "holdout": [name for name, out in held.items() if out.asked],
         "held_out": {name: _held_out(out, records) for name, out in held.items()},
         "tasks": {share.task: _task(share, records[share.task]) for share in shares},
-        "licences": _licences(shares, records),
+        "licenses": _licenses(shares, records),
         "leaks": {"rule": mixture.leaks, "found": [leak.document() for leak in leaks]},
         "shards": files,
         "rows": {split: sum(file["rows"] for file in described) for split, described in files.items()},
@@ -68,13 +68,13 @@ def describe_shard(path: Path, digest: "RowsDigest") -> dict[str, Any]:
     }
 
 
-def _licences(shares: Sequence[Any], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """By licence, as the pages state them: the tasks that give examples, and how many."""
+def _licenses(shares: Sequence[Any], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """By license, as the pages state them: the tasks that give examples, and how many."""
     found: dict[str, Any] = {}
     for share in shares:
         if share.count:
-            licence = records[share.task]["source"]["licence"]
-            said = found.setdefault(licence, {"tasks": [], "given": 0})
+            license = records[share.task]["source"]["license"]
+            said = found.setdefault(license, {"tasks": [], "given": 0})
             said["tasks"].append(share.task)
             said["given"] += share.count
     return dict(sorted(found.items()))
@@ -101,7 +101,7 @@ def _task(share: Any, record: Mapping[str, Any]) -> dict[str, Any]:
         "cluster": share.cluster,
         "dataset": record["dataset"],
         "declaration": record["declaration"],
-        "licence": record["source"]["licence"],
+        "license": record["source"]["license"],
         "source": record["source"],
         "available": share.available,
         "dropped": train.get("dropped", {}),

@@ -273,7 +273,7 @@ def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut], mixt
     """Why the task gives nothing, or an empty string."""
     if rules := [out.rule for out in held.values() if name in out.tasks]:
         return rules[0]
-    if refused := mixture.refused(record["source"]["licence"]):
+    if refused := mixture.refused(record["source"]["license"]):
         return refused
     train = record["splits"].get("train")
     if train is None:
@@ -296,7 +296,7 @@ def _check_versions(
         if needed > train["templates_per_row"]:
             faults.append(
                 f"{mixture.path}: size: {share.task} is asked for {share.count:,} examples and has {share.rows:,} rows "
-                f"under {train['templates_per_row']} template(s); set size.versions to {-(-needed // mixture.templates_each)}."
+                f"under {train['templates_per_row']} template(s); set size.templates_per_row to {-(-needed // mixture.templates_each)}."
             )
     if faults:
         raise DeclarationError(*faults)

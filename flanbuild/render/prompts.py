@@ -34,7 +34,7 @@ KEPT_BYTES = 32 << 20
 """Of a split's Parquet: three to five times as much once read."""
 WORTH_PROCESSES = 300_000
 """Raw rows from which rendering them takes longer than starting processes, which bring more than threads then."""
-SOURCE = ("kind", "repo", "config", "commit", "digest", "licence")
+SOURCE = ("kind", "repo", "config", "commit", "digest", "license")
 """What task.json and the manifest repeat of source.json."""
 
 
@@ -65,7 +65,7 @@ def inputs(
     """
     train = splits.get("train", {})
     rows = min(train.get("rows", 0) + train.get("capped", 0), mixture.cap)
-    asked = mixture.model_dump(mode="json", include={"seed", "templates", "style", "joiner"})
+    asked = mixture.model_dump(mode="json", include={"seed", "templates", "style", "separator"})
     asked |= {"rows": rows, "templates_per_row": templates_per_row(mixture, rows)}
     said = {key: source[key] for key in SOURCE}
     return digest_of([FORMAT, declaration(task), asked, evaluation_examples, said, source["missing"]])
@@ -233,12 +233,12 @@ def _table(
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The rows under their templates by rank, and what the split's counts add."""
     if split == "test":
-        table = _evaluation(task, frame[np.argsort(rank)], mixture.joiner)
+        table = _evaluation(task, frame[np.argsort(rank)], mixture.separator)
         return table, {"examples": table.num_rows}
     styled = in_style(task, mixture.style)
     templates = min(mixture.templates, len(styled.templates))
     count = templates_per_row(mixture, frame.height) if split == "train" else 1
-    table = _dealt(styled, frame, rank, templates, min(count, templates), mixture.joiner)
+    table = _dealt(styled, frame, rank, templates, min(count, templates), mixture.separator)
     return table, {
         "templates_per_row": min(count, templates),
         "templates": templates,
@@ -246,7 +246,7 @@ def _table(
     }
 
 
-def _dealt(task: Task, frame: pl.DataFrame, rank: Rows, templates: int, count: int, joiner: str) -> pa.Table:
+def _dealt(task: Task, frame: pl.DataFrame, rank: Rows, templates: int, count: int, separator: str) -> pa.Table:
     """Version v of the row at rank r stands at place v·n + r, under template (r + v) mod `templates`.
 
     Rows are put in place at the end, by pointers to their texts: what reads texts goes through them as they lie.
@@ -256,17 +256,17 @@ def _dealt(task: Task, frame: pl.DataFrame, rank: Rows, templates: int, count: i
     parts, places = [], []
     for index in range(templates):
         version, rows = np.nonzero(under == index)
-        parts.append(_under(task, frame[rows], index, joiner))
+        parts.append(_under(task, frame[rows], index, separator))
         places.append(rank[rows] + version * frame.height)
     order = np.argsort(np.concatenate(places))
     return _to_arrow(pl.concat(parts, rechunk=True)[order], RENDERED_SCHEMA)
 
 
-def _evaluation(task: Task, frame: pl.DataFrame, joiner: str) -> pa.Table:
+def _evaluation(task: Task, frame: pl.DataFrame, separator: str) -> pa.Table:
     """Every row under every forward template, template after template."""
     parts = []
     for index in task.forward:
-        rendered = _under(task, frame, index, joiner)
+        rendered = _under(task, frame, index, separator)
         target = pl.col("completion")
         if task.templates[index].targets == f"{{{ANSWER}}}":
             references = pl.Series("answers", frame[ANSWERS])
@@ -279,11 +279,11 @@ def _evaluation(task: Task, frame: pl.DataFrame, joiner: str) -> pa.Table:
     )
 
 
-def _under(task: Task, frame: pl.DataFrame, index: int, joiner: str) -> pl.DataFrame:
+def _under(task: Task, frame: pl.DataFrame, index: int, separator: str) -> pl.DataFrame:
     template = task.templates[index]
     ranked = template.kind == "forward" and task.options is not None
     return frame.select(
-        text(template.inputs, joiner).alias("prompt"),
+        text(template.inputs, separator).alias("prompt"),
         text(template.targets).alias("completion"),
         pl.lit(index, pl.Int16).alias("template"),
         pl.col(ROW).alias("row"),

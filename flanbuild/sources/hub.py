@@ -115,11 +115,11 @@ class Resolver:
 
     def _split(self, task: Task, split: str, files: list[Remote]) -> LockedSplit:
         locked = LockedSplit(files=tuple(_locked(file) for file in files))
-        if not task.source.enough or not all(file.path.endswith(".parquet") for file in files):
+        if not task.source.max_rows or not all(file.path.endswith(".parquet") for file in files):
             return locked
         ranged = [_Ranged(self.client, file) for file in files]
-        excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
-        if excerpt.of <= task.source.enough:
+        excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.max_rows)
+        if excerpt.of <= task.source.max_rows:
             return locked
         for _ in excerpt.tables():
             pass  # only the digest is wanted
@@ -155,9 +155,9 @@ def _excerpt(
     locked: LockedSplit,
 ) -> Upstream:
     assert locked.excerpt
-    assert task.source.enough
+    assert task.source.max_rows
     ranged = [_Ranged(client, files[str(place)]) for place in places]
-    excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.enough)
+    excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.max_rows)
     return excerpt_upstream(task, excerpt, described(locked.files), locked.excerpt.sha256)
 
 

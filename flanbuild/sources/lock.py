@@ -119,8 +119,8 @@ def parse_lock(path: Path, text: str) -> Lock:
 
 def declared(task: Task) -> str:
     """The digest of what decides which files are read."""
-    source = task.source.model_dump(mode="json", include={"repo", "config", "revision", "files", "enough"})
-    columns = list(task.columns) if task.source.enough else []
+    source = task.source.model_dump(mode="json", include={"repo", "config", "revision", "files", "max_rows"})
+    columns = list(task.columns) if task.source.max_rows else []
     return digest_of([source, sorted(task.upstream_splits()), columns])
 
 

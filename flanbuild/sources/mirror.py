@@ -122,17 +122,17 @@ class MirrorSource:
         self, task: Task, split: str, paths: list[str], locked: LockedSplit | None
     ) -> RowGroupSample | None:
         """An excerpt where the page asks for one and the split is large enough."""
-        enough = task.source.enough
+        max_rows = task.source.max_rows
         if (
-            enough is None
+            max_rows is None
             or (locked and not locked.excerpt)
             or not all(p.endswith(".parquet") for p in paths)
         ):
             return None
         sizes = self._files_of(task)
         ranged = [_Ranged(self.files, self._full(task, path), sizes[path]) for path in paths]
-        excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), enough)
-        return excerpt if excerpt.of > enough else None
+        excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), max_rows)
+        return excerpt if excerpt.of > max_rows else None
 
     def _check(self, task: Task, locked: LockedSplit, files: list[dict[str, Any]]) -> None:
         promised = {file.path: file for file in locked.files}

@@ -63,7 +63,7 @@ def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[st
             "repo": task.source.repo,
             "config": task.source.config,
             "commit": source.commit(task),
-            "licence": task.source.licence,
+            "license": task.source.license,
             "schema": {field.name: str(field.type) for field in schema},
             "splits": splits,
             "missing": absent,

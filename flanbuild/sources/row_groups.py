@@ -2,8 +2,8 @@
 
 WMT-14 has 40 million training pairs, and a mixture draws 30,000. Which rows those are is decided by keyed order,
 and rows in keyed order lie in nearly every row group, so that drawing exactly them would mean to download
-everything. Instead whole row groups are taken, in the keyed order of the groups, until there are `enough` rows
-(a page's `source.enough`); the cap then draws from these by row, as ever. Every row group has the same chance, so
+everything. Instead whole row groups are taken, in the keyed order of the groups, until there are `max_rows` rows
+(a page's `source.max_rows`); the cap then draws from these by row, as ever. Every row group has the same chance, so
 no part of the corpus is favoured; but rows of one group come together, so a page asks for many times its cap, and at least GROUPS groups are taken.
 """
 
@@ -50,7 +50,7 @@ class _Group:
 class RowGroupSample:
     """The chosen row groups of a split's files: their schemas, their tables, and a digest of what was read."""
 
-    def __init__(self, files: Sequence[Ranges], name: str, columns: Sequence[str], enough: int) -> None:
+    def __init__(self, files: Sequence[Ranges], name: str, columns: Sequence[str], max_rows: int) -> None:
         """Reads the footers only. `name` is the split's, and keys the choice."""
         self.columns = list(columns)
         self._opened = [_Sparse(file) for file in files]
@@ -61,7 +61,7 @@ class RowGroupSample:
             for g in range(file.num_row_groups)
         ]
         self.of = sum(group.rows for group in groups)
-        self._chosen = [groups[g] for g in choose([group.rows for group in groups], name, enough)]
+        self._chosen = [groups[g] for g in choose([group.rows for group in groups], name, max_rows)]
         self.rows = sum(group.rows for group in self._chosen)
         self.schemas: list[pa.Schema] = [file.schema_arrow for file in self._parquet]
         self._digest = hashlib.sha256()
@@ -81,11 +81,11 @@ class RowGroupSample:
             yield file.read_row_group(group.index, columns=self.columns)
 
 
-def choose(rows: Sequence[int], name: str, enough: int) -> list[int]:
-    """Which groups of so many rows each: in keyed order, until they have `enough` and are GROUPS; in file order."""
+def choose(rows: Sequence[int], name: str, max_rows: int) -> list[int]:
+    """Which groups of so many rows each: in keyed order, until they have `max_rows` and are GROUPS; in file order."""
     order = np.argsort(row_keys(task_key(0, "excerpt", name), np.arange(len(rows))), kind="stable")
     reached = np.cumsum(np.asarray(rows, np.int64)[order])
-    count = max(int(np.searchsorted(reached, enough)) + 1, GROUPS)
+    count = max(int(np.searchsorted(reached, max_rows)) + 1, GROUPS)
     return sorted(int(group) for group in order[:count])
 
 

@@ -57,9 +57,9 @@ def test_a_page_loads_and_checks_without_fault(page):
 
 
 @every_page
-def test_a_page_states_licence_and_homepage(page):
+def test_a_page_states_license_and_homepage(page):
     for task in LOADED[page][0]:
-        assert task.source.licence.strip()
+        assert task.source.license.strip()
         assert re.fullmatch(r"https?://\S+", task.source.homepage)
 
 

@@ -87,7 +87,7 @@ def test_another_source_is_named_by_its_revision_and_digest(against):
 
 
 def test_a_joiner_rerenders_everything_and_a_number_of_shards_nothing(against):
-    _, joined = against(mixture={"joiner": " "})
+    _, joined = against(mixture={"separator": " "})
     declared, sharded = against(mixture={"shards": 2})
 
     assert counts(joined["rte", "train"]) == (0, 0, 300, 0)

@@ -98,9 +98,9 @@ def test_the_command_rebuilds_below_data_and_leaves_nothing_there(folder, tmp_pa
 
 def test_a_forged_folder_with_a_manifest_to_match_is_found(folder, tmp_path):
     record = read_json(folder / "manifest.json")
-    record["tasks"]["coqa"]["licence"] = "public domain"
+    record["tasks"]["coqa"]["license"] = "public domain"
     write_json(folder / "manifest.json", record)
 
     found = rebuild(folder, again(folder, tmp_path))
 
-    assert any(fault.startswith("coqa: licence public domain → ") for fault in found)
+    assert any(fault.startswith("coqa: license public domain → ") for fault in found)

@@ -116,10 +116,10 @@ def test_a_size_in_examples_is_met_exactly(build):
 
 
 def test_a_size_that_would_repeat_a_wording_is_refused_with_what_to_write(build):
-    with pytest.raises(DeclarationError, match=r"size: rte is asked for .* set size.versions to 10"):
+    with pytest.raises(DeclarationError, match=r"size: rte is asked for .* set size.templates_per_row to 10"):
         build(mixture={"size": Size(examples=20_000)}).mix([])
 
-    _, record, _ = build(mixture={"size": Size(examples=20_000, versions=10)}).mix([])
+    _, record, _ = build(mixture={"size": Size(examples=20_000, templates_per_row=10)}).mix([])
     assert record["rows"]["train"] == 20_000
 
 

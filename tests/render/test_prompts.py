@@ -143,7 +143,7 @@ def test_evaluation_rows_stand_under_every_forward_template(rendered, tasks):
 
 
 def test_a_prompt_ends_with_the_joiner(rendered):
-    _, tables = rendered("rte", joiner=" => ")
+    _, tables = rendered("rte", separator=" => ")
 
     assert all(prompt.endswith(" => ") for prompt in tables["train"].column("prompt").to_pylist())
 
@@ -195,7 +195,7 @@ def test_rows_with_braces_quotes_and_newlines_come_through_as_they_are(pages, fl
     raw.mkdir()
     for split in ("train", "validation"):
         pl.from_arrow(table).write_parquet(raw / f"{split}.parquet")
-    source = dict.fromkeys(("kind", "repo", "config", "commit", "digest", "licence"), "x") | {"missing": []}
+    source = dict.fromkeys(("kind", "repo", "config", "commit", "digest", "license"), "x") | {"missing": []}
     (raw / "source.json").write_text(json.dumps(source))
 
     record = render(load_tasks([pages()])["rte"], raw, tmp_path / "out", flan2021, 10)

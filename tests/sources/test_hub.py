@@ -291,7 +291,7 @@ def test_every_group_has_the_same_chance():
 @pytest.fixture
 def pairs(tasks, tmp_path):
     """WMT-14's page on a hub whose train split has 200 row groups of 50 rows in two files."""
-    task = fewer_rows(tasks["wmt14_enfr"], enough=2000)
+    task = fewer_rows(tasks["wmt14_enfr"], max_rows=2000)
     noise = np.random.default_rng(0).bytes(400 * 10_000).hex()
     text = [
         {"en": f"sentence {i} {noise[400 * i : 400 * i + 400]}", "fr": f"phrase {i}"} for i in range(10_000)

@@ -36,7 +36,7 @@ def own(pages, tmp_path):
     """The task of a page that names these files; they lie in tmp_path."""
 
     def make(files: dict, *, rename: dict | None = None, splits: str = "{train: train}"):
-        source = {"files": files, "licence": "cc0-1.0", "rename": rename or {}}
+        source = {"files": files, "license": "cc0-1.0", "rename": rename or {}}
         text = PAGE.replace(SOURCE, f"source: {json.dumps(source)}")
         text = re.sub("^splits: .*$", f"splits: {splits}", text, flags=re.MULTILINE)
         return load_tasks([pages(text, name="own")])["own"]
@@ -117,7 +117,7 @@ def test_a_split_without_files_is_a_fault_of_the_page(own):
 
 def test_a_source_has_a_repository_or_files(pages):
     with pytest.raises(DeclarationError, match=r"source: 'repo' is missing"):
-        load_tasks([pages(PAGE.replace(SOURCE, "source: {licence: cc0-1.0}"))])
+        load_tasks([pages(PAGE.replace(SOURCE, "source: {license: cc0-1.0}"))])
 
 
 def test_a_changed_file_makes_the_raw_folder_stale(own, tmp_path):
@@ -157,7 +157,7 @@ def test_the_guide_works_to_the_letter(tmp_path, monkeypatch):
     assert re.search(r"misc\s+weather\s", said[3])
     tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
     assert tasks["weather"]["given"] == 80  # eight rows, ten passes
-    assert tasks["weather"]["licence"] == "cc0-1.0"
+    assert tasks["weather"]["license"] == "cc0-1.0"
 
 
 def test_a_page_of_ones_own_stands_in_for_a_built_in_one(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Layouts, formats, hand-brought files, licences: what needs no hub."""
+"""Layouts, formats, hand-brought files, licenses: what needs no hub."""
 
 import gzip
 import json
@@ -22,7 +22,7 @@ from flanbuild.sources.lock import Lock
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.sample import SampleSource
 
-SOURCE = Source(repo="org/rows", config="small", licence="mit", homepage="https://example.org")
+SOURCE = Source(repo="org/rows", config="small", license="mit", homepage="https://example.org")
 
 # --- layouts ---------------------------------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ def test_a_lock_to_imported_files_asks_for_the_same_ones(tasks, tmp_path):
         WithImports(SampleSource(1), tmp_path / "theirs", lock).split(task, "test")
 
 
-# --- missing splits, licences ----------------------------------------------------------------------------------------
+# --- missing splits, licenses ----------------------------------------------------------------------------------------
 
 
 def test_a_missing_split_is_told_with_the_pages_manual_or_skipped(tasks, tmp_path):
@@ -277,19 +277,19 @@ def test_a_changed_mirror_file_makes_the_raw_folder_stale(tasks, tmp_path):
     assert not raw.is_current(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")
 
 
-def test_licences_leave_datasets_out_and_plan_manifest_and_card_say_so(build):
+def test_licenses_leave_datasets_out_and_plan_manifest_and_card_say_so(build):
     everything = build()
     asked = LicenseTerms(allow=("cc-*", "other", "MIT"), deny=("*-sa-*",))
-    made = build(mixture={"licences": asked})
+    made = build(mixture={"licenses": asked})
 
     shares = {share.task: share for share in made.plan([])[0]}
     folder, record, _ = made.mix([])
 
-    assert shares["arc/easy"].out == "licence cc-by-sa-4.0: denied by '*-sa-*' in flan2021.yaml"
-    assert shares["copa"].out == "licence unknown: not among those that flan2021.yaml allows"
+    assert shares["arc/easy"].out == "license cc-by-sa-4.0: denied by '*-sa-*' in flan2021.yaml"
+    assert shares["copa"].out == "license unknown: not among those that flan2021.yaml allows"
     assert shares["squad/v2"].count == 0
-    assert {"sst2", "mrpc"} == {task for said in record["licences"].values() for task in said["tasks"]}
-    assert sum(said["given"] for said in record["licences"].values()) == record["rows"]["train"]
+    assert {"sst2", "mrpc"} == {task for said in record["licenses"].values() for task in said["tasks"]}
+    assert sum(said["given"] for said in record["licenses"].values()) == record["rows"]["train"]
     assert "| other | mrpc, sst2 |" in (folder / "README.md").read_text()
     assert {share.out for share in everything.plan([])[0]} == {""}
 

@@ -1,0 +1,355 @@
+"""Typed records: what each artifact says of itself, and the one function that reads and checks them.
+
+    record = read_record(folder / RECORD, TaskRecord)
+
+Every record holds the number of its format and a checksum of its own content. `read_record` raises ArtifactError when
+the file is missing, is not JSON, has another format, was edited or damaged, or lacks a key. For an artifact that can
+be built again, `find_record` returns None instead, and the caller builds it.
+"""
+
+import json
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flanbuild.artifacts.files import digest_of, read_json, write_json
+from flanbuild.errors import ArtifactError
+from flanbuild.progress import log
+
+RECORD = "record.json"
+"""The file name of a record inside its artifact's folder; mixtures, models and scores have names of their own."""
+MANIFEST = "manifest.json"
+TRAINING = "training.json"
+SCORES = "scores.json"
+
+Digest = str
+Model = TypeVar("Model", bound="Record")
+
+
+class Part(BaseModel):
+    """A part of a record: frozen, and an unknown key is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Record(Part):
+    """The root of all records. Subclasses set FORMAT and raise it when their keys change."""
+
+    FORMAT: ClassVar[int] = 1
+
+    format: int
+    checksum: Digest = ""
+    """sha256 of all other keys"""
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """A record with its format and checksum filled in."""
+        plain = cls(format=cls.FORMAT, **values)
+        return plain.model_copy(update={"checksum": plain.expected_checksum()})
+
+    def expected_checksum(self) -> Digest:
+        """The checksum of what the record says now."""
+        return digest_of(self.model_dump(mode="json", exclude={"checksum"}))
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes a record as JSON with sorted keys."""
+    write_json(path, record.model_dump(mode="json"))
+
+
+def read_record(path: Path, kind: type[Model]) -> Model:
+    """Reads and checks a record. Raises ArtifactError, one sentence, for whatever is wrong with it."""
+    try:
+        value = read_json(path)
+    except (OSError, RecursionError) as error:
+        raise ArtifactError(f"{path}: cannot be read ({error}).") from None
+    return check_record(path, value, kind)
+
+
+def check_record(path: Path, value: Any, kind: type[Model]) -> Model:
+    """`value` as a record of `kind`; `path` names it in the error."""
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{path}: expected a JSON object, found {type(value).__name__}.")
+    if value.get("format") != kind.FORMAT:
+        found = json.dumps(value.get("format"))
+        raise ArtifactError(
+            f"{path}: format {found} instead of {kind.FORMAT}; this version of flanbuild cannot read it."
+        )
+    try:
+        record = kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ArtifactError(f"{path}: {where}: {first['msg']}; the record is damaged.") from None
+    if record.checksum != record.expected_checksum():
+        raise ArtifactError(f"{path}: its own checksum does not match; it was edited or damaged.")
+    return record
+
+
+def find_record(path: Path, kind: type[Model]) -> Model | None:
+    """The record, or None if it is missing; a damaged one is None too, and is logged, since it will be replaced."""
+    if not path.exists():
+        return None
+    try:
+        return read_record(path, kind)
+    except ArtifactError as error:
+        log(f"{error} It will be built again.")
+        return None
+
+
+@cache
+def writer_versions() -> dict[str, str]:
+    """The versions of the packages that decide the bytes of files. No digest of rows depends on them."""
+    found = {}
+    for name in ("flanbuild", "numpy", "polars", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+class SourceFile(Part):
+    """An upstream file that rows were read from."""
+
+    path: str
+    bytes: int | None = None
+    sha256: Digest | None = None
+
+
+class RawSplit(Part):
+    """One upstream split as Parquet."""
+
+    rows: int
+    sample_of: int | None = None
+    """rows of the whole split, where only some row groups were taken"""
+    rows_digest: Digest
+    """of the rows, whatever wrote them (artifacts/digests.py)"""
+    file_digest: Digest
+    """xxh3_128 of the file"""
+    files: tuple[SourceFile, ...] = ()
+
+
+class SourceRecord(Part):
+    """Where rows come from; records of later stages repeat it."""
+
+    kind: Literal["sample", "mirror", "hub", "files"]
+    repo: str
+    config: str
+    commit: str
+    license: str
+    digest: Digest
+    """of the rows of all splits"""
+
+
+class RawRecord(Record):
+    """`data/raw/<cluster>/<task>/record.json`."""
+
+    FORMAT: ClassVar[int] = 2
+
+    task: str
+    source: SourceRecord
+    columns: dict[str, str]
+    """name -> Arrow type"""
+    splits: dict[str, RawSplit]
+    missing: tuple[str, ...]
+    """upstream splits that the source does not have"""
+    fingerprint: Digest
+    """of all inputs that decide the rows"""
+    versions: dict[str, str]
+
+
+class SplitCounts(Part):
+    """What became of the rows of the upstream splits that one of our splits reads."""
+
+    of: tuple[str, ...]
+    """upstream splits"""
+    upstream: int = 0
+    dropped: dict[str, int] = {}
+    """reason -> rows"""
+    to_other_splits: int = 0
+    capped: int = 0
+    rows: int = 0
+    missing: tuple[str, ...] = ()
+    """upstream splits that are not there; then no row was read"""
+
+
+class RenderedSplit(SplitCounts):
+    """One split of one task as Arrow."""
+
+    templates_per_row: int = 1
+    templates: int = 0
+    examples: int = 0
+    rows_digest: Digest = ""
+    file_digest: Digest = ""
+    """xxh3_128 of the file"""
+    fingerprints_digest: Digest = ""
+    """xxh3_128 of the file of row fingerprints; train only"""
+
+
+class TaskRecord(Record):
+    """`data/rendered/<mixture>/<cluster>/<task>/record.json`: train and validation rows of one task."""
+
+    FORMAT: ClassVar[int] = 3
+
+    task: str
+    dataset: str
+    cluster: str
+    type: Literal["classification", "multiple_choice", "generation"]
+    declaration: Digest
+    """of what the task file says of the task"""
+    source: SourceRecord
+    splits: dict[Literal["train", "validation"], RenderedSplit]
+    fingerprint: Digest
+    versions: dict[str, str]
+
+
+class EvaluationSplit(SplitCounts):
+    """Rows of one evaluation split, each under every forward template."""
+
+    examples: int = 0
+    rows_digest: Digest = ""
+    file_digest: Digest = ""
+    """xxh3_128 of the file"""
+    fingerprints_digest: Digest = ""
+    """xxh3_128 of the file of row fingerprints; it holds all rows of the split, however many are evaluated"""
+
+
+class EvaluationRecord(Record):
+    """`data/evaluation/<cluster>/<task>/record.json`: `test.arrow` and `dev.arrow`, independent of any mixture."""
+
+    FORMAT: ClassVar[int] = 1
+
+    task: str
+    dataset: str
+    cluster: str
+    type: Literal["classification", "multiple_choice", "generation"]
+    metrics: tuple[str, ...]
+    declaration: Digest
+    source: SourceRecord
+    splits: dict[Literal["test", "dev"], EvaluationSplit]
+    """a task without that split lacks the key"""
+    fingerprint: Digest
+    versions: dict[str, str]
+
+
+class Shard(Part):
+    """One file of a mixture."""
+
+    path: str
+    """relative to the mixture folder, such as `train/00000-of-00016.arrow`"""
+    rows: int = Field(ge=0)
+    bytes: int
+    sha256: Digest
+    rows_digest: Digest
+    """of the rows, whatever wrote them"""
+
+
+class HeldOutTask(Part):
+    """A task that is not trained on."""
+
+    dataset: str
+    cluster: str
+    type: Literal["classification", "multiple_choice", "generation"]
+    metrics: tuple[str, ...]
+    source_digest: Digest
+    """of the raw rows that its evaluation set is made of"""
+    missing: tuple[str, ...] = ()
+    """upstream splits of its test rows that the source does not have"""
+    has_test: bool = True
+
+
+class HeldOutGroup(Part):
+    """A cluster, dataset or task that was held out, and the tasks that go with it."""
+
+    asked: bool
+    """named by --holdout; otherwise related to one that is"""
+    rule: str
+    tasks: dict[str, HeldOutTask]
+
+
+class MixtureTask(Part):
+    """What one task gives to a mixture, or why it gives nothing."""
+
+    cluster: str
+    dataset: str
+    declaration: Digest
+    source: SourceRecord
+    available: int
+    """training rows upstream"""
+    dropped: dict[str, int]
+    to_other_splits: int
+    capped: int
+    leaked: int
+    rows: int
+    """training rows that can be drawn"""
+    rate: int
+    given: int
+    """training examples"""
+    repeats: int
+    missing: tuple[str, ...]
+    out: str
+    """why it gives nothing; empty when it gives something"""
+
+
+class LicenseCount(Part):
+    """The tasks under one license, and how many examples they give."""
+
+    tasks: tuple[str, ...]
+    given: int
+
+
+class ContaminationMatch(Part):
+    """Training rows of `task` that also occur in the held-out rows of `held_out`."""
+
+    task: str
+    held_out: str
+    kind: str
+    rows: int
+    examples: tuple[tuple[int, int], ...]
+    """the first few as (training row, held-out row)"""
+
+
+class ContaminationRecord(Part):
+    """What the check for contamination found."""
+
+    rule: str
+    found: tuple[ContaminationMatch, ...]
+
+
+class Manifest(Record):
+    """`manifest.json` of a mixture folder. Nothing in it depends on clock, host or path."""
+
+    FORMAT: ClassVar[int] = 3
+
+    mixture: dict[str, Any]
+    """the mixture as declared"""
+    holdout: tuple[str, ...]
+    held_out: dict[str, HeldOutGroup]
+    tasks: dict[str, MixtureTask]
+    licenses: dict[str, LicenseCount]
+    leaks: ContaminationRecord
+    shards: dict[Literal["train", "validation"], tuple[Shard, ...]]
+    rows: dict[Literal["train", "validation"], int]
+    fingerprint: Digest
+    """of all inputs that decide the examples"""
+    versions: dict[str, str]
+    digest: Digest = ""
+    """identifies the mixture: its declarations, sources and rows, but not who wrote the files"""
+
+    def identity(self) -> Digest:
+        """What `digest` must be."""
+        value = self.model_dump(mode="json", exclude={"checksum", "digest", "versions", "shards"})
+        value["shards"] = {
+            split: [[shard.rows, shard.rows_digest] for shard in shards]
+            for split, shards in self.shards.items()
+        }
+        return digest_of(value)
+
+    @property
+    def name(self) -> str:
+        """The mixture's name."""
+        return str(self.mixture["name"])

@@ -1,164 +1,275 @@
 """What is missing or stale for a mixture, and the run of it: the command line's way. DVC has its own.
 
-Whether a piece is stale is decided by the digest of its inputs, which every piece keeps beside its output.
+Locks are taken in one order: the rendered rows of the mixture, evaluation sets, raw rows, the mixture folder.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from flanbuild.artifacts.files import read_json
+from flanbuild.artifacts import artifact
+from flanbuild.artifacts.addresses import Addresses, task_folder
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import digest_of, locked
+from flanbuild.artifacts.records import (
+    MANIFEST,
+    RECORD,
+    EvaluationRecord,
+    Manifest,
+    RawRecord,
+    TaskRecord,
+    read_record,
+)
 from flanbuild.declare.mixture import HeldOut, Mixture, hold_out
 from flanbuild.declare.task import Task
-from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.errors import DamagedError, DeclarationError
+from flanbuild.inspect.estimate import estimate
 from flanbuild.inspect.rebuild import rebuilt_differences
-from flanbuild.mix import manifest, mixture
-from flanbuild.mix.mixture import Allocation
-from flanbuild.progress import Progress
-from flanbuild.render import prompts
+from flanbuild.mix.mixture import Rendered, current_manifest, find_contamination, fingerprint, mix
+from flanbuild.mix.plan import Allocation, plan
+from flanbuild.progress import Progress, log
+from flanbuild.render import evaluation_set, training_rows
 from flanbuild.render.examples import check_expressions
+from flanbuild.render.splits import declaration
 from flanbuild.sources import Source, raw
 
 
 @dataclass(frozen=True)
+class Built:
+    """A mixture folder, its manifest, and whether it was built now."""
+
+    folder: Path
+    manifest: Manifest
+    new: bool
+
+
+@dataclass(frozen=True)
 class Build:
-    """One mixture over some tasks, and where its pieces lie."""
+    """One mixture over all known tasks, and where its artifacts lie."""
 
     tasks: Mapping[str, Task]
     mixture: Mixture
     source: Source
     data: Path
     missing: raw.Missing
-    evaluation_examples: int
-    jobs: int
+    workers: Workers
     progress: Progress
-    scheduler: str = ""
-    """of Dask workers that render and mix; none: this machine does"""
+    evaluation_rows: int = evaluation_set.MAX_ROWS
+    """test or dev rows of a task that an evaluation set has at most"""
 
-    def download(self) -> None:
-        """Raw folders that are missing or stale."""
-        stale = [task for task in self._members() if not self._raw_is_current(task)]
-        self._run("download", stale, self._download)
-
-    def render(self) -> None:
-        """Rendered folders that are missing or stale, and what they need."""
-        members = self._members()
-        if faults := check_expressions(members):
-            raise DeclarationError(*faults)
-        self.download()
-        stale = [task for task in members if not self._rendered_is_current(task)]
-        self._run("render", stale, self._render)
-
-    def records(self) -> dict[str, dict[str, Any]]:
-        """What task.json says of each task, in name order."""
-        return {t.name: read_json(self.rendered / t.cluster / t.name / "task.json") for t in self._members()}
-
-    def mix(self, holdout: Iterable[str]) -> tuple[Path, dict[str, Any], bool]:
-        """(folder, manifest, whether it was built now)."""
-        held = self._hold_out(holdout)
-        self.render()
-        folder = self.data / "mixtures" / self.mixture.folder(holdout)
-        records = self.records()
-        current = _read(folder / manifest.NAME)
-        if current.get("inputs") == mixture.inputs(self.mixture, records, held) and not _wrong_sizes(
-            folder, current
-        ):
-            return folder, current, False
-        record = mixture.mix(
-            self.mixture,
-            self.rendered,
-            records,
-            held,
-            folder,
-            jobs=self.jobs,
-            scheduler=self.scheduler,
-            progress=self.progress,
-        )
-        return folder, record, True
-
-    def plan(self, holdout: Iterable[str]) -> tuple[list[Allocation], dict[str, HeldOut]]:
-        """The allocation, with tasks rendered as far as needed to know their rows."""
-        held = self._hold_out(holdout)
-        self.render()
-        records = self.records()
-        leaked = mixture.look_for_leaks(self.mixture, self.rendered, records, held).dropped()
-        return mixture.plan(self.mixture, records, held, leaked), held
+    @property
+    def addresses(self) -> Addresses:
+        """Where artifacts lie."""
+        return Addresses(self.data)
 
     @property
     def rendered(self) -> Path:
-        """Where rendered tasks lie."""
-        return self.data / "rendered"
+        """The root of the mixture's rendered rows."""
+        return self.addresses.rendered(self.mixture.name)
 
-    def _hold_out(self, holdout: Iterable[str]) -> dict[str, HeldOut]:
-        return hold_out(self.mixture, holdout, self._members())
+    def download(self, names: Iterable[str] | None = None) -> None:
+        """Builds raw rows that are missing or stale: of all the mixture's tasks, or of those that are named."""
+        self._download(self._tasks(self.members() if names is None else names))
 
-    def _members(self) -> list[Task]:
-        return [self.tasks[name] for name in self.mixture.members(self.tasks.values())]
+    def render(self, holdout: Iterable[str] = ()) -> dict[str, TaskRecord]:
+        """Builds rendered rows that are missing or stale, and what they need; returns the records by name."""
+        self.addresses.claim(self.mixture.name, self.mixture.path)
+        with locked(self.rendered):
+            return self._render(self.hold_out(holdout))
 
-    def _raw(self, cluster: str) -> Path:
-        return self.data / "raw" / cluster
+    def evaluation_sets(self, names: Iterable[str] | None = None) -> dict[str, EvaluationRecord]:
+        """Builds evaluation sets that are missing or stale, of all tasks or of those that are named."""
+        tasks = self._tasks(self.tasks if names is None else names)
+        self._check(tasks)
+        root, source = self.addresses.evaluation, self.addresses.raw
+        with locked(root):
+            self._download(tasks)
+            stale = [
+                task
+                for task in tasks
+                if evaluation_set.current_record(task, source, root, self.evaluation_rows) is None
+            ]
+            if stale:
+                with self.progress(len(stale), "evaluation sets") as done:
+                    run = partial(
+                        evaluation_set.build_all,
+                        stale,
+                        source,
+                        root,
+                        self.evaluation_rows,
+                        self.workers,
+                        done=done,
+                    )
+                    self._with_whole_rows(stale, run)
+            return {
+                task.name: read_record(task_folder(root, task.cluster, task.name) / RECORD, EvaluationRecord)
+                for task in tasks
+            }
 
-    def _run(
-        self, verb: str, tasks: list[Task], by_cluster: Callable[[list[Task], Callable[[], None]], None]
-    ) -> None:
-        if not tasks:
-            return
-        with self.progress(len(tasks), verb) as done:
-            by_cluster(tasks, done)
+    def mix(self, holdout: Iterable[str]) -> Built:
+        """Builds the mixture and what it needs, as far as it is missing or stale."""
+        holdout = list(holdout)
+        held = self.hold_out(holdout)
+        self.addresses.claim(self.mixture.name, self.mixture.path)
+        folder = self.addresses.mixture(self.mixture.name, holdout)
+        with locked(self.rendered), locked(folder):
+            records = self._render(held)
+            current = current_manifest(folder, fingerprint(self.mixture, records, held))
+            if current is not None:
+                return Built(folder, current, new=False)
+            run = partial(
+                mix, self.mixture, held=held, out=folder, workers=self.workers, progress=self.progress
+            )
+            try:
+                manifest = run(Rendered(self._folders(records), records))
+            except DamagedError as error:
+                log(f"{error} It will be built again.")
+                records = self._render(held, check_bytes=True)
+                manifest = run(Rendered(self._folders(records), records))
+            return Built(folder, manifest, new=True)
 
-    def _download(self, tasks: list[Task], done: Callable[[], None]) -> None:
-        raw.download_all(tasks, self.source, self.data / "raw", self.missing, jobs=self.jobs, done=done)
+    def plan(self, holdout: Iterable[str]) -> tuple[list[Allocation], dict[str, HeldOut]]:
+        """The exact allocation. Rows are counted without writing prompts; no artifact of a mixture changes."""
+        held = self.hold_out(holdout)
+        tasks = self._tasks(self._needed(held))
+        self._check(tasks)
+        self._download(tasks)
+        with locked(self.addresses.counts):
+            folders = self._count(tasks)
+            records = {name: read_record(folder / RECORD, TaskRecord) for name, folder in folders.items()}
+            counted = Rendered(folders, records)
+            leaked = find_contamination(self.mixture, counted, held).dropped()
+        return plan(self.mixture, counted.trained(self.mixture), held, leaked), held
 
-    def _render(self, tasks: list[Task], done: Callable[[], None]) -> None:
-        prompts.render_all(
-            tasks,
-            self.data / "raw",
-            self.rendered,
-            self.mixture,
-            self.evaluation_examples,
-            jobs=self.jobs,
-            scheduler=self.scheduler,
-            done=done,
+    def hold_out(self, holdout: Iterable[str]) -> dict[str, HeldOut]:
+        """What is held out, over all known tasks."""
+        return hold_out(self.mixture, holdout, self.tasks.values())
+
+    def members(self) -> list[str]:
+        """The names of the tasks that the mixture trains on."""
+        return self.mixture.members(self.tasks.values())
+
+    def _needed(self, held: Mapping[str, HeldOut]) -> list[str]:
+        """The tasks that the mixture trains on or holds out, in name order."""
+        return sorted({*self.members(), *(name for group in held.values() for name in group.tasks)})
+
+    def _tasks(self, names: Iterable[str]) -> list[Task]:
+        return [self.tasks[name] for name in sorted(names)]
+
+    def _check(self, tasks: Sequence[Task]) -> None:
+        if faults := check_expressions(tasks):
+            raise DeclarationError(*faults)
+
+    def _download(self, tasks: Sequence[Task], *, check_bytes: bool = False) -> None:
+        root = self.addresses.raw
+        stale = [
+            task for task in tasks if check_bytes or not raw.is_current(task, self.source, root, self.missing)
+        ]
+        if stale:
+            with self.progress(len(stale), "download") as done:
+                raw.download_all(
+                    stale,
+                    self.source,
+                    root,
+                    self.missing,
+                    self.workers,
+                    check_bytes=check_bytes,
+                    done=done,
+                )
+
+    def _render(self, held: Mapping[str, HeldOut], *, check_bytes: bool = False) -> dict[str, TaskRecord]:
+        """The caller holds the lock. With `check_bytes`, damaged folders are built again too."""
+        members, tasks = set(self.members()), self._tasks(self._needed(held))
+        self._check(tasks)
+        self._download(tasks)
+        records = {task.name: self._rendered(task, trained=task.name in members) for task in tasks}
+        stale = [
+            task
+            for task in tasks
+            if (record := records[task.name]) is None
+            or (check_bytes and not artifact.is_whole(self._rendered_folder(task), record))
+        ]
+        if stale:
+            self._log_estimate(stale)
+            with self.progress(len(stale), "render") as done:
+                run = partial(
+                    training_rows.render_all,
+                    stale,
+                    self.addresses.raw,
+                    self.rendered,
+                    self.mixture,
+                    members,
+                    self.workers,
+                    done=done,
+                )
+                self._with_whole_rows(stale, run)
+        for task in stale:
+            records[task.name] = read_record(self._rendered_folder(task) / RECORD, TaskRecord)
+        return {name: record for name, record in records.items() if record is not None}
+
+    def _with_whole_rows(self, tasks: Sequence[Task], run: partial[None]) -> None:
+        """Runs what reads raw rows; if some are damaged, downloads those again and runs once more."""
+        try:
+            run()
+        except DamagedError as error:
+            log(f"{error} It will be built again.")
+            self._download(tasks, check_bytes=True)
+            run()
+
+    def _count(self, tasks: Sequence[Task]) -> dict[str, Path]:
+        """By task the folder of a record with counts and fingerprints: the rendered one where it is current."""
+        members = set(self.members())
+        folders, missing = {}, []
+        for task in tasks:
+            trained = task.name in members
+            if self._rendered(task, trained=trained) is not None:
+                folders[task.name] = self._rendered_folder(task)
+                continue
+            source = read_record(task_folder(self.addresses.raw, task.cluster, task.name) / RECORD, RawRecord)
+            keys = self.mixture.model_dump(mode="json", include={"seed", "cap"}) if trained else {}
+            address = digest_of([TaskRecord.FORMAT, task.name, declaration(task), source.checksum, keys])
+            folders[task.name] = self.addresses.counts / address[:24]
+            if artifact.current(folders[task.name], TaskRecord, lambda record: record.fingerprint) is None:
+                missing.append(task)
+        if missing:
+            with self.progress(len(missing), "count") as done:
+                for task in missing:
+                    self._count_one(task, folders[task.name], trained=task.name in members)
+                    done(1, task.name)
+        return folders
+
+    def _count_one(self, task: Task, folder: Path, *, trained: bool) -> None:
+        source = task_folder(self.addresses.raw, task.cluster, task.name)
+        make = partial(training_rows.render, task, source, self.mixture, trained=trained, prompts=False)
+        self._with_whole_rows([task], partial(_build, folder, make))
+
+    def _rendered(self, task: Task, *, trained: bool) -> TaskRecord | None:
+        return training_rows.current_record(
+            task, self.addresses.raw, self.rendered, self.mixture, trained=trained
         )
 
-    def _raw_is_current(self, task: Task) -> bool:
-        return raw.is_current(task, self.source, self._raw(task.cluster) / task.name, self.missing)
+    def _rendered_folder(self, task: Task) -> Path:
+        return task_folder(self.rendered, task.cluster, task.name)
 
-    def _rendered_is_current(self, task: Task) -> bool:
-        folder = self.rendered / task.cluster / task.name
-        said = _read(folder / "task.json")
-        written = [name for name, split in said.get("splits", {}).items() if "missing" not in split]
-        if any(not (folder / f"{name}.arrow").is_file() for name in written):
-            return False
-        source = read_json(self._raw(task.cluster) / task.name / "source.json")
-        return said.get("inputs") == prompts.inputs(
-            task, source, self.mixture, self.evaluation_examples, said.get("splits", {})
-        )
+    def _folders(self, records: Mapping[str, TaskRecord]) -> dict[str, Path]:
+        return {name: task_folder(self.rendered, record.cluster, name) for name, record in records.items()}
+
+    def _log_estimate(self, tasks: Sequence[Task]) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        log(str(estimate(tasks, self.addresses.raw, self.mixture, set(self.members()))))
+
+
+def _build(folder: Path, make: partial[TaskRecord]) -> None:
+    artifact.build(folder, make)
 
 
 def rebuild(folder: Path, build: Build) -> list[str]:
-    """Builds the mixture into `build.data` and says what differs, a sentence each; empty when every byte is equal.
+    """Builds the mixture into `build.data`; returns a sentence for each difference, none when every byte is equal.
 
     `build` is of `mixture_of(folder)` and an empty folder. The folder's own manifest has been verified.
     """
-    record = read_json(folder / manifest.NAME)
-    if missing := sorted(record["tasks"].keys() - build.tasks.keys()):
-        return [f"{folder}: can't be built again without the pages of {', '.join(missing)}."]
-    again, _, _ = build.mix(record["holdout"])
-    return rebuilt_differences(folder, again)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What the file says, or nothing if it is missing or damaged: then the piece is made again."""
-    try:
-        said = read_json(path)
-    except ArtifactError:
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _wrong_sizes(folder: Path, said: Mapping[str, Any]) -> bool:
-    """A cheap look for shards that were deleted or cut; `verify` reads every byte."""
-    files = [file for split in said["shards"].values() for file in split]
-    return any(not (p := folder / f["path"]).is_file() or p.stat().st_size != f["bytes"] for f in files)
+    manifest = read_record(folder / MANIFEST, Manifest)
+    if missing := sorted(manifest.tasks.keys() - build.tasks.keys()):
+        return [f"{folder}: cannot be built again without the task files of {', '.join(missing)}."]
+    return rebuilt_differences(folder, build.mix(manifest.holdout).folder)

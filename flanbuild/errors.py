@@ -4,6 +4,7 @@ FlanbuildError
 ├── DeclarationError   a page, a mixture or an argument says something we can't follow
 ├── SourceError        a dataset is missing, or is not what its page says
 ├── ArtifactError      a file that flanbuild wrote is damaged, incomplete or stale
+│   └── DamagedError   its bytes are not those that its record names: it has to be built again
 └── ExecutionError     a worker died, a disk is full: the run stopped, nothing is half-written
 
 Each message is one sentence: the file, the place in it, what was found, what is allowed, the nearest name.
@@ -37,6 +38,10 @@ class SourceError(FlanbuildError):
 
 class ArtifactError(FlanbuildError):
     """A file that flanbuild wrote is not as its manifest says."""
+
+
+class DamagedError(ArtifactError):
+    """The bytes of a file are not those that its record names; the artifact has to be built again."""
 
 
 class ExecutionError(FlanbuildError):

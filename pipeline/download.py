@@ -1,4 +1,4 @@
-"""In: the pages of one cluster and a source. Out: raw Parquet and source.json for each of their tasks."""
+"""In: the task files of one cluster and a source. Out: raw Parquet and a record for each of their tasks."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import spare_pandas
+from flanbuild.artifacts import artifact
+from flanbuild.artifacts.addresses import Addresses, task_folder
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.task import load_tasks
 from flanbuild.sources import open_source
-from flanbuild.sources.raw import download_all
+from flanbuild.sources.raw import Missing, download_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -18,22 +21,23 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
-    out: Annotated[Path, typer.Option(help="data/raw/<cluster>")],
+    tasks: Annotated[Path, typer.Option(help="The cluster's folder of task files.")],
+    data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
     source: Annotated[str, typer.Option(help="sample, mirror or hub")] = "sample",
     mirror: Annotated[str, typer.Option(help="The folder or URL of a mirror.")] = "mirror",
-    lock: Annotated[Path, typer.Option(help="What pins --source hub.")] = Path("mixtures/lock.json"),
-    sample_rows: Annotated[int, typer.Option(min=1, help="Train rows of the sample.")] = 200,
-    missing: Annotated[str, typer.Option(help="error or skip")] = "error",
+    lock: Annotated[Path, typer.Option(help="The file that pins --source hub.")] = Path("mixtures/lock.json"),
+    sample_rows: Annotated[int, typer.Option(min=1, help="Rows of a train split of the sample.")] = 200,
+    missing: Annotated[Missing, typer.Option(help="What a missing split does.")] = "error",
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
-    """Fetch what the pages declare."""
-    spare_pandas()
-    members = list(load_tasks([tasks]).values())
+    """Download what is missing or stale; the rest stays."""
+    members = load_tasks([tasks])
+    root = Addresses(data).raw
     opened = open_source(source, mirror=mirror, sample_rows=sample_rows, lock=lock)
-    out.mkdir(parents=True, exist_ok=True)
-    with progress(len(members), f"download {out.name}") as done:
-        download_all(members, opened, out.parent, missing, jobs=jobs, done=done)  # type: ignore[arg-type]
+    with progress(len(members), f"download {tasks.name}") as done:
+        download_all(list(members.values()), opened, root, missing, Workers(jobs), done=done)
+    with locked(root / tasks.name):
+        artifact.prune(root / tasks.name, [task_folder(root, tasks.name, name) for name in members])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""In: rendered tasks and a mixture. Out: its shards with the clusters of --holdout left out, and the manifest."""
+"""In: the rendered tasks of a mixture. Out: its shards without what --holdout names, and the manifest."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
+from flanbuild.artifacts.addresses import Addresses
+from flanbuild.artifacts.executor import Kind, Workers, cluster
+from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import hold_out, load_mixture
-from flanbuild.mix.mixture import mix, read_records, task_refs
+from flanbuild.mix.mixture import current_manifest, fingerprint, mix, read_rendered
+from flanbuild.mix.plan import task_refs
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -18,20 +21,24 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @exit_on_error()
 def main(
     mixture: Annotated[Path, typer.Option(help="The mixture file.")],
-    rendered: Annotated[Path, typer.Option(help="data/rendered")],
-    out: Annotated[Path, typer.Option(help="data/mixtures/<name>")],
-    holdout: Annotated[list[str] | None, typer.Option(help="A cluster to hold out; may be repeated.")] = None,
+    holdout: Annotated[
+        list[str] | None, typer.Option(help="A cluster, dataset or task to hold out; may be repeated.")
+    ] = None,
+    data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
     executor: Annotated[Kind, typer.Option(envvar="FLANBUILD_EXECUTOR")] = "process",
     scheduler: Annotated[str, typer.Option(envvar="FLANBUILD_SCHEDULER")] = "",
 ) -> None:
-    """Allocate, order, gather."""
-    address = cluster(executor, scheduler)
-    spare_pandas()
-    declared = load_mixture(mixture)
-    records = read_records(rendered, declared)
-    held = hold_out(declared, holdout or [], task_refs(records).values())
-    mix(declared, rendered, records, held, out, jobs=jobs, scheduler=address, progress=progress)
+    """Allocate, order, write shards; nothing is done if the mixture is current."""
+    workers = Workers(jobs, cluster(executor, scheduler))
+    declared, names, addresses = load_mixture(mixture), holdout or [], Addresses(data)
+    root, out = addresses.rendered(declared.name), addresses.mixture(declared.name, names)
+    with locked(root), locked(out):
+        rendered = read_rendered(root)
+        held = hold_out(declared, names, task_refs(rendered.records).values())
+        rendered = rendered.needed(declared, held)
+        if current_manifest(out, fingerprint(declared, rendered.records, held)) is None:
+            mix(declared, rendered, held, out, workers, progress=progress)
 
 
 if __name__ == "__main__":

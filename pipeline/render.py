@@ -1,4 +1,4 @@
-"""In: the pages of one cluster, their raw rows, a mixture. Out: the prompts of each task, for training and for evaluation."""
+"""In: the task files of one cluster, their raw rows, a mixture. Out: the training prompts of each task."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
+from flanbuild.artifacts import artifact
+from flanbuild.artifacts.addresses import Addresses, task_folder
+from flanbuild.artifacts.executor import Kind, Workers, cluster
+from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import load_mixture
 from flanbuild.declare.task import load_tasks
-from flanbuild.render.prompts import render_all
+from flanbuild.render.training_rows import current_record, render_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -18,31 +21,30 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The cluster's folder of pages.")],
-    raw: Annotated[Path, typer.Option(help="data/raw/<cluster>")],
-    mixture: Annotated[Path, typer.Option(help="The mixture file: its cap, seed, templates, size.")],
-    out: Annotated[Path, typer.Option(help="data/rendered/<cluster>")],
-    evaluation_examples: Annotated[int, typer.Option(min=1, help="Test rows a task.")] = 200,
+    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
+    cluster_name: Annotated[str, typer.Option("--cluster", help="The cluster to render.")],
+    mixture: Annotated[Path, typer.Option(help="The mixture file.")],
+    data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
     executor: Annotated[Kind, typer.Option(envvar="FLANBUILD_EXECUTOR")] = "process",
     scheduler: Annotated[str, typer.Option(envvar="FLANBUILD_SCHEDULER")] = "",
 ) -> None:
-    """Fill in the templates."""
-    address = cluster(executor, scheduler)
-    spare_pandas()
-    members = load_tasks([tasks]).values()
-    out.mkdir(parents=True, exist_ok=True)
-    with progress(len(members), f"render {out.name}") as done:
-        render_all(
-            members,
-            raw.parent,
-            out.parent,
-            load_mixture(mixture),
-            evaluation_examples,
-            jobs=jobs,
-            scheduler=address,
-            done=done,
-        )
+    """Render what is missing or stale; the rest stays."""
+    workers = Workers(jobs, cluster(executor, scheduler))
+    known, declared, addresses = load_tasks([tasks]), load_mixture(mixture), Addresses(data)
+    addresses.claim(declared.name, mixture)
+    trained = set(declared.members(known.values()))
+    members = [task for task in known.values() if task.cluster == cluster_name]
+    raw, root = addresses.raw, addresses.rendered(declared.name)
+    with locked(root):
+        artifact.prune(root / cluster_name, [task_folder(root, cluster_name, task.name) for task in members])
+        stale = [
+            task
+            for task in members
+            if current_record(task, raw, root, declared, trained=task.name in trained) is None
+        ]
+        with progress(len(stale), f"render {cluster_name}") as done:
+            render_all(stale, raw, root, declared, trained, workers, done=done)
 
 
 if __name__ == "__main__":

@@ -5,34 +5,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
+from numpy.typing import NDArray
 
 from flanbuild.artifacts.files import atomic_path
 from flanbuild.errors import ArtifactError
 
 Compression = Literal["none", "lz4", "zstd"]
-
-
 ZSTD_LEVEL = 3
-
-
 BATCH_ROWS = 2048
-
-
 _TEXT = [("prompt", pa.string()), ("completion", pa.string())]
-
-
 _NAMES = [("task", pa.string()), ("dataset", pa.string()), ("cluster", pa.string())]
-
-
 _PLACE = [("template", pa.int16()), ("row", pa.int64())]
-
-
 _OPTIONS = [("options", pa.list_(pa.string()))]
 
 
-TRAIN_SCHEMA = pa.schema([*_TEXT, *_NAMES, *_PLACE, ("repeat", pa.int16()), *_OPTIONS])
+TRAIN_SCHEMA = pa.schema([*_TEXT, *_NAMES, *_PLACE, ("repeat", pa.int32()), *_OPTIONS])
 """Shards of a mixture. `row` counts the rows of the source split after preprocessing; `repeat` counts from 0."""
 
 
@@ -42,10 +32,21 @@ EVALUATION_SCHEMA = pa.schema(
 """Rows of test.arrow, each under every forward template."""
 
 
+FINGERPRINT_SCHEMA = pa.schema(
+    [("id", pa.uint64()), ("input", pa.uint64()), ("field", pa.list_(pa.uint64()))]
+)
+"""Keys of rows by which contamination is found (render/fingerprints.py)."""
+
+
 RENDERED_SCHEMA = pa.schema(
     [("prompt", pa.large_string()), ("completion", pa.large_string()), *_PLACE, *_OPTIONS]
 )
 """Rows of a rendered split of one task, in keyed order; one record batch a file, so that `take` is cheap."""
+
+
+def rendered_position(rank: NDArray[np.int64], version: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    """Where version v of the row at rank r stands in a rendered file of so many rows: all first versions come first."""
+    return version * rows + rank
 
 
 def write_table(path: Path, table: pa.Table, *, rows_per_batch: int | None = None) -> None:
@@ -65,7 +66,7 @@ def write_batches(
 
 
 def read_table(path: Path) -> pa.Table:
-    """The file's table, memory-mapped: pages are read when touched. Raises ArtifactError if it is no such file."""
+    """Reads a table, memory-mapped: pages are read when touched. Raises ArtifactError for any other file."""
     try:
         with pa.memory_map(str(path)) as source:
             return pa.ipc.open_file(source).read_all()

@@ -1,28 +1,28 @@
 """Digests of rows, which do not depend on the file format, the chunks or the writer."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import xxhash
+from numpy.typing import NDArray
 
 from flanbuild.artifacts.files import digest_of
 
 
 class RowsDigest:
-    """xxh3 over rows column by column, lengths and values apart: not the layout of a file, nor how rows are cut.
+    """xxh3_128 over rows, column by column, lengths and values apart.
 
-    So rows can come in tables of any size. It tells equal rows that another compressor wrote; what guards the
-    file is its sha256.
+    Neither the layout of a file nor how rows are cut into tables enters, so equal rows that another version or
+    another compressor wrote have equal digests. Damaged bytes of a file are found by the file's own digest.
     """
 
     def __init__(self) -> None:
         self.rows = 0
-        self._streams: dict[str, Any] = {}
+        self._streams: dict[str, xxhash.xxh3_128] = {}
 
     def update(self, table: pa.Table) -> None:
-        """Goes on with the table's rows."""
+        """Adds the table's rows behind those that were added before."""
         for name in table.schema.names:
             for chunk in table.column(name).chunks:
                 for stream, values in _streams(chunk, name):
@@ -31,8 +31,9 @@ class RowsDigest:
         self.rows += table.num_rows
 
     def hexdigest(self) -> str:
-        """Of the rows so far."""
-        return digest_of([self.rows, {name: of.hexdigest() for name, of in self._streams.items()}])
+        """The digest of all rows so far, in hexadecimal."""
+        streams = {name: stream.hexdigest() for name, stream in self._streams.items()}
+        return digest_of([self.rows, streams])
 
 
 def rows_digest(table: pa.Table) -> str:
@@ -43,26 +44,47 @@ def rows_digest(table: pa.Table) -> str:
 
 
 def _streams(array: pa.Array, name: str) -> Iterator[tuple[str, bytes | memoryview]]:
-    """(stream, bytes): the same for any offset or chunking. A null text or list has the length -1."""
+    """(stream, bytes) of a column, the same for any offset or chunking. A null text or list has the length -1."""
     kind = array.type
-    if pa.types.is_string(kind) or pa.types.is_list(kind):
-        offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-        lengths = np.diff(offsets)
+    if pa.types.is_struct(kind):
+        yield f"{name} valid", array.is_valid().to_numpy(zero_copy_only=False).tobytes()
+        for field, inner in zip(kind, array.flatten(), strict=True):
+            yield from _streams(inner, f"{name}.{field.name}")
+    elif pa.types.is_fixed_size_list(kind):
+        yield from _streams(array.cast(pa.list_(kind.value_type)), name)
+    elif _is_text(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        lengths = np.diff(_offsets(array))
         if array.null_count:
             lengths = np.where(array.is_valid().to_numpy(zero_copy_only=False), lengths, -1)
-            array = array.fill_null("") if pa.types.is_string(kind) else array
+            array = array.fill_null("") if _is_text(kind) else array
         yield f"{name} lengths", lengths.astype("<i4").tobytes()
-        if pa.types.is_list(kind):
-            yield from _streams(array.flatten(), f"{name} item")
-        else:
+        if _is_text(kind):
             yield f"{name} values", _text(array)
+        else:
+            yield from _streams(array.flatten(), f"{name} item")
+    elif pa.types.is_null(kind):
+        yield f"{name} nulls", len(array).to_bytes(8, "little")
     else:
-        values = array.fill_null(0).to_numpy()
+        yield f"{name} valid", array.is_valid().to_numpy(zero_copy_only=False).tobytes()
+        if array.null_count:
+            array = array.fill_null(False if pa.types.is_boolean(kind) else 0)
+        values = array.to_numpy(zero_copy_only=False)
         yield f"{name} values", values.astype(values.dtype.newbyteorder("<")).tobytes()
 
 
-def _text(array: pa.StringArray) -> memoryview:
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _offsets(array: pa.Array) -> NDArray[np.int64]:
+    large = pa.types.is_large_string(array.type) or pa.types.is_large_list(array.type)
+    if not len(array):
+        return np.zeros(1, np.int64)
+    offsets = np.frombuffer(array.buffers()[1], np.int64 if large else np.int32)
+    return offsets[array.offset : array.offset + len(array) + 1].astype(np.int64)
+
+
+def _text(array: pa.Array) -> memoryview:
     """The bytes of all strings, one after the other."""
-    _, offsets, text = array.buffers()
-    first, last = np.frombuffer(offsets, np.int32)[[array.offset, array.offset + len(array)]]
-    return memoryview(text or b"")[first:last]
+    offsets = _offsets(array)
+    return memoryview(array.buffers()[2] or b"")[offsets[0] : offsets[-1]]

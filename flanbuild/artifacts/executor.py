@@ -19,13 +19,14 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 from typing import Any, Literal
 
 from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
-from flanbuild.progress import log
+from flanbuild.progress import Advance, log
 
 TRIES = 3
 JOBS = os.cpu_count() or 1
@@ -48,54 +49,65 @@ def cluster(executor: Kind, scheduler: str) -> str:
     return scheduler
 
 
-def run(
-    pieces: Sequence[WorkItem], *, jobs: int, scheduler: str = "", done: Callable[[], None] = lambda: None
-) -> list[Any]:
-    """The results in the order of the pieces; `done` is called as each ends.
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work: `jobs` processes or threads here, or the workers of a Dask `scheduler`."""
+
+    jobs: int = 1
+    scheduler: str = ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether work runs on other machines, which need absolute paths."""
+        return bool(self.scheduler)
+
+
+def run(items: Sequence[WorkItem], workers: Workers, *, done: Advance = lambda *_: None) -> list[Any]:
+    """The results in the order of the items; `done` is called as each ends.
 
     A worker that dies takes the pool with it: what was not finished runs again in a fresh one, three times at
     most, then ExecutionError. An error of a piece itself ends the run. With the address of a Dask `scheduler` its
-    workers run the pieces, as many at once as there are, and Dask does the trying again; paths must be absolute.
+    workers run the items, as many at once as there are, and Dask does the trying again; paths must be absolute.
     """
-    if scheduler:
-        return _on_cluster(pieces, scheduler, done)
-    if jobs <= 1 or len(pieces) <= 1:
-        return list(_in_process(pieces, done))
+    if workers.scheduler:
+        return _on_cluster(items, workers.scheduler, done)
+    if workers.jobs <= 1 or len(items) <= 1:
+        return list(_in_process(items, done))
     results: dict[int, Any] = {}
     for _ in range(TRIES):
-        waiting = [i for i in range(len(pieces)) if i not in results]
-        with _pool(min(jobs, len(waiting))) as pool:
+        waiting = [i for i in range(len(items)) if i not in results]
+        with _pool(min(workers.jobs, len(waiting))) as pool:
             futures = {
-                pool.submit(function, *arguments): i for i in waiting for function, arguments in [pieces[i]]
+                pool.submit(function, *arguments): i for i in waiting for function, arguments in [items[i]]
             }
             if _collect(futures, results, done):
-                return [results[i] for i in range(len(pieces))]
+                return [results[i] for i in range(len(items))]
     raise ExecutionError(f"A worker died {TRIES} times over, out of memory perhaps; try fewer --jobs.")
 
 
 def run_in_threads(
-    pieces: Sequence[WorkItem],
+    items: Sequence[WorkItem],
+    workers: Workers,
     *,
-    jobs: int,
-    done: Callable[..., None] = lambda: None,
+    done: Advance = lambda *_: None,
     stop: Callable[[], None] = lambda: None,
 ) -> list[Any]:
-    """As `run`, in threads: for pieces that wait for a network, share what they read, or take less than a start.
+    """As `run`, in threads: for items that wait for a network, share what they read, or take less than a start.
 
     When one fails, `stop` is called, so that those that are under way end soon too.
     """
     results: dict[int, Any] = {}
-    with ThreadPoolExecutor(max(1, min(jobs, len(pieces)))) as pool:
-        futures = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(pieces)}
+    with ThreadPoolExecutor(max(1, min(workers.jobs, len(items)))) as pool:
+        futures = {pool.submit(function, *arguments): i for i, (function, arguments) in enumerate(items)}
         try:
             _collect(futures, results, done)
         except BaseException:
             stop()
             raise
-    return [results[i] for i in range(len(pieces))]
+    return [results[i] for i in range(len(items))]
 
 
-def _on_cluster(pieces: Sequence[WorkItem], scheduler: str, done: Callable[[], None]) -> list[Any]:
+def _on_cluster(items: Sequence[WorkItem], scheduler: str, done: Advance) -> list[Any]:
     try:
         from distributed import Client, KilledWorker
         from distributed.scheduler import NoWorkerError
@@ -111,7 +123,7 @@ def _on_cluster(pieces: Sequence[WorkItem], scheduler: str, done: Callable[[], N
                 log(f"{scheduler} has no worker yet; waiting for one.")
             futures = {
                 pool.submit(_on_worker, _versions(), function, arguments): i
-                for i, (function, arguments) in enumerate(pieces)
+                for i, (function, arguments) in enumerate(items)
             }
             _collect(futures, results, done)
     except NoWorkerError:
@@ -128,7 +140,7 @@ def _on_cluster(pieces: Sequence[WorkItem], scheduler: str, done: Callable[[], N
         if error.errno is not None:  # of a piece: its disk is full
             raise
         raise ExecutionError(f"{scheduler}: no Dask scheduler answers there.") from None
-    return [results[i] for i in range(len(pieces))]
+    return [results[i] for i in range(len(items))]
 
 
 def _on_worker(expected: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -144,13 +156,13 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("flanbuild", "numpy", "polars", "pyarrow")}
 
 
-def _in_process(pieces: Sequence[WorkItem], done: Callable[[], None]) -> Iterator[Any]:
-    for function, arguments in pieces:
+def _in_process(items: Sequence[WorkItem], done: Advance) -> Iterator[Any]:
+    for function, arguments in items:
         yield function(*arguments)
         done()
 
 
-def _collect(futures: dict[Future[Any], int], results: dict[int, Any], done: Callable[[], None]) -> bool:
+def _collect(futures: dict[Future[Any], int], results: dict[int, Any], done: Advance) -> bool:
     """Fills in results; false when the pool broke before all were there."""
     try:
         for future in as_completed(futures):

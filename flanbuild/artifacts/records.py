@@ -48,7 +48,12 @@ class Record(Part):
     def of(cls, **values: Any) -> Self:
         """A record with its format and checksum filled in."""
         plain = cls(format=cls.FORMAT, **values)
-        return plain.model_copy(update={"checksum": plain.expected_checksum()})
+        return plain.with_changes()
+
+    def with_changes(self, **values: Any) -> Self:
+        """The record with other values, and the checksum that belongs to them."""
+        changed = self.model_copy(update=values)
+        return changed.model_copy(update={"checksum": changed.expected_checksum()})
 
     def expected_checksum(self) -> Digest:
         """The checksum of what the record says now."""
@@ -100,6 +105,11 @@ def find_record(path: Path, kind: type[Model]) -> Model | None:
         return None
 
 
+def fingerprint_file(split: str) -> str:
+    """The name of the file with a split's row fingerprints."""
+    return f"{split}.fingerprints.arrow"
+
+
 @cache
 def writer_versions() -> dict[str, str]:
     """The versions of the packages that decide the bytes of files. No digest of rows depends on them."""
@@ -110,6 +120,19 @@ def writer_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "unknown"
     return found
+
+
+class FolderRecord(Record):
+    """The record of a folder that is built again when its inputs change."""
+
+    fingerprint: Digest
+    """of all inputs that decide the rows"""
+    versions: dict[str, str]
+    """of the packages that wrote the files"""
+
+    def files(self) -> dict[str, Digest]:
+        """File name -> xxh3_128, for each file beside the record."""
+        raise NotImplementedError
 
 
 class SourceFile(Part):
@@ -145,7 +168,7 @@ class SourceRecord(Part):
     """of the rows of all splits"""
 
 
-class RawRecord(Record):
+class RawRecord(FolderRecord):
     """`data/raw/<cluster>/<task>/record.json`."""
 
     FORMAT: ClassVar[int] = 2
@@ -157,9 +180,10 @@ class RawRecord(Record):
     splits: dict[str, RawSplit]
     missing: tuple[str, ...]
     """upstream splits that the source does not have"""
-    fingerprint: Digest
-    """of all inputs that decide the rows"""
-    versions: dict[str, str]
+
+    def files(self) -> dict[str, Digest]:
+        """One Parquet file for each split."""
+        return {f"{name}.parquet": split.file_digest for name, split in self.splits.items()}
 
 
 class SplitCounts(Part):
@@ -178,20 +202,22 @@ class SplitCounts(Part):
 
 
 class RenderedSplit(SplitCounts):
-    """One split of one task as Arrow."""
+    """One split of one task."""
 
     templates_per_row: int = 1
     templates: int = 0
     examples: int = 0
-    rows_digest: Digest = ""
     file_digest: Digest = ""
-    """xxh3_128 of the file"""
+    """xxh3_128 of the file of prompts; empty where none were written"""
     fingerprints_digest: Digest = ""
-    """xxh3_128 of the file of row fingerprints; train only"""
+    """xxh3_128 of the file of row fingerprints: for train of the rows that can be drawn, for test of all rows"""
 
 
-class TaskRecord(Record):
-    """`data/rendered/<mixture>/<cluster>/<task>/record.json`: train and validation rows of one task."""
+class TaskRecord(FolderRecord):
+    """`data/rendered/<mixture>/<cluster>/<task>/record.json`: train and validation rows of one task.
+
+    Of test rows it holds only counts and fingerprints, by which contamination is found.
+    """
 
     FORMAT: ClassVar[int] = 3
 
@@ -202,9 +228,14 @@ class TaskRecord(Record):
     declaration: Digest
     """of what the task file says of the task"""
     source: SourceRecord
-    splits: dict[Literal["train", "validation"], RenderedSplit]
-    fingerprint: Digest
-    versions: dict[str, str]
+    metrics: tuple[str, ...]
+    splits: dict[Literal["train", "validation", "test"], RenderedSplit]
+
+    def files(self) -> dict[str, Digest]:
+        """Prompts and row fingerprints of each split, as far as they were written."""
+        prompts = {f"{name}.arrow": split.file_digest for name, split in self.splits.items()}
+        keys = {fingerprint_file(name): split.fingerprints_digest for name, split in self.splits.items()}
+        return {name: digest for name, digest in (prompts | keys).items() if digest}
 
 
 class EvaluationSplit(SplitCounts):
@@ -214,11 +245,9 @@ class EvaluationSplit(SplitCounts):
     rows_digest: Digest = ""
     file_digest: Digest = ""
     """xxh3_128 of the file"""
-    fingerprints_digest: Digest = ""
-    """xxh3_128 of the file of row fingerprints; it holds all rows of the split, however many are evaluated"""
 
 
-class EvaluationRecord(Record):
+class EvaluationRecord(FolderRecord):
     """`data/evaluation/<cluster>/<task>/record.json`: `test.arrow` and `dev.arrow`, independent of any mixture."""
 
     FORMAT: ClassVar[int] = 1
@@ -232,8 +261,11 @@ class EvaluationRecord(Record):
     source: SourceRecord
     splits: dict[Literal["test", "dev"], EvaluationSplit]
     """a task without that split lacks the key"""
-    fingerprint: Digest
-    versions: dict[str, str]
+
+    def files(self) -> dict[str, Digest]:
+        """One Arrow file for each split that has rows upstream."""
+        found = {f"{name}.arrow": split.file_digest for name, split in self.splits.items()}
+        return {name: digest for name, digest in found.items() if digest}
 
 
 class Shard(Part):

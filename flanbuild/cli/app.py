@@ -19,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Build instruction-tuning mixtures from declarations: FLAN 2021, reproducible to the byte.\n\n"
     "A first look: `flanbuild list`, `flanbuild preview rte`, `flanbuild mixture --holdout nli`.",
-    epilog="Defaults come from params.yaml in this folder, if there is one. Exit codes: 0 done, 1 failed, 2 wrongly asked.",
+    epilog="Defaults come from params.yaml in this folder, if there is one. Exit codes: 0 success, 1 failure, 2 usage or declaration error.",
 )
 
 _PANELS = {
@@ -28,9 +28,11 @@ _PANELS = {
         build.plan,
         build.download,
         build.render,
+        build.evalset,
         build.mixture,
         build.verify,
         build.diff,
+        build.gc,
     ),
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),

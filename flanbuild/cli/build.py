@@ -1,6 +1,7 @@
 """Commands that make data: raw, rendered, mixed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,15 @@ from flanbuild.cli.options import AsJson, BuildOptions, Holdout, MixtureName, Ta
 from flanbuild.progress import log
 
 if TYPE_CHECKING:
-    from flanbuild.mix.mixture import Allocation
+    from collections.abc import Mapping
 
-MixtureOption = Annotated[str, typer.Option("--mixture", help="Whose cap, seed and templates to take.")]
+    from flanbuild.artifacts.records import EvaluationRecord, TaskRecord
+    from flanbuild.build import Build
+    from flanbuild.mix.plan import Allocation
+
+MixtureOption = Annotated[
+    str, typer.Option("--mixture", help="The mixture whose cap, seed and templates apply.")
+]
 
 
 def plan(
@@ -23,30 +30,52 @@ def plan(
     *,
     config: BuildOptions,
 ) -> None:
-    """What each task would give, exactly, or why it is out. Renders what it needs to know their rows."""
-    shares, held = config.build(mixture).plan(holdout or [])
+    """Show what each task would give, exactly, or why it gives nothing.
+
+    Downloads and counts rows, writes no prompts and changes no mixture. Counts are cached: `flanbuild gc` frees them.
+    """
+    allocations, held = config.build(mixture).plan(holdout or [])
     if as_json:
-        typer.echo(json.dumps([_as_json(share) for share in shares], indent=2))
+        typer.echo(json.dumps([_as_json(entry) for entry in allocations], indent=2))
         return
     columns = ("cluster", "task", "available", "kept", "rate", "share", "given", "repeats", "out because")
-    total = sum(share.count for share in shares)
-    given = sum(1 for share in shares if share.count)
-    rows = sorted(_as_row(share) for share in shares)
-    print_table(f"{total:,} examples from {given} of {len(shares)} tasks", columns, rows)
-    for out in held.values():
-        log(f"{out.name} is out: {out.rule}.")
+    total = sum(entry.count for entry in allocations)
+    given = sum(1 for entry in allocations if entry.count)
+    rows = sorted(_as_row(entry) for entry in allocations)
+    print_table(f"{total:,} examples from {given} of {len(allocations)} tasks", columns, rows)
+    for group in held.values():
+        log(f"{group.name} is out: {group.rule}.")
 
 
-def download(task_refs: TaskNames = None, *, config: BuildOptions) -> None:
-    """Bring raw rows into DATA/raw, as far as they are missing or stale."""
-    config.build("flan2021", task_refs).download()
+def download(names: TaskNames = None, *, config: BuildOptions) -> None:
+    """Download raw rows into DATA/raw, as far as they are missing or stale."""
+    build = config.build("flan2021")
+    build.download(_chosen(build, names))
 
 
-def render(task_refs: TaskNames = None, mixture: MixtureOption = "flan2021", *, config: BuildOptions) -> None:
-    """Write prompts into DATA/rendered, as far as they are missing or stale."""
-    build = config.build(mixture, task_refs)
-    build.render()
-    _tell_drops(build.records())
+def render(names: TaskNames = None, mixture: MixtureOption = "flan2021", *, config: BuildOptions) -> None:
+    """Write training prompts into DATA/rendered, as far as they are missing or stale."""
+    build = config.build(mixture)
+    if names:
+        tasks = tuple(_chosen(build, names) or ())
+        build = replace(build, mixture=build.mixture.model_copy(update={"tasks": tasks}))
+    _log_drops(build.render())
+
+
+def evalset(
+    names: TaskNames = None,
+    max_rows: Annotated[
+        int, typer.Option(min=1, help="Rows of a split at most, each under every forward template.")
+    ] = 1000,
+    *,
+    config: BuildOptions,
+) -> None:
+    """Write evaluation sets into DATA/evaluation: test and dev rows, the same for every mixture."""
+    build = replace(config.build("flan2021"), evaluation_rows=max_rows)
+    records = build.evaluation_sets(_chosen(build, names))
+    columns = ("cluster", "task", "test rows", "test examples", "dev rows", "dev examples")
+    rows = sorted(_evaluation_row(record) for record in records.values())
+    print_table(f"{len(rows)} evaluation sets", columns, rows)
 
 
 def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, config: BuildOptions) -> None:
@@ -55,20 +84,38 @@ def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, confi
     Prints the mixture's digest, which is the same wherever and however it is built.
     """
     build = config.build(mixture)
-    folder, record, built = build.mix(holdout or [])
-    _tell_drops(build.records())
-    state = "built" if built else "up to date"
-    counts = f"{record['rows']['train']:,} train and {record['rows']['validation']:,} validation examples"
-    log(f"{folder}: {state}, {counts}.")
-    typer.echo(record["digest"])
+    built = build.mix(holdout or [])
+    _log_drops(build.render(holdout or []))
+    state = "built" if built.new else "up to date"
+    rows = built.manifest.rows
+    counts = f"{rows['train']:,} train and {rows['validation']:,} validation examples"
+    log(f"{built.folder}: {state}, {counts}.")
+    typer.echo(built.manifest.digest)
+
+
+def gc(
+    data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be freed and free nothing.")
+    ] = False,
+) -> None:
+    """Free what can be computed again at any time: counts of `plan`, and what killed runs have left."""
+    from flanbuild.artifacts.cache import free
+
+    freed = free(data, dry_run=dry_run)
+    for path, size in freed:
+        typer.echo(f"{path}\t{size / 1e6:,.1f} MB")
+    total = sum(size for _, size in freed)
+    typer.echo(f"{total / 1e6:,.1f} MB {'would be freed' if dry_run else 'freed'} in {data}.")
 
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
-    rendered: Annotated[
+    evaluation: Annotated[
         Path | None,
         typer.Option(
-            help="Check the held-out evaluation files below this folder too.", show_default="not checked"
+            help="The folder of evaluation sets, to check that they hold the rows that were held out.",
+            show_default="not checked",
         ),
     ] = None,
     rebuild: Annotated[
@@ -85,9 +132,9 @@ def verify(
     The options below count with `--rebuild`: give those that the mixture was built with.
     """
     from flanbuild.errors import ArtifactError
-    from flanbuild.mix.verification import verify
+    from flanbuild.mix.verification import verify as verify_folder
 
-    if faults := verify(folder, rendered):
+    if faults := verify_folder(folder, evaluation):
         raise ArtifactError("\n".join(faults))
     if rebuild:
         _rebuild(folder, config)
@@ -130,7 +177,6 @@ def diff(
 
 def _rebuild(folder: Path, config: BuildOptions) -> None:
     """Raises ArtifactError with all that differs."""
-    from dataclasses import replace
     from tempfile import TemporaryDirectory
 
     from flanbuild.build import rebuild as build_again
@@ -149,44 +195,60 @@ def _rebuild(folder: Path, config: BuildOptions) -> None:
         raise ArtifactError("\n".join(faults))
 
 
-def _tell_drops(records: dict[str, dict[str, Any]]) -> None:
+def _chosen(build: "Build", names: list[str] | None) -> list[str] | None:
+    """The tasks that are named by task, dataset or cluster; None for all."""
+    from flanbuild.declare.task import select
+
+    return [task.name for name in names for task in select(build.tasks, name)] if names else None
+
+
+def _log_drops(records: "Mapping[str, TaskRecord]") -> None:
     """What was left out, and why: nothing goes silently."""
     for name, record in records.items():
         seen = set()
-        for split, said in record["splits"].items():
-            if "missing" in said:
-                log(
-                    f"{name}: no {split}: the {record['source']['kind']} has no {', '.join(said['missing'])}."
-                )
-            elif said["dropped"] and tuple(said["of"]) not in seen:
-                seen.add(tuple(said["of"]))
-                reasons = ", ".join(f"{count:,} {reason}" for reason, count in said["dropped"].items())
-                log(f"{name}: of {said['upstream']:,} rows for {split}, dropped {reasons}.")
+        for split, counts in record.splits.items():
+            if counts.missing:
+                log(f"{name}: no {split}: the {record.source.kind} has no {', '.join(counts.missing)}.")
+            elif counts.dropped and counts.of not in seen:
+                seen.add(counts.of)
+                reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items())
+                log(f"{name}: of {counts.upstream:,} rows for {split}, dropped {reasons}.")
 
 
-def _as_row(share: "Allocation") -> tuple[str, ...]:
+def _evaluation_row(record: "EvaluationRecord") -> tuple[str, ...]:
+    cells = [record.cluster, record.task]
+    for name in ("test", "dev"):
+        split = record.splits.get(name)
+        if split is None or split.missing:
+            cells += ["missing" if split else "", ""]
+        else:
+            cells += [f"{split.rows:,}", f"{split.examples:,}"]
+    return tuple(cells)
+
+
+def _as_row(entry: "Allocation") -> tuple[str, ...]:
     return (
-        share.cluster,
-        share.task,
-        f"{share.available:,}",
-        f"{share.rows:,}",
-        f"{share.rate:,}",
-        f"{float(share.share):.2%}",
-        f"{share.count:,}",
-        str(share.repeats),
-        share.out,
+        entry.cluster,
+        entry.task,
+        f"{entry.available:,}",
+        f"{entry.rows:,}",
+        f"{entry.rate:,}",
+        f"{float(entry.share):.2%}",
+        f"{entry.count:,}",
+        str(entry.repeats),
+        entry.out,
     )
 
 
-def _as_json(share: "Allocation") -> dict[str, Any]:
+def _as_json(entry: "Allocation") -> dict[str, Any]:
     return {
-        "cluster": share.cluster,
-        "task": share.task,
-        "available": share.available,
-        "kept": share.rows,
-        "rate": share.rate,
-        "share": float(share.share),
-        "given": share.count,
-        "repeats": share.repeats,
-        "out": share.out,
+        "cluster": entry.cluster,
+        "task": entry.task,
+        "available": entry.available,
+        "kept": entry.rows,
+        "rate": entry.rate,
+        "share": float(entry.share),
+        "given": entry.count,
+        "repeats": entry.repeats,
+        "out": entry.out,
     }

@@ -1,13 +1,11 @@
 """Commands that read declarations and a few rows, and build nothing."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.artifacts.files import read_json
 from flanbuild.cli import options
 from flanbuild.cli.console import print_table
 from flanbuild.cli.options import AsJson, SourceOptions, TaskName
@@ -16,7 +14,7 @@ from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
     from flanbuild.declare.task import Task
-    from flanbuild.inspect.origin import Origin
+    from flanbuild.inspect.origin import Origin, UpstreamRow
     from flanbuild.inspect.preview import Preview
 
 Tasks = Annotated[
@@ -114,9 +112,10 @@ def check(tasks: Tasks = None) -> None:
 
 
 def _listed(task: "Task", data: Path) -> dict[str, Any]:
+    from flanbuild.artifacts.addresses import Addresses, task_folder
+    from flanbuild.artifacts.records import RECORD, RawRecord, find_record
 
-    path = data / "raw" / task.cluster / task.name / "source.json"
-    said = read_json(path) if path.is_file() else None
+    record = find_record(task_folder(Addresses(data).raw, task.cluster, task.name) / RECORD, RawRecord)
     return {
         "cluster": task.cluster,
         "task": task.name,
@@ -124,8 +123,8 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
         "templates": len(task.templates),
         "license": task.source.license,
         "repository": task.source.repo,
-        "source": said["kind"] if said else None,
-        "rows": sum(split["rows"] for split in said["splits"].values()) if said else None,
+        "source": record.source.kind if record else None,
+        "rows": sum(split.rows for split in record.splits.values()) if record else None,
     }
 
 
@@ -147,28 +146,29 @@ def _show(task: "Task") -> None:
 
 
 def print_origin(found: "Origin") -> None:
-    """In colour on a terminal; plain in a pipe."""
-    example, share, keys = found.example, found.share, found.keys
-    typer.secho(f"# {found.split} example {found.index:,}: {found.shard}, row {found.place:,}", bold=True)
+    """In color on a terminal; plain in a pipe."""
+    example, share, keys, template = found.example, found.share, found.keys, found.template
+    typer.secho(f"# {found.split} example {found.index:,}: {found.shard}, row {found.position:,}", bold=True)
+    rate = (
+        f"{share.rate:,} a pass of {share.rows:,} rows; "
+        f"{share.count:,} of {share.total:,} examples ({share.count / share.total:.2%})"
+    )
     lines = {
         "task": f"{example['task']} of dataset {example['dataset']}, cluster {example['cluster']}; {found.license}",
-        "source": _source(found.source),
+        "source": _source_line(found.source),
         "row": _row_line(found.source, example["row"]),
         "repeat": f"{example['repeat']}" + (": drawn again" if example["repeat"] else ": the first time"),
         "template": str(example["template"]),
-        "order key": f"{keys['order_row']} under the task's {keys['order_task']}: cap and template follow it",
-        "place key": f"{keys['place_row']} under the task's {keys['place_task']}: the place among all examples",
-        "rate": f"{share['rate']:,} a pass of {share['rows']:,} rows; "
-        f"{share['count']:,} of {share['of']:,} examples ({share['count'] / share['of']:.2%})"
-        if found.split == "train"
-        else "every validation row, once",
+        "order key": f"{keys.order_row} under the task's {keys.order_task}: cap and template follow it",
+        "place key": f"{keys.place_row} under the task's {keys.place_task}: the position among all examples",
+        "rate": rate if found.split == "train" else "every validation row, once",
     }
     for name, line in lines.items():
         typer.echo(f"{name}: {line}")
-    for side in ("inputs", "targets"):
-        if side in found.template:
-            typer.secho(f"\n{side} of template {found.template['number']}", fg="cyan", bold=True)
-            typer.echo(found.template[side])
+    for side, text in (("inputs", template.inputs), ("targets", template.targets)):
+        if text is not None:
+            typer.secho(f"\n{side} of template {template.number}", fg="cyan", bold=True)
+            typer.echo(text)
     for side in ("prompt", "completion"):
         typer.secho(f"\n{side}", fg="cyan", bold=True)
         typer.echo(example[side])
@@ -176,25 +176,24 @@ def print_origin(found: "Origin") -> None:
         typer.secho(f"\nNot known: {sentence}", fg="yellow")
 
 
-def _source(source: Mapping[str, Any]) -> str:
+def _source_line(source: "UpstreamRow") -> str:
     """`aps/super_glue (rte) at 3de24cf8022e, split train, file rte/train.parquet`."""
-    said = [f"{source['kind']}: {source['repo']} ({source['config']}) at {source['commit']}"]
-    if source.get("split"):
-        said.append(f"split {source['split']}")
-    elif "splits" in source:
-        said.append(f"one of the splits {', '.join(source['splits'])}")
-    files = source.get("files") or []
-    if files:
-        said.append(
-            f"file {files[0]}" if len(files) == 1 else f"one of {len(files)} files, {files[0]} to {files[-1]}"
-        )
-    return ", ".join(said)
+    parts = [f"{source.kind}: {source.repo} ({source.config}) at {source.commit}"]
+    if source.split:
+        parts.append(f"split {source.split}")
+    elif source.splits:
+        parts.append(f"one of the splits {', '.join(source.splits)}")
+    if len(source.files) == 1:
+        parts.append(f"file {source.files[0]}")
+    elif source.files:
+        parts.append(f"one of {len(source.files)} files, {source.files[0]} to {source.files[-1]}")
+    return ", ".join(parts)
 
 
-def _row_line(source: Mapping[str, Any], row: int) -> str:
-    before = f"{source['row']:,} of the split" if "row" in source else "not known of the split"
-    excerpt = f" (of an excerpt; the split has {source['excerpt_of']:,})" if "excerpt_of" in source else ""
-    return f"{before}{excerpt}, {row:,} after preprocessing"
+def _row_line(source: "UpstreamRow", row: int) -> str:
+    before = "not known of the split" if source.row is None else f"{source.row:,} of the split"
+    sample = f" (of some row groups; the split has {source.sample_of:,} rows)" if source.sample_of else ""
+    return f"{before}{sample}, {row:,} after preprocessing"
 
 
 _LONGEST = 400

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import JOBS, cluster, spare_pandas
+from flanbuild.artifacts.executor import JOBS, Workers, cluster, spare_pandas
 from flanbuild.cli.console import progress
 from flanbuild.errors import DeclarationError
 
@@ -96,7 +96,6 @@ class BuildOptions(SourceOptions):
 
     missing: Annotated[Missing, "Stop at a split that the source lacks, or build without it."] = Missing.error
     data: Annotated[Path, "BuildOptions raw, rendered and mixed data lie."] = Path("data")
-    examples: Annotated[int, "Test rows a task, each under every forward template."] = 20
     jobs: Annotated[
         int, "How many tasks or shards at once; the bytes don't depend on it.", "FLANBUILD_JOBS"
     ] = JOBS
@@ -107,31 +106,26 @@ class BuildOptions(SourceOptions):
         str, "BuildOptions --executor dask is, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
     ] = ""
 
-    def build(self, mixture: str, names: list[str] | None = None) -> "Build":
-        """A mixture's build over all tasks, or those of `names`."""
-        return self.build_of(load(mixture), names)
+    def build(self, mixture: str) -> "Build":
+        """A mixture's build over all tasks."""
+        return self.build_of(load(mixture))
 
-    def build_of(self, mixture: "Mixture", names: list[str] | None = None) -> "Build":
+    def build_of(self, mixture: "Mixture") -> "Build":
         """The same for a mixture that is no file."""
         from flanbuild.build import Build
-        from flanbuild.declare.task import select
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
         spare_pandas()
         found = self.pages()
-        if names:
-            found = {task.name: task for name in names for task in select(found, name)}
         return Build(
             tasks=found,
             mixture=mixture,
             source=self.open(),
             data=self.data,
             missing=self.missing.value,
-            evaluation_examples=self.examples,
-            jobs=self.jobs,
+            workers=Workers(self.jobs, cluster(self.executor.value, self.scheduler)),
             progress=progress,
-            scheduler=cluster(self.executor.value, self.scheduler),
         )
 
 

@@ -1,12 +1,11 @@
 """What params.yaml says: the defaults of the command line, and the values that DVC puts on the stages' ones."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flanbuild.declare.document import Faults, StrictModel, read, validate
-from flanbuild.declare.task import Cluster
 from flanbuild.errors import DeclarationError
 
 FILE = Path("params.yaml")
@@ -16,6 +15,18 @@ class Sample(StrictModel):
     """The embedded sample world."""
 
     rows: Annotated[int, Field(gt=0)] = 200
+
+
+class HoldoutParams(StrictModel):
+    """What one mixture of the pipeline holds out."""
+
+    holdout: tuple[str, ...]
+
+
+class EvalsetParams(StrictModel):
+    """The size of evaluation sets."""
+
+    max_rows: Annotated[int, Field(gt=0)] = 1000
 
 
 class Params(StrictModel):
@@ -30,20 +41,37 @@ class Params(StrictModel):
     scheduler: str = ""
     """Of Dask workers, such as tcp://host:8786."""
     mixture: str = "flan2021"
-    holdouts: tuple[Cluster, ...] = ("nli",)
+    holdouts: dict[str, HoldoutParams] = {}
+    """Folder name -> what is held out."""
+    evalset: EvalsetParams = EvalsetParams()
     train: dict[str, Any] = {}
     """Settings of TrainConfig."""
     evaluate: dict[str, Any] = {}
-    """Settings of EvaluateConfig; `examples` counts for rendering too."""
+    """Settings of EvaluateConfig."""
+
+    @model_validator(mode="after")
+    def _names_of_holdouts(self) -> Self:
+        for name, entry in self.holdouts.items():
+            expected = "-".join(sorted({held.replace("/", ".") for held in entry.holdout}))
+            if name != expected:
+                raise ValueError(
+                    f"holdouts: '{name}' has to be called '{expected}', as its mixture folder is"
+                )
+        return self
 
     def defaults(self) -> dict[str, dict[str, Any]]:
         """Option values by command, as click's default_map takes them."""
         rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows}
         where = rows | {"missing": self.missing, "mixture": self.mixture}
         where |= {"executor": self.executor, "scheduler": self.scheduler}
-        where |= {"examples": self.evaluate["examples"]} if "examples" in self.evaluate else {}
         building = dict.fromkeys(("plan", "download", "render", "mixture", "verify"), where)
-        return building | {"preview": rows, "train": self.train, "evaluate": self.evaluate}
+        evalset = where | {"max_rows": self.evalset.max_rows}
+        return building | {
+            "evalset": evalset,
+            "preview": rows,
+            "train": self.train,
+            "evaluate": self.evaluate,
+        }
 
 
 def load_params(path: Path = FILE) -> Params:

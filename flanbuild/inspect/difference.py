@@ -7,7 +7,7 @@ have. Nothing is rebuilt: manifests say what was declared, shards what is in.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
-from flanbuild.artifacts.files import read_json
+from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
 from flanbuild.errors import ArtifactError
-from flanbuild.mix import manifest
 
-SPLITS = ("train", "validation")
+Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "validation")
 _BY_KEY = {
     "seed": ("added", "removed", "rerendered", "moved"),
     "cap": ("added", "removed"),
@@ -32,7 +32,7 @@ _BY_KEY = {
     "separator": ("rerendered",),
 }
 """The keys of a mixture by what they do to the rows of a task that both mixtures train on."""
-_REPEATS = 1 << 15
+_REPEATS = 1 << 31
 _SHORT = 12
 
 Places = NDArray[np.int64]
@@ -95,15 +95,17 @@ class Difference:
 
 def compare(before: Path, after: Path) -> Difference:
     """Reads both manifests and every shard of both; memory holds some 40 bytes an example."""
-    records = _record(before), _record(after)
-    declared = tuple(_declared(*records))
+    manifests = read_record(before / MANIFEST, Manifest), read_record(after / MANIFEST, Manifest)
+    declared = tuple(_declared(*manifests))
     rows = [
         rows
         for split in SPLITS
-        for rows in _rows(_examples(before, records[0], split), _examples(after, records[1], split), split)
+        for rows in _rows(
+            _examples(before, manifests[0], split), _examples(after, manifests[1], split), split
+        )
     ]
     for changed in rows:
-        changed.causes += _causes(changed, declared, *records)
+        changed.causes += _causes(changed, declared, *manifests)
     return Difference(declared, tuple(rows))
 
 
@@ -131,17 +133,10 @@ class _Examples:
         return places[np.argsort(self.identity[places], kind="stable")]
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    record = read_json(folder / manifest.NAME)
-    if not isinstance(record, dict) or record.get("format") != manifest.FORMAT:
-        raise ArtifactError(f"{folder / manifest.NAME}: not a manifest of format {manifest.FORMAT}.")
-    return record
-
-
-def _declared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ChangedKey]:
-    yield from of_mixtures(before["mixture"], after["mixture"])
-    yield from _differing("holdout", {"holdout": before["holdout"]}, {"holdout": after["holdout"]})
-    for name in sorted(before["tasks"].keys() | after["tasks"].keys()):
+def _declared(before: Manifest, after: Manifest) -> Iterator[ChangedKey]:
+    yield from of_mixtures(before.mixture, after.mixture)
+    yield from _differing("holdout", {"holdout": before.holdout}, {"holdout": after.holdout})
+    for name in sorted(before.tasks.keys() | after.tasks.keys()):
         yield from _differing(name, _of_task(name, before), _of_task(name, after))
 
 
@@ -151,19 +146,14 @@ def _differing(where: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
             yield ChangedKey(where, key, before.get(key), after.get(key))
 
 
-def _of_task(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+def _of_task(name: str, manifest: Manifest) -> dict[str, Any]:
     """What was declared of a task and what came of it, but for the counts of its examples."""
-    task = record["tasks"].get(name)
+    task = manifest.tasks.get(name)
     if task is None:
         return {"in": "not a task of it"}
-    source = task["source"]
-    said = {"in": task["out"] or "yes", "declaration": task["declaration"], "license": task["license"]}
-    said |= {f"source.{key}": source[key] for key in ("kind", "repo", "config", "commit", "digest")}
-    said |= {key: task[key] for key in ("available", "dropped", "leaked", "missing")}
-    for out in record["held_out"].values():
-        if name in out["tasks"]:
-            said["evaluation"] = (out["tasks"][name]["evaluation"] or {}).get("sha256")
-    return said
+    facts: dict[str, Any] = {"in": task.out or "yes", "declaration": task.declaration}
+    facts |= {f"source.{key}": value for key, value in task.source.model_dump().items()}
+    return facts | task.model_dump(include={"available", "dropped", "leaked", "missing"})
 
 
 def _flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -174,14 +164,14 @@ def _flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return flat
 
 
-def _examples(folder: Path, record: Mapping[str, Any], split: str) -> _Examples:
-    tasks = sorted(record["tasks"])
+def _examples(folder: Path, manifest: Manifest, split: Split) -> _Examples:
+    tasks = sorted(manifest.tasks)
     number = pl.Enum(tasks)
     columns: list[tuple[NDArray[Any], ...]] = [
         (np.empty(0, np.int16), np.empty(0, np.int64), np.empty(0, np.uint64))
     ]
-    for said in record["shards"][split]:
-        for batch in _batches(folder / Path(said["path"]).name):
+    for shard in manifest.shards[split]:
+        for batch in _batches(folder / shard.path):
             frame = pl.DataFrame(pl.from_arrow(batch)).select(
                 pl.col("task").cast(number).to_physical().cast(pl.Int16),
                 identity=pl.col("row") * _REPEATS + pl.col("repeat"),
@@ -241,7 +231,7 @@ def _moved(common: Mapping[str, tuple[Places, Places]]) -> dict[str, int]:
 
 
 def _causes(
-    rows: RowChanges, declared: tuple[ChangedKey, ...], before: Mapping[str, Any], after: Mapping[str, Any]
+    rows: RowChanges, declared: tuple[ChangedKey, ...], before: Manifest, after: Manifest
 ) -> list[str]:
     """What was declared otherwise and can have done this to the task's examples."""
     of_task = {one.key: one for one in declared if one.where == rows.task}
@@ -255,17 +245,17 @@ def _causes(
     found += [str(one) for one in declared if one.where == "mixture" and one.key.split(".")[0] in keys]
     if not found and "leaked" in of_task:
         found = [str(of_task["leaked"])]
-    if not found and after["mixture"]["size"]["examples"] and set(rows.kinds()) <= {"added", "removed"}:
+    if not found and after.mixture["size"]["examples"] and set(rows.kinds()) <= {"added", "removed"}:
         found = ["other tasks take another part of size.examples"]
     return found or ["nothing that is declared; `flanbuild verify` tells damage"]
 
 
-def _keys_that_count(rows: RowChanges, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+def _keys_that_count(rows: RowChanges, before: Manifest, after: Manifest) -> set[str]:
     """Keys of a mixture that can have done what was done: a cap only where it cuts, and validation has no size."""
     keys = {key for key, kinds in _BY_KEY.items() if set(kinds) & set(rows.kinds())}
     if rows.split != "train":
         return keys - {"cap", "rate", "size", "leaks", "templates_per_example"}
-    capped = any(record["tasks"][rows.task]["capped"] for record in (before, after))
+    capped = any(manifest.tasks[rows.task].capped for manifest in (before, after))
     return keys if capped else keys - {"cap"}
 
 

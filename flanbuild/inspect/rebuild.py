@@ -2,40 +2,39 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from flanbuild.artifacts.files import read_json, sha256_of
+from flanbuild.artifacts.files import sha256_of
+from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
 from flanbuild.declare.mixture import Mixture
 from flanbuild.declare.task import Task
 from flanbuild.inspect import difference
-from flanbuild.inspect.difference import RowChanges
-from flanbuild.mix import manifest
-from flanbuild.render.prompts import declaration
+from flanbuild.inspect.difference import Difference, RowChanges
+from flanbuild.render.splits import declaration
 
 
 def mixture_of(folder: Path) -> Mixture:
-    """The mixture that the manifest tells."""
-    declared = read_json(folder / manifest.NAME)["mixture"]
-    return Mixture.model_validate(declared | {"path": f"{declared['name']}.yaml"})
+    """The mixture that the manifest of a folder declares."""
+    manifest = read_record(folder / MANIFEST, Manifest)
+    return Mixture.model_validate(manifest.mixture | {"path": f"{manifest.name}.yaml"})
 
 
 def stale(folder: Path, tasks: Mapping[str, Task], current: Mixture | None) -> list[str]:
-    """What is declared otherwise now, before any work. `current`: the mixture's file, if there is one."""
-    record = read_json(folder / manifest.NAME)
-    found = []
+    """What is declared differently now, before any work. `current`: the mixture's file, if there is one."""
+    manifest = read_record(folder / MANIFEST, Manifest)
+    faults = []
     if current is not None:
         declared = current.model_dump(mode="json", exclude={"path"})
-        found += [
-            f"{current.path}: {one} since this was built."
-            for one in difference.of_mixtures(record["mixture"], declared)
+        faults += [
+            f"{current.path}: {change} since this was built."
+            for change in difference.of_mixtures(manifest.mixture, declared)
         ]
-    for name, said in record["tasks"].items():
+    for name, facts in manifest.tasks.items():
         task = tasks.get(name)
         if task is None:
-            found.append(f"{name}: no page declares it here.")
-        elif declaration(task) != said["declaration"]:
-            found.append(f"{task.page}: the declaration of {name} is not the one that this was built from.")
-    return found
+            faults.append(f"{name}: no task file declares it here.")
+        elif declaration(task) != facts.declaration:
+            faults.append(f"{task.page}: the declaration of {name} is not the one that this was built from.")
+    return faults
 
 
 def rebuilt_differences(folder: Path, again: Path) -> list[str]:
@@ -44,12 +43,12 @@ def rebuilt_differences(folder: Path, again: Path) -> list[str]:
     return [*_declared(found), *map(_rows, found.rows), *_files(folder, again)]
 
 
-def _declared(difference: difference.Difference) -> Iterator[str]:
-    """A sentence a task."""
+def _declared(found: Difference) -> Iterator[str]:
+    """A sentence for each task."""
     by_task: dict[str, list[str]] = {}
-    for one in difference.declared:
-        by_task.setdefault(one.where, []).append(str(one))
-    yield from (f"{where}: {'; '.join(said)}." for where, said in by_task.items())
+    for change in found.declared:
+        by_task.setdefault(change.where, []).append(str(change))
+    yield from (f"{where}: {'; '.join(changes)}." for where, changes in by_task.items())
 
 
 def _rows(rows: RowChanges) -> str:
@@ -58,21 +57,24 @@ def _rows(rows: RowChanges) -> str:
 
 
 def _files(folder: Path, again: Path) -> Iterator[str]:
-    names = sorted({path.name for path in (*folder.iterdir(), *again.iterdir())})
-    for name in names:
-        paths = folder / name, again / name
-        if not all(path.is_file() for path in paths):
-            yield f"{paths[0]}: {'not made again' if paths[0].is_file() else 'made again, but not here'}."
-        elif sha256_of(paths[0]) != sha256_of(paths[1]):
-            yield f"{paths[0]}: other bytes when built again{_why(*paths)}."
+    for name in sorted({*_names(folder), *_names(again)}):
+        old, new = folder / name, again / name
+        if not old.is_file() or not new.is_file():
+            yield f"{old}: {'not built again' if old.is_file() else 'built again, but not here'}."
+        elif sha256_of(old) != sha256_of(new):
+            yield f"{old}: other bytes when built again{_why(old, new)}."
 
 
-def _why(before: Path, after: Path) -> str:
+def _names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def _why(old: Path, new: Path) -> str:
     """For a manifest, the keys that differ."""
-    if before.name != manifest.NAME:
+    if old.name != MANIFEST:
         return ""
-    said: tuple[Mapping[str, Any], ...] = read_json(before), read_json(after)
-    keys = sorted(key for key in said[0].keys() | said[1].keys() if said[0].get(key) != said[1].get(key))
-    if keys == ["digest", "inputs"]:
-        return ": the same examples, but of another --examples or another version of flanbuild"
+    before, after = (read_record(path, Manifest).model_dump() for path in (old, new))
+    keys = [key for key in sorted(before) if before[key] != after[key] and key != "checksum"]
+    if keys == ["versions"]:
+        return ": the same examples, written by other versions"
     return f": {', '.join(key for key in keys if key != 'digest')}"

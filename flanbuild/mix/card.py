@@ -1,41 +1,45 @@
-"""The dataset card of a mixture folder."""
+"""The dataset card of a mixture folder: README.md, whose `configs` let `load_dataset(folder)` find the splits."""
 
-from collections.abc import Mapping
-from typing import Any
+from flanbuild.artifacts.records import Manifest
+
+CARD = "README.md"
 
 
-def card(record: Mapping[str, Any]) -> str:
-    """README.md: a dataset card whose `configs` make `load_dataset(folder)` find the splits."""
-    splits = [split for split, files in record["shards"].items() if any(file["rows"] for file in files)]
-    lines = ["---", "configs:", "- config_name: default", "  data_files:"]
+def card(manifest: Manifest) -> str:
+    """The card's text.
+
+    The description is the mixture's digest: `datasets` caches a folder by what `configs` says, so without it a
+    rebuilt folder would give the old rows.
+    """
+    splits = [split for split, shards in manifest.shards.items() if any(shard.rows for shard in shards)]
+    lines = [
+        "---",
+        "configs:",
+        "- config_name: default",
+        f"  description: {manifest.digest}",
+        "  data_files:",
+    ]
     for split in splits:
-        lines += [f"  - split: {split}", f"    path: {split}-*.arrow"]
-    holdout = ", ".join(record["holdout"]) or "nothing"
-    lines += ["---", "", f"# {record['mixture']['name']}, {holdout} held out", ""]
+        lines += [f"  - split: {split}", f"    path: {split}/*.arrow"]
+    holdout = ", ".join(manifest.holdout) or "nothing"
+    rows = manifest.rows
+    lines += ["---", "", f"# {manifest.name}, {holdout} held out", ""]
+    lines += [f"{rows['train']:,} training and {rows['validation']:,} validation examples.", ""]
     lines += [
-        f"{record['rows']['train']:,} training and {record['rows']['validation']:,} validation examples.",
+        "`prompt` + `completion` is the training text. What each task gives, or why it gives nothing:",
         "",
     ]
-    lines += [
-        "`prompt` + `completion` is the training text. What is in here, and what is not and why, row by row:",
-        "",
-    ]
-    lines += [
-        "| task | cluster | license | rows | given | repeats | out because |",
-        "|---|---|---|--:|--:|--:|---|",
-    ]
-    for name, task in record["tasks"].items():
-        cells = (
-            name,
-            task["cluster"],
-            task["license"],
-            f"{task['rows']:,}",
-            f"{task['given']:,}",
-            task["repeats"],
-            task["out"],
-        )
-        lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
+    lines += ["| task | cluster | license | rows | given | repeats | out because |"]
+    lines += ["|---|---|---|--:|--:|--:|---|"]
+    for name, task in manifest.tasks.items():
+        counts = (f"{task.rows:,}", f"{task.given:,}", str(task.repeats))
+        lines.append(_row(name, task.cluster, task.source.license, *counts, task.out))
     lines += ["", "| license | tasks | given |", "|---|---|--:|"]
-    for license, said in record["licenses"].items():
-        lines.append(f"| {license.replace('|', '/')} | {', '.join(said['tasks'])} | {said['given']:,} |")
+    for license_name, count in manifest.licenses.items():
+        lines.append(_row(license_name, ", ".join(count.tasks), f"{count.given:,}"))
     return "\n".join([*lines, ""])
+
+
+def _row(*cells: str) -> str:
+    """A row of a Markdown table; a cell is one line without bars."""
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in cells) + " |"

@@ -1,98 +1,91 @@
-"""Whether rows that are trained on stand in what is held out: by id, by their whole input, by a long field.
+"""Checks whether training rows also occur in held-out test rows: by id, by their whole input, by a long field.
 
-Rendering keeps 64-bit keys of each row beside its prompts (marks.py); mixing compares those of train rows with those
-of every held-out evaluation file.
+Rendering writes 64-bit keys of rows beside the prompts (render/fingerprints.py); this compares those of training rows
+with those of all test rows of every held-out task, however many of them are evaluated.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from flanbuild.artifacts import artifact
 from flanbuild.artifacts.arrow import read_table
+from flanbuild.artifacts.records import ContaminationMatch, TaskRecord, fingerprint_file
 from flanbuild.declare.mixture import HeldOut
-from flanbuild.render.fingerprints import fingerprint_file
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 KINDS = ("id", "input", "field")
 Keys = NDArray[np.uint64]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Leak:
-    """Train rows of `task` that stand in the evaluation file of `held_out`; the first few as (train, test) rows."""
+class Contamination:
+    """What was found, and by task the positions of training rows that `drop` removes: matches by id and input."""
 
-    task: str
-    held_out: str
-    kind: str
-    rows: int
-    examples: tuple[tuple[int, int], ...]
-
-    def document(self) -> dict[str, Any]:
-        """As the manifest has it."""
-        return {**vars(self), "examples": [list(pair) for pair in self.examples]}
-
-
-@dataclass(frozen=True)
-class Leaks:
-    """What was found, and by task the places of train rows that `drop` takes out: those of kind id and input."""
-
-    found: tuple[Leak, ...]
-    places: Mapping[str, NDArray[np.int64]]
+    matches: tuple[ContaminationMatch, ...]
+    positions: Mapping[str, Places]
 
     def dropped(self) -> dict[str, int]:
         """How many rows each task loses."""
-        return {name: len(places) for name, places in self.places.items()}
+        return {name: len(positions) for name, positions in self.positions.items()}
 
 
-def find(rendered: Path, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]) -> Leaks:
-    """Compares the train rows of all tasks that stay with every held-out evaluation file."""
-    out = sorted({name for held_out in held.values() for name in held_out.tasks})
-    tested = {name: marks for name in out if (marks := _read(rendered, records[name], "test")) is not None}
-    found: list[Leak] = []
-    places: dict[str, NDArray[np.int64]] = {}
+def find(
+    folders: Mapping[str, Path], records: Mapping[str, TaskRecord], held: Mapping[str, HeldOut]
+) -> Contamination:
+    """Compares the training rows of all tasks that stay with the test rows of every held-out task.
+
+    `folders` gives the folder of each task's record. Raises DamagedError if a file is not as its record names it.
+    """
+    out = sorted({name for group in held.values() for name in group.tasks} & records.keys())
+    tested = {name: keys for name in out if (keys := _read(folders[name], records[name], "test")) is not None}
+    matches: list[ContaminationMatch] = []
+    positions: dict[str, Places] = {}
     for name in sorted(records.keys() - set(out)):
-        marks = _read(rendered, records[name], "train")
-        if marks is None or not tested:
+        train = _read(folders[name], records[name], "train")
+        if train is None or not tested:
             continue
-        leaks = [leak for other in tested for leak in _between(name, marks, other, tested[other])]
-        found += [leak for leak, _ in leaks]
-        dropped = [hits for leak, hits in leaks if leak.kind != "field"]
-        if dropped:
-            places[name] = np.unique(np.concatenate(dropped))
-    return Leaks(tuple(found), places)
+        found = [pair for other in tested for pair in _between(name, train, other, tested[other])]
+        matches += [match for match, _ in found]
+        if dropped := [hits for match, hits in found if match.kind != "field"]:
+            positions[name] = np.unique(np.concatenate(dropped))
+    return Contamination(tuple(matches), positions)
 
 
 def _between(
     name: str, train: pa.Table, other: str, test: pa.Table
-) -> Iterator[tuple[Leak, NDArray[np.int64]]]:
-    """A leak for each kind of key that the two share, with the places of the train rows."""
+) -> Iterator[tuple[ContaminationMatch, Places]]:
+    """A match for each kind of key that the two share, with the positions of the training rows."""
     for kind in KINDS:
-        (places, keys), (test_places, test_keys) = _flat(train, kind), _flat(test, kind)
+        (positions, keys), (test_positions, test_keys) = _flat(train, kind), _flat(test, kind)
         hits = np.isin(keys, test_keys)
         if not hits.any():
             continue
-        rows = np.unique(places[hits])
+        rows = np.unique(positions[hits])
         order = np.argsort(test_keys, kind="stable")
-        first = places[hits][:EXAMPLES], keys[hits][:EXAMPLES]
-        matches = test_places[order[np.searchsorted(test_keys[order], first[1])]]
-        pairs = tuple((int(a), int(b)) for a, b in zip(first[0], matches, strict=True))
-        yield Leak(name, other, kind, len(rows), pairs), rows
+        first_rows, first_keys = positions[hits][:MAX_EXAMPLES], keys[hits][:MAX_EXAMPLES]
+        matches = test_positions[order[np.searchsorted(test_keys[order], first_keys)]]
+        pairs = tuple((int(a), int(b)) for a, b in zip(first_rows, matches, strict=True))
+        match = ContaminationMatch(task=name, held_out=other, kind=kind, rows=len(rows), examples=pairs)
+        yield match, rows
 
 
-def _flat(marks: pa.Table, kind: str) -> tuple[NDArray[np.int64], Keys]:
-    """(place of the row, key) of each key of a kind."""
-    column = marks.column(kind).combine_chunks()
+def _flat(fingerprints: pa.Table, kind: str) -> tuple[NDArray[np.int64], Keys]:
+    """(position of the row, key) of each key of a kind."""
+    column = fingerprints.column(kind).combine_chunks()
     if kind != "field":
         return np.arange(len(column)), column.to_numpy()
     return np.repeat(np.arange(len(column)), np.diff(column.offsets.to_numpy())), column.flatten().to_numpy()
 
 
-def _read(rendered: Path, record: Mapping[str, Any], split: str) -> pa.Table | None:
-    if not record["splits"].get(split, {}).get("rows"):
+def _read(folder: Path, record: TaskRecord, split: str) -> pa.Table | None:
+    name = fingerprint_file(split)
+    if name not in record.files():
         return None
-    return read_table(rendered / record["cluster"] / record["task"] / fingerprint_file(split))
+    artifact.check_files(folder, record, {name})
+    return read_table(folder / name)

@@ -1,122 +1,100 @@
-"""What a mixture folder says of itself, and whether it is true."""
+"""Writes down what a mixture folder holds: what is in it, what was held out and by which rule, with digests."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
 
-from flanbuild.artifacts.digests import RowsDigest
-from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.artifacts.records import (
+    ContaminationMatch,
+    ContaminationRecord,
+    HeldOutGroup,
+    HeldOutTask,
+    LicenseCount,
+    Manifest,
+    MixtureTask,
+    RenderedSplit,
+    Shard,
+    TaskRecord,
+    writer_versions,
+)
 from flanbuild.declare.mixture import HeldOut, Mixture
+from flanbuild.mix.plan import Allocation
 
-NAME = "manifest.json"
-FORMAT = 2
-
-
-class Allocated(Protocol):
-    """What the manifest asks of a task's share (mixing.Share)."""
-
-    task: str
-    cluster: str
-    available: int
-    rows: int
-    rate: int
-    count: int
-    out: str
-
-    @property
-    def repeats(self) -> int:
-        """How often the most repeated row comes again."""
+NO_SPLIT = RenderedSplit(of=())
 
 
 def describe(
     mixture: Mixture,
     held: Mapping[str, HeldOut],
-    shares: Sequence[Any],
-    records: Mapping[str, Mapping[str, Any]],
-    leaks: Sequence[Any],
-    written: Sequence[Mapping[str, Any]],
-    inputs: str,
-) -> dict[str, Any]:
-    """The manifest: nothing in it depends on the clock, the host or the folder."""
-    files = {
-        split: [dict(w) for w in written if w["path"].startswith(f"{split}-")]
-        for split in ("train", "validation")
-    }
-    record = {
-        "format": FORMAT,
-        "mixture": mixture.model_dump(mode="json", exclude={"path"}),
-        "holdout": [name for name, out in held.items() if out.asked],
-        "held_out": {name: _held_out(out, records) for name, out in held.items()},
-        "tasks": {share.task: _task(share, records[share.task]) for share in shares},
-        "licenses": _licenses(shares, records),
-        "leaks": {"rule": mixture.leaks, "found": [leak.document() for leak in leaks]},
-        "shards": files,
-        "rows": {split: sum(file["rows"] for file in described) for split, described in files.items()},
-        "inputs": inputs,
-    }
-    return record | {"digest": _digest(record)}
+    allocations: Sequence[Allocation],
+    records: Mapping[str, TaskRecord],
+    matches: Sequence[ContaminationMatch],
+    shards: Mapping[str, Sequence[Shard]],
+    fingerprint: str,
+) -> Manifest:
+    """The manifest of a mixture. Nothing in it depends on the clock, the host or the folder."""
+    manifest = Manifest.of(
+        mixture=mixture.model_dump(mode="json", exclude={"path"}),
+        holdout=tuple(name for name, group in held.items() if group.asked),
+        held_out={name: _held_out(group, records) for name, group in held.items()},
+        tasks={entry.task: _task(entry, records[entry.task]) for entry in allocations},
+        licenses=_licenses(allocations, records),
+        leaks=ContaminationRecord(rule=mixture.leaks, found=tuple(matches)),
+        shards={split: tuple(files) for split, files in shards.items()},
+        rows={split: sum(file.rows for file in files) for split, files in shards.items()},
+        fingerprint=fingerprint,
+        versions=writer_versions(),
+    )
+    return manifest.with_changes(digest=manifest.identity())
 
 
-def describe_shard(path: Path, digest: "RowsDigest") -> dict[str, Any]:
-    """A shard's rows, bytes, and two digests: of the file, and of the rows whatever wrote them."""
+def _licenses(
+    allocations: Sequence[Allocation], records: Mapping[str, TaskRecord]
+) -> dict[str, LicenseCount]:
+    """By license, as the task files state them: the tasks that give examples, and how many."""
+    tasks: dict[str, list[Allocation]] = {}
+    for entry in allocations:
+        if entry.count:
+            tasks.setdefault(records[entry.task].source.license, []).append(entry)
     return {
-        "path": path.name,
-        "rows": digest.rows,
-        "bytes": path.stat().st_size,
-        "sha256": sha256_of(path),
-        "rows_xxh128": digest.hexdigest(),
+        name: LicenseCount(
+            tasks=tuple(entry.task for entry in entries), given=sum(entry.count for entry in entries)
+        )
+        for name, entries in sorted(tasks.items())
     }
 
 
-def _licenses(shares: Sequence[Any], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """By license, as the pages state them: the tasks that give examples, and how many."""
-    found: dict[str, Any] = {}
-    for share in shares:
-        if share.count:
-            license = records[share.task]["source"]["license"]
-            said = found.setdefault(license, {"tasks": [], "given": 0})
-            said["tasks"].append(share.task)
-            said["given"] += share.count
-    return dict(sorted(found.items()))
-
-
-def _held_out(out: HeldOut, records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _held_out(group: HeldOut, records: Mapping[str, TaskRecord]) -> HeldOutGroup:
     tasks = {}
-    for name in out.tasks:
+    for name in group.tasks:
         record = records[name]
-        test = record["splits"].get("test", {})
-        evaluation = None
-        if test.get("examples"):
-            path = f"{record['cluster']}/{name}/test.arrow"
-            evaluation = {"path": path, "rows": test["examples"], "sha256": test["sha256"]}
-        tasks[name] = {"type": record["type"], "metrics": record["metrics"], "evaluation": evaluation}
-        if "missing" in test:
-            tasks[name]["missing"] = test["missing"]
-    return {"asked": out.asked, "rule": out.rule, "tasks": tasks}
+        test = record.splits.get("test")
+        tasks[name] = HeldOutTask(
+            dataset=record.dataset,
+            cluster=record.cluster,
+            type=record.type,
+            metrics=record.metrics,
+            source_digest=record.source.digest,
+            missing=test.missing if test else (),
+            has_test=test is not None,
+        )
+    return HeldOutGroup(asked=group.asked, rule=group.rule, tasks=tasks)
 
 
-def _task(share: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    train = record["splits"].get("train", {})
-    return {
-        "cluster": share.cluster,
-        "dataset": record["dataset"],
-        "declaration": record["declaration"],
-        "license": record["source"]["license"],
-        "source": record["source"],
-        "available": share.available,
-        "dropped": train.get("dropped", {}),
-        "to_other_splits": train.get("to_other_splits", 0),
-        "capped": train.get("capped", 0),
-        "leaked": share.leaked,
-        "rows": share.rows,
-        "rate": share.rate,
-        "asked": share.count,
-        "given": share.count,
-        "repeats": share.repeats,
-        "missing": sorted({name for split in record["splits"].values() for name in split.get("missing", [])}),
-        "out": share.out,
-    }
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return digest_of(dict(record))
+def _task(entry: Allocation, record: TaskRecord) -> MixtureTask:
+    train = record.splits.get("train", NO_SPLIT)
+    return MixtureTask(
+        cluster=entry.cluster,
+        dataset=record.dataset,
+        declaration=record.declaration,
+        source=record.source,
+        available=entry.available,
+        dropped=train.dropped,
+        to_other_splits=train.to_other_splits,
+        capped=train.capped,
+        leaked=entry.leaked,
+        rows=entry.rows,
+        rate=entry.rate,
+        given=entry.count,
+        repeats=entry.repeats,
+        missing=tuple(sorted({name for split in record.splits.values() for name in split.missing})),
+        out=entry.out,
+    )

@@ -1,302 +1,314 @@
-"""From rendered tasks to shards: allocate, order, write_shard.
+"""Rendered tasks -> a mixture folder: allocate, order, write shards and manifest.
 
 The order is decided on numbers alone: each example (task, row, repeat) has a 64-bit key, and the keys are sorted
 once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flanbuild.artifacts.arrow import read_table
-from flanbuild.artifacts.files import digest_of, read_json, staged, write_json
+from flanbuild.artifacts import artifact, executor
+from flanbuild.artifacts.arrow import read_table, rendered_position
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import digest_of, staged
+from flanbuild.artifacts.records import (
+    MANIFEST,
+    RECORD,
+    Manifest,
+    RenderedSplit,
+    Shard,
+    TaskRecord,
+    find_record,
+    read_record,
+    write_record,
+)
 from flanbuild.declare.mixture import HeldOut, Mixture
-from flanbuild.declare.rate import rate
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.keys import row_keys, task_key
-from flanbuild.mix import contamination, manifest
-from flanbuild.mix.allocation import allocate
-from flanbuild.mix.card import card
+from flanbuild.mix import contamination
+from flanbuild.mix.card import CARD, card
+from flanbuild.mix.contamination import Contamination
+from flanbuild.mix.manifest import describe
+from flanbuild.mix.plan import Allocation, plan, task_refs
 from flanbuild.mix.shards import EXAMPLES, TaskRef, write_shards
 from flanbuild.progress import Progress, silent
 
-FORMAT = 2
+Split = Literal["train", "validation"]
+SPLITS: tuple[Split, ...] = ("train", "validation")
 
 _NAMES_BYTES = 8
-"""A shard's row has three task_refs and a repeat more than a rendered one, and shorter offsets."""
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """What one task of the mixture gives, or why it gives nothing."""
-
-    task: str
-    cluster: str
-    available: int
-    """training rows upstream, before filter, carving and cap"""
-    rows: int
-    """training rows that can be drawn"""
-    leaked: int
-    """rows that could be, but stand in what is held out"""
-    rate: int
-    share: Fraction
-    count: int
-    each: int
-    """templates under which a row comes each time that it is drawn"""
-    out: str
-
-    @property
-    def repeats(self) -> int:
-        """How often the most drawn row is drawn again."""
-        return max(0, -(-self.count // (self.rows * self.each)) - 1) if self.rows else 0
+"""A shard's row has three names and a repeat more than a rendered one, and shorter offsets."""
 
 
 class Picks(NamedTuple):
-    """Examples of one task: places in its rendered file, and how often the row came before."""
+    """Examples of one task: positions in its rendered file, and how often the row came before."""
 
-    place: NDArray[np.int64]
-    repeat: NDArray[np.int16]
+    position: NDArray[np.int64]
+    repeat: NDArray[np.int32]
 
 
-def plan(
-    mixture: Mixture,
-    records: Mapping[str, Mapping[str, Any]],
-    held: Mapping[str, HeldOut],
-    leaked: Mapping[str, int],
-) -> list[Allocation]:
-    """The exact allocation over rendered tasks (`records`: task.json by task), in task order.
+class Rendered(NamedTuple):
+    """The rendered tasks that a mixture is made of."""
 
-    `leaked`: how many train rows of a task are left out because they stand in what is held out.
-    """
-    why = {name: _out(name, record, held, mixture) for name, record in sorted(records.items())}
-    rows = {
-        name: 0 if why[name] else records[name]["splits"]["train"]["rows"] - leaked.get(name, 0)
-        for name in why
-    }
-    counts = allocate(mixture, rows, task_refs(records))
-    total = sum(counts.values())
-    shares = []
-    for name, out in why.items():
-        train = records[name]["splits"].get("train", {})
-        count = counts.get(name, 0)
-        shares.append(
-            Allocation(
-                task=name,
-                cluster=records[name]["cluster"],
-                available=train.get("upstream", 0),
-                rows=train.get("rows", 0) - leaked.get(name, 0),
-                rate=rate(mixture, train.get("rows", 0) - leaked.get(name, 0)),
-                leaked=leaked.get(name, 0),
-                share=Fraction(count, total) if total else Fraction(0),
-                count=count,
-                each=mixture.templates_each,
-                out=out if out or count else f"no share in {mixture.path.name}",
-            )
+    folders: Mapping[str, Path]
+    records: Mapping[str, TaskRecord]
+    """of the tasks that the mixture trains on or holds out, by name"""
+
+    def needed(self, mixture: Mixture, held: Mapping[str, HeldOut]) -> "Rendered":
+        """Only the tasks that the mixture trains on or holds out."""
+        names = set(mixture.members(task_refs(self.records).values()))
+        names |= {name for group in held.values() for name in group.tasks}
+        return Rendered(
+            {name: folder for name, folder in self.folders.items() if name in names},
+            {name: record for name, record in self.records.items() if name in names},
         )
-    return shares
+
+    def trained(self, mixture: Mixture) -> dict[str, TaskRecord]:
+        """The records of the tasks that the mixture declares."""
+        return {name: self.records[name] for name in mixture.members(task_refs(self.records).values())}
 
 
 def mix(
     mixture: Mixture,
-    rendered: Path,
-    records: Mapping[str, Mapping[str, Any]],
+    rendered: Rendered,
     held: Mapping[str, HeldOut],
     out: Path,
+    workers: Workers,
     *,
-    jobs: int = 1,
-    scheduler: str = "",
     progress: Progress = silent,
-) -> dict[str, Any]:
-    """Writes the mixture folder `out` from the tasks of `records` (task.json by name); returns its manifest.
+) -> Manifest:
+    """Writes the mixture folder `out`; returns its manifest. The caller holds the lock of `out`.
 
-    Raises DeclarationError when nothing is left to train on, or a task would repeat rows under a template they
-    had before although others are left.
+    Raises DeclarationError when nothing is left to train on, or when a task would repeat rows under a template they
+    had before although others are left; DamagedError when a rendered file is not as its record names it.
     """
-    found = look_for_leaks(mixture, rendered, records, held)
-    shares = plan(mixture, records, held, found.dropped())
-    if not any(share.count for share in shares):
-        raise DeclarationError(
-            f"{mixture.path}: no task is left to train on once {', '.join(held)} is held out."
-        )
-    _check_versions(mixture, shares, records)
-    train = _train_draws(mixture, shares, records, found.places)
-    if scheduler:
-        rendered, out = rendered.absolute(), out.absolute()  # its workers stand elsewhere
-    described: list[dict[str, Any]] = []
+    records = rendered.trained(mixture)
+    found = find_contamination(mixture, rendered, held)
+    allocations = plan(mixture, records, held, found.dropped())
+    if not any(entry.count for entry in allocations):
+        raise DeclarationError(_nothing_left(mixture, allocations))
+    _check_templates_per_row(mixture, allocations, records)
+    picks: dict[Split, dict[str, Picks]] = {
+        "train": _train_picks(mixture, allocations, records, found.positions),
+        "validation": _validation_picks(allocations, records),
+    }
+    _check_rendered(rendered, picks, workers)
+    if workers.elsewhere:
+        folders = {name: folder.absolute() for name, folder in rendered.folders.items()}
+        rendered, out = rendered._replace(folders=folders), out.absolute()
+    shards: dict[str, list[Shard]] = {}
     with staged(out) as staging:
-        for split, draws in (("train", train), ("validation", _validation_draws(shares, records))):
-            tasks = [task for name, task in sorted(task_refs(records).items()) if name in draws]
-            files = [rendered / task.cluster / task.name / f"{split}.arrow" for task in tasks]
-            count = _shard_count(mixture, draws, tasks, files) if split == "train" else 1
+        for split in SPLITS:
+            tasks = [task for name, task in sorted(task_refs(records).items()) if name in picks[split]]
+            files = [rendered.folders[task.name] / f"{split}.arrow" for task in tasks]
+            count = _shard_count(mixture, picks[split], tasks, files) if split == "train" else 1
             with progress(count, f"mix {out.name}, {split}") as done:
-                described += write_shards(
-                    [staging / f"{split}-{i:05}-of-{count:05}.arrow" for i in range(count)],
-                    _ordered(mixture, split, draws, tasks, files),
+                shards[split] = write_shards(
+                    staging,
+                    [f"{split}/{i:05}-of-{count:05}.arrow" for i in range(count)],
+                    _ordered(mixture, split, picks[split], tasks, files),
                     files,
                     tasks,
                     mixture.compression,
-                    jobs=jobs,
-                    scheduler=scheduler,
+                    workers,
                     done=done,
                 )
-        record = manifest.describe(
-            mixture, held, shares, records, found.found, described, inputs(mixture, records, held)
+        manifest = describe(
+            mixture,
+            held,
+            allocations,
+            dict(rendered.records),
+            found.matches,
+            shards,
+            fingerprint(mixture, rendered.records, held),
         )
-        write_json(staging / manifest.NAME, record)
-        (staging / "README.md").write_text(card(record), encoding="utf-8")
-    return record
+        write_record(staging / MANIFEST, manifest)
+        (staging / CARD).write_text(card(manifest), encoding="utf-8")
+    return manifest
 
 
-def look_for_leaks(
-    mixture: Mixture,
-    rendered: Path,
-    records: Mapping[str, Mapping[str, Any]],
-    held: Mapping[str, HeldOut],
-) -> contamination.Leaks:
-    """Train rows that stand in held-out evaluation files, and what the mixture's `leaks` says of them.
+def find_contamination(mixture: Mixture, rendered: Rendered, held: Mapping[str, HeldOut]) -> Contamination:
+    """Training rows that also occur in held-out test rows, and which of them the mixture's `leaks` removes.
 
-    Raises DeclarationError for `leaks: error` when a row leaks by its id or its whole input.
+    Raises DeclarationError for `leaks: error` when a row matches by its id or its whole input.
     """
-    found = contamination.find(rendered, records, held)
+    members = rendered.trained(mixture)
+    out = {name for group in held.values() for name in group.tasks}
+    records = {name: record for name, record in rendered.records.items() if name in out or name in members}
+    found = contamination.find(rendered.folders, records, held)
     if mixture.leaks == "drop":
         return found
-    if mixture.leaks == "error" and found.places:
+    if mixture.leaks == "error" and found.positions:
         raise DeclarationError(
             *(
-                f"{mixture.path}: leaks: {leak.rows:,} train rows of {leak.task} stand in the evaluation of "
-                f"{leak.held_out} by {leak.kind}, row {leak.examples[0][0]} first; `leaks: drop` leaves them out."
-                for leak in found.found
-                if leak.kind != "field"
+                f"{mixture.path}: leaks: {match.rows:,} training rows of {match.task} also occur in the test rows of "
+                f"{match.held_out} by {match.kind}, row {match.examples[0][0]} first; `leaks: drop` leaves them out."
+                for match in found.matches
+                if match.kind != "field"
             )
         )
-    return replace(found, places={})
+    return replace(found, positions={})
 
 
-def inputs(mixture: Mixture, records: Mapping[str, Mapping[str, Any]], held: Mapping[str, HeldOut]) -> str:
-    """The digest of all that decides the mixture's bytes."""
+def fingerprint(mixture: Mixture, records: Mapping[str, TaskRecord], held: Mapping[str, HeldOut]) -> str:
+    """The digest of all inputs that decide the examples of a mixture."""
     declared = mixture.model_dump(mode="json", exclude={"path"})
-    rules = {name: [out.asked, out.rule, list(out.tasks)] for name, out in held.items()}
-    return digest_of([FORMAT, declared, rules, {name: dict(record) for name, record in records.items()}])
+    rules = {name: [group.asked, group.rule, list(group.tasks)] for name, group in held.items()}
+    inputs = {name: [record.fingerprint, record.source.model_dump()] for name, record in records.items()}
+    return digest_of([Manifest.FORMAT, declared, rules, inputs])
 
 
-def read_records(rendered: Path, mixture: Mixture) -> dict[str, dict[str, Any]]:
-    """What task.json says, for each task below `rendered` that the mixture has, by name.
+def current_manifest(folder: Path, expected: str) -> Manifest | None:
+    """The manifest of a mixture folder whose inputs are today's and whose shards are there, or None.
+
+    Of shards only the sizes are compared; `verify` reads every byte.
+    """
+    manifest = find_record(folder / MANIFEST, Manifest)
+    if manifest is None or manifest.fingerprint != expected:
+        return None
+    for shard in (shard for split in manifest.shards.values() for shard in split):
+        path = folder / shard.path
+        if not path.is_file() or path.stat().st_size != shard.bytes:
+            return None
+    return manifest
+
+
+def read_rendered(root: Path) -> Rendered:
+    """All rendered tasks below `root`, the folder of the mixture's rendered rows.
 
     Raises ArtifactError if there is none.
     """
-    found = [read_json(path) for path in sorted(rendered.rglob("task.json"))]
-    if not found:
-        raise ArtifactError(f"{rendered}: no rendered task; run `flanbuild render` or `dvc repro`.")
-    records = {record["task"]: record for record in found}
-    return {name: records[name] for name in mixture.members(task_refs(records).values())}
+    paths = [path for path in sorted(root.rglob(RECORD)) if not _hidden(path.relative_to(root))]
+    if not paths:
+        raise ArtifactError(f"{root}: no rendered task; run `flanbuild render` or `dvc repro`.")
+    records = [read_record(path, TaskRecord) for path in paths]
+    return Rendered(
+        {record.task: path.parent for record, path in zip(records, paths, strict=True)},
+        {record.task: record for record in records},
+    )
 
 
-def task_refs(records: Mapping[str, Mapping[str, Any]]) -> dict[str, TaskRef]:
-    """What a mixture knows rendered tasks by."""
-    return {name: TaskRef(name, record["dataset"], record["cluster"]) for name, record in records.items()}
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _nothing_left(mixture: Mixture, allocations: Sequence[Allocation]) -> str:
+    """The sentence for a mixture without training examples, with the reasons."""
+    if not allocations:
+        return f"{mixture.path}: the mixture has no task."
+    reasons: dict[str, list[str]] = {}
+    for entry in allocations:
+        reasons.setdefault(entry.out, []).append(entry.task)
+    shown = "; ".join(
+        f"{reason}: {', '.join(tasks[:3])}{f' and {len(tasks) - 3} more' if len(tasks) > 3 else ''}"
+        for reason, tasks in list(reasons.items())[:6]
+    )
+    return f"{mixture.path}: no task gives training examples. {shown}."
+
+
+def _check_rendered(rendered: Rendered, picks: Mapping[Split, Mapping[str, Picks]], workers: Workers) -> None:
+    """Compares every file that is about to be read with its record. Raises DamagedError."""
+    items: list[executor.WorkItem] = [
+        (artifact.check_files, (rendered.folders[name], rendered.records[name], {f"{split}.arrow"}))
+        for split in SPLITS
+        for name in picks[split]
+    ]
+    executor.run_in_threads(items, workers)
 
 
 def _ordered(
-    mixture: Mixture, split: str, draws: Mapping[str, Picks], tasks: Sequence[TaskRef], files: Sequence[Path]
+    mixture: Mixture,
+    split: str,
+    picks: Mapping[str, Picks],
+    tasks: Sequence[TaskRef],
+    files: Sequence[Path],
 ) -> pl.DataFrame:
-    """All examples in the order of their keys, as gathering.EXAMPLES has them."""
+    """All examples in the order of their keys, with the columns of shards.EXAMPLES."""
     schema = {**EXAMPLES, "key": pl.UInt64}
-    drawn = [pl.DataFrame(schema=schema)]
+    parts = [pl.DataFrame(schema=schema)]
     start = 0
     for number, (task, file) in enumerate(zip(tasks, files, strict=True)):
-        draw = draws[task.name]
+        chosen = picks[task.name]
         row = read_table(file).column("row").combine_chunks().to_numpy()
         key = task_key(mixture.seed, f"place {split}", task.name)
         columns = {
-            "of": np.full(len(draw.place), number, np.int16),
-            "index": (start + draw.place).astype(np.uint32),
-            "repeat": draw.repeat,
-            "key": row_keys(key, row[draw.place], draw.repeat),
+            "of": np.full(len(chosen.position), number, np.int16),
+            "index": (start + chosen.position).astype(np.uint32),
+            "repeat": chosen.repeat,
+            "key": row_keys(key, row[chosen.position], chosen.repeat),
         }
-        drawn.append(pl.DataFrame(columns, schema=schema))
+        parts.append(pl.DataFrame(columns, schema=schema))
         start += len(row)
-    return pl.concat(drawn).sort("key", maintain_order=True).drop("key")
+    return pl.concat(parts).sort("key", maintain_order=True).drop("key")
 
 
 def _shard_count(
-    mixture: Mixture, draws: Mapping[str, Picks], tasks: Sequence[TaskRef], files: Sequence[Path]
+    mixture: Mixture, picks: Mapping[str, Picks], tasks: Sequence[TaskRef], files: Sequence[Path]
 ) -> int:
-    """As declared, or as many as keep each within the declared size, going by what a rendered row takes."""
+    """As declared, or as many as keep each within the declared size, estimated from the bytes of a rendered row."""
     if mixture.shard_megabytes is None:
         return mixture.shards
     size = 0.0
     for task, file in zip(tasks, files, strict=True):
         row = file.stat().st_size / read_table(file).num_rows
-        size += len(draws[task.name].place) * (row + len("".join(task)) + _NAMES_BYTES)
+        size += len(picks[task.name].position) * (row + len("".join(task)) + _NAMES_BYTES)
     return ceil(size / (mixture.shard_megabytes * 1_000_000))
 
 
-def _train_draws(
+def _train_picks(
     mixture: Mixture,
-    shares: Sequence[Allocation],
-    records: Mapping[str, Mapping[str, Any]],
-    leaked: Mapping[str, NDArray[np.int64]],
+    allocations: Sequence[Allocation],
+    records: Mapping[str, TaskRecord],
+    contaminated: Mapping[str, NDArray[np.int64]],
 ) -> dict[str, Picks]:
     """What each task gives: its rows in keyed order until used up, then again under other templates.
 
     Each time that a row is drawn it comes under `templates_per_example` templates.
     """
-    draws = {}
-    for share in shares:
-        if share.count:
-            split = records[share.task]["splits"]["train"]
-            stay = np.delete(np.arange(split["rows"]), leaked.get(share.task, []))
-            drawn, time = np.divmod(np.arange(share.count), mixture.templates_each)
+    picks = {}
+    for entry in allocations:
+        if entry.count:
+            split = records[entry.task].splits["train"]
+            stay = np.delete(np.arange(split.rows), contaminated.get(entry.task, []))
+            drawn, time = np.divmod(np.arange(entry.count), mixture.templates_each)
             again, rank = np.divmod(drawn, len(stay))
             repeat = again * mixture.templates_each + time
-            place = (repeat % split["templates_per_row"]) * split["rows"] + stay[rank]
-            draws[share.task] = Picks(place, repeat.astype(np.int16))
-    return draws
+            position = rendered_position(stay[rank], repeat % split.templates_per_row, split.rows)
+            picks[entry.task] = Picks(position, repeat.astype(np.int32))
+    return picks
 
 
-def _validation_draws(
-    shares: Sequence[Allocation], records: Mapping[str, Mapping[str, Any]]
+def _validation_picks(
+    allocations: Sequence[Allocation], records: Mapping[str, TaskRecord]
 ) -> dict[str, Picks]:
     """All validation rows of the tasks that are trained on, once."""
-    rows = {s.task: records[s.task]["splits"].get("validation", {}).get("rows", 0) for s in shares if s.count}
-    return {task: Picks(np.arange(count), np.zeros(count, np.int16)) for task, count in rows.items() if count}
+    none = RenderedSplit(of=())
+    rows = {e.task: records[e.task].splits.get("validation", none).rows for e in allocations if e.count}
+    return {task: Picks(np.arange(count), np.zeros(count, np.int32)) for task, count in rows.items() if count}
 
 
-def _out(name: str, record: Mapping[str, Any], held: Mapping[str, HeldOut], mixture: Mixture) -> str:
-    """Why the task gives nothing, or an empty string."""
-    if rules := [out.rule for out in held.values() if name in out.tasks]:
-        return rules[0]
-    if refused := mixture.refused(record["source"]["license"]):
-        return refused
-    train = record["splits"].get("train")
-    if train is None:
-        return "evaluation only: the page has no train split"
-    if "missing" in train:
-        return f"missing at the source: {', '.join(train['missing'])}"
-    return "" if train["rows"] else "no row is left after filtering"
-
-
-def _check_versions(
-    mixture: Mixture, shares: Sequence[Allocation], records: Mapping[str, Mapping[str, Any]]
+def _check_templates_per_row(
+    mixture: Mixture, allocations: Sequence[Allocation], records: Mapping[str, TaskRecord]
 ) -> None:
-    """Raises DeclarationError where rows would be repeated under a wording they had although others are left."""
+    """Raises DeclarationError where rows would be repeated under a template they had although others are left."""
     faults = []
-    for share in shares:
-        if not share.count or share.leaked:  # the few that stand in for leaked rows may begin again
+    for entry in allocations:
+        if not entry.count or entry.leaked:  # the few that replace contaminated rows may begin again
             continue
-        train = records[share.task]["splits"]["train"]
-        needed = min((share.repeats + 1) * mixture.templates_each, train["templates"])
-        if needed > train["templates_per_row"]:
+        train = records[entry.task].splits["train"]
+        needed = min((entry.repeats + 1) * mixture.templates_each, train.templates)
+        if needed > train.templates_per_row:
             faults.append(
-                f"{mixture.path}: size: {share.task} is asked for {share.count:,} examples and has {share.rows:,} rows "
-                f"under {train['templates_per_row']} template(s); set size.templates_per_row to {-(-needed // mixture.templates_each)}."
+                f"{mixture.path}: size: {entry.task} is asked for {entry.count:,} examples and has {entry.rows:,} rows "
+                f"under {train.templates_per_row} template(s); set size.templates_per_row to "
+                f"{-(-needed // mixture.templates_each)}."
             )
     if faults:
         raise DeclarationError(*faults)

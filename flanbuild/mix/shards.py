@@ -1,13 +1,13 @@
-"""From ordered examples to shards: texts are gathered from the memory-mapped rendered files.
+"""Ordered examples -> shards. Texts are copied once, from the memory-mapped rendered files.
 
-A shard is one piece of work. In memory are 8 bytes for each example of the mixture, 16 bytes for each text that point
-into the files, for so many rows at a time, and the block of rows that each worker is at.
+A shard is one item of work. Memory holds 8 bytes for each example of the mixture, 16 bytes for each text (pointers
+into the files) of ROWS_AT_ONCE rows, and the block of rows that each worker writes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,16 +24,17 @@ from flanbuild.artifacts.arrow import (
     write_batches,
 )
 from flanbuild.artifacts.digests import RowsDigest
-from flanbuild.artifacts.executor import WorkItem
-from flanbuild.mix import manifest
+from flanbuild.artifacts.executor import Workers, WorkItem
+from flanbuild.artifacts.files import sha256_of
+from flanbuild.artifacts.records import Shard
+from flanbuild.progress import Advance
 
 BLOCK_ROWS = 8 * BATCH_ROWS
-"""Rows whose texts a shard gathers at once. Part of the bytes: each block's last batch is padded otherwise than the
-ones before it."""
+"""Rows whose texts a shard copies at once. It decides bytes: the last batch of a block has other padding."""
 ROWS_AT_ONCE = 2_000_000
-"""Rows that shards written together point to: 60 to 100 bytes each. No part of the bytes."""
-EXAMPLES = {"of": pl.Int16, "index": pl.UInt32, "repeat": pl.Int16}
-"""An example: the number of its task, the place of its row among the rows of all files end to end, the repeat."""
+"""Rows that shards written together point to, 60 to 100 bytes each. It does not change any byte."""
+EXAMPLES = {"of": pl.Int16, "index": pl.UInt32, "repeat": pl.Int32}
+"""An example: the number of its task, the index of its row among the rows of all files end to end, the repeat."""
 
 
 class TaskRef(NamedTuple):
@@ -45,41 +46,41 @@ class TaskRef(NamedTuple):
 
 
 def write_shards(
-    paths: Sequence[Path],
+    folder: Path,
+    names: Sequence[str],
     examples: pl.DataFrame,
     files: Sequence[Path],
     tasks: Sequence[TaskRef],
     compression: Compression,
+    workers: Workers,
     *,
-    jobs: int,
-    scheduler: str = "",
-    done: Callable[[], None] = lambda: None,
-) -> list[dict[str, Any]]:
-    """Writes the examples in their order into as many shards as there are paths; returns rows, bytes, digests of each.
+    done: Advance = lambda *_: None,
+) -> list[Shard]:
+    """Writes the examples in their order into as many shards as there are names; returns what the manifest says.
 
-    `files` are the rendered files of `tasks`. Threads share the rows: pyarrow, polars and hashlib let go of the
-    interpreter. Workers of a Dask `scheduler` open the files themselves.
+    `names` are relative to `folder`; `files` are the rendered files of `tasks`. Threads share the rows: pyarrow,
+    polars and hashlib release the interpreter. Workers of a Dask scheduler open the files themselves.
     """
-    cuts = [examples.height * i // len(paths) for i in range(len(paths) + 1)]
+    cuts = [examples.height * i // len(names) for i in range(len(names) + 1)]
     parts = [examples[start:end] for start, end in pairwise(cuts)]
-    if scheduler:
-        pieces: list[WorkItem] = [
-            (open_and_write_shard, (path, part, files, tasks, compression))
-            for path, part in zip(paths, parts, strict=True)
+    if workers.elsewhere:
+        items: list[WorkItem] = [
+            (open_and_write_shard, (folder, name, part, files, tasks, compression))
+            for name, part in zip(names, parts, strict=True)
         ]
-        return executor.run(pieces, jobs=jobs, scheduler=scheduler, done=done)
-    described: list[dict[str, Any]] = []
-    together = max(jobs, ROWS_AT_ONCE * len(paths) // max(examples.height, 1))
-    for first in range(0, len(paths), together):
+        return executor.run(items, workers, done=done)
+    written: list[Shard] = []
+    together = max(workers.jobs, ROWS_AT_ONCE * len(names) // max(examples.height, 1))
+    for first in range(0, len(names), together):
         group = parts[first : first + together]
         rows, placed = read_rows(files, pl.concat(group))
         starts = accumulate((part.height for part in group), initial=0)
-        pieces = [
-            (write_shard, (path, placed[start : start + part.height], rows, tasks, compression))
-            for path, part, start in zip(paths[first:], group, starts, strict=False)
+        items = [
+            (write_shard, (folder, name, placed[start : start + part.height], rows, tasks, compression))
+            for name, part, start in zip(names[first:], group, starts, strict=False)
         ]
-        described += executor.run_in_threads(pieces, jobs=jobs, done=done)
-    return described
+        written += executor.run_in_threads(items, workers, done=done)
+    return written
 
 
 def read_rows(files: Sequence[Path], examples: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -100,12 +101,13 @@ def read_rows(files: Sequence[Path], examples: pl.DataFrame) -> tuple[pl.DataFra
 
 
 def write_shard(
-    path: Path,
+    folder: Path,
+    name: str,
     examples: pl.DataFrame,
     rows: pl.DataFrame,
     tasks: Sequence[TaskRef],
     compression: Compression,
-) -> dict[str, Any]:
+) -> Shard:
     """Writes one shard; returns what the manifest says of it."""
     digest = RowsDigest()
 
@@ -115,26 +117,34 @@ def write_shard(
             digest.update(table)
             yield table
 
+    path = folder / name
     write_batches(path, TRAIN_SCHEMA, blocks(), compression)
-    return manifest.describe_shard(path, digest)
+    return Shard(
+        path=name,
+        rows=digest.rows,
+        bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+        rows_digest=digest.hexdigest(),
+    )
 
 
 def open_and_write_shard(
-    path: Path,
+    folder: Path,
+    name: str,
     examples: pl.DataFrame,
     files: Sequence[Path],
     tasks: Sequence[TaskRef],
     compression: Compression,
-) -> dict[str, Any]:
-    """As `write_shard`, for a worker that has yet to open the files."""
+) -> Shard:
+    """The same as `write_shard`, for a worker that has yet to open the files."""
     rows, placed = read_rows(files, examples)
-    return write_shard(path, placed, rows, tasks, compression)
+    return write_shard(folder, name, placed, rows, tasks, compression)
 
 
 def _take_block(rows: pl.DataFrame, tasks: Sequence[TaskRef], examples: pl.DataFrame) -> pa.Table:
-    """Polars puts the pointers in order, and the cast copies the texts, once.
+    """Polars puts the pointers in order, and the cast copies the texts once.
 
-    Measured: pyarrow's own `take` copies each text three times, file by file and then into place.
+    Measured: pyarrow's own `take` copies each text three times.
     """
     taken = rows[examples["index"]].to_arrow(compat_level=pl.CompatLevel.newest())
     columns = {name: taken.column(name) for name in RENDERED_SCHEMA.names}

@@ -1,69 +1,74 @@
 """Compares a mixture folder with its manifest, byte by byte."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.arrow import read_table
 from flanbuild.artifacts.digests import rows_digest
-from flanbuild.artifacts.files import digest_of, read_json, sha256_of
+from flanbuild.artifacts.files import sha256_of
+from flanbuild.artifacts.records import (
+    MANIFEST,
+    RECORD,
+    EvaluationRecord,
+    Manifest,
+    Shard,
+    read_record,
+)
 from flanbuild.errors import ArtifactError
-from flanbuild.mix.card import card
-from flanbuild.mix.manifest import FORMAT, NAME
+from flanbuild.mix.card import CARD, card
 
 
-def verify(folder: Path, rendered: Path | None = None) -> list[str]:
-    """Everything that differs from the manifest, a sentence each; empty when all is as it says.
+def verify(folder: Path, evaluation: Path | None = None) -> list[str]:
+    """Everything that differs from the manifest, a sentence each; empty when nothing does.
 
-    Reads every shard. With `rendered`, held-out evaluation files are checked too.
-    Raises ArtifactError when there is no readable manifest to compare with.
+    Reads every shard. With `evaluation`, the root of evaluation sets, those of held-out tasks are checked too: whether
+    they are made of the rows that the mixture holds out. Raises ArtifactError when there is no readable manifest.
     """
-    record = read_json(folder / NAME)
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise ArtifactError(f"{folder / NAME}: not a manifest of format {FORMAT}.")
+    manifest = read_record(folder / MANIFEST, Manifest)
     faults = []
-    if digest_of({key: value for key, value in record.items() if key != "digest"}) != record.get("digest"):
-        faults.append(f"{folder / NAME}: its own digest does not match; it was edited or damaged.")
-    named = {NAME, "README.md"}
-    for said in (said for split in record["shards"].values() for said in split):
-        named.add(said["path"])
-        faults += _shard_faults(folder / Path(said["path"]).name, said)
-    if not (folder / "README.md").is_file() or (folder / "README.md").read_text(encoding="utf-8") != card(
-        record
-    ):
-        faults.append(f"{folder / 'README.md'}: not the card that the manifest gives.")
-    faults += [
-        f"{path}: not named by the manifest." for path in sorted(folder.iterdir()) if path.name not in named
-    ]
-    return faults + (list(_evaluation_faults(record, rendered)) if rendered else [])
+    if manifest.digest != manifest.identity():
+        faults.append(f"{folder / MANIFEST}: its digest is not that of its content.")
+    named = {MANIFEST, CARD}
+    for shard in (shard for split in manifest.shards.values() for shard in split):
+        named.add(shard.path)
+        faults += _shard_faults(folder / shard.path, shard)
+    path = folder / CARD
+    if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != card(manifest):
+        faults.append(f"{path}: not the card that the manifest gives.")
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    faults += [f"{folder / name}: not named by the manifest." for name in sorted(present - named)]
+    return faults + (list(_evaluation_faults(manifest, evaluation)) if evaluation else [])
 
 
-def _shard_faults(path: Path, said: Mapping[str, Any]) -> Iterator[str]:
+def _shard_faults(path: Path, shard: Shard) -> Iterator[str]:
     if not path.is_file():
         yield f"{path}: missing."
         return
-    if sha256_of(path) == said["sha256"]:
+    if sha256_of(path) == shard.sha256:
         return
     try:
         table = read_table(path)
         table.validate(full=True)
-        same_rows = table.num_rows == said["rows"] and rows_digest(table) == said["rows_xxh128"]
+        same_rows = table.num_rows == shard.rows and rows_digest(table) == shard.rows_digest
     except (ArtifactError, pa.ArrowInvalid, OSError):
         same_rows = False
-    yield f"{path}: its bytes are not those of the manifest" + (
-        ", though its rows are." if same_rows else ", nor are its rows."
-    )
+    detail = "although its rows are equal" if same_rows else "and its rows differ"
+    yield f"{path}: its bytes are not those that the manifest names, {detail}."
 
 
-def _evaluation_faults(record: Mapping[str, Any], rendered: Path) -> Iterator[str]:
-    for out in record["held_out"].values():
-        for task in out["tasks"].values():
-            if (said := task["evaluation"]) is None:
+def _evaluation_faults(manifest: Manifest, root: Path) -> Iterator[str]:
+    for group in manifest.held_out.values():
+        for name, task in group.tasks.items():
+            if not task.has_test or task.missing:
                 continue
-            path = rendered / said["path"]
-            if not path.is_file():
-                yield f"{path}: missing."
-            elif sha256_of(path) != said["sha256"]:
-                yield f"{path}: not the evaluation file that was held out."
+            path = task_folder(root, task.cluster, name) / RECORD
+            try:
+                record = read_record(path, EvaluationRecord)
+            except ArtifactError as error:
+                yield str(error)
+                continue
+            if record.source.digest != task.source_digest:
+                yield f"{path}: made of other rows than those that the mixture holds out."

@@ -11,6 +11,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from flanbuild.artifacts.arrow import FINGERPRINT_SCHEMA
 from flanbuild.declare.task import ANSWER, OPTIONS, Task, placeholders
 from flanbuild.keys import row_keys, task_key
 from flanbuild.render.preprocessors import SOURCE_ROW
@@ -19,9 +20,6 @@ FINGERPRINTED = ("train", "test")
 BLANKS = b" \n\t\r"
 LONG = 40
 """Bytes from which an input field on its own, such as a premise or a passage, is looked for too."""
-FINGERPRINT_SCHEMA = pa.schema(
-    [("id", pa.uint64()), ("input", pa.uint64()), ("field", pa.list_(pa.uint64()))]
-)
 
 Keys = NDArray[np.uint64]
 
@@ -58,8 +56,3 @@ def _lists(keys: Sequence[Keys], which: Sequence[NDArray[np.bool_]], rows: int) 
     picked = np.stack(which, axis=1)
     offsets = np.concatenate([[0], np.cumsum(picked.sum(axis=1))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.stack(keys, axis=1)[picked]))
-
-
-def fingerprint_file(split: str) -> str:
-    """Beside the split's rendered rows."""
-    return f"{split}.marks.arrow"

@@ -1,114 +1,123 @@
-"""The raw folder of a task: its upstream splits as canonical Parquet, and `source.json` which says whence."""
+"""Raw rows of a task: its upstream splits as canonical Parquet, and a record of where they come from."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
-from filelock import FileLock
 
-from flanbuild.artifacts import executor
+from flanbuild.artifacts import artifact, executor
+from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.arrow import parquet_writer
 from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
-from flanbuild.artifacts.executor import WorkItem
-from flanbuild.artifacts.files import digest_of, disk_errors, read_json, sha256_of, staged, write_json
+from flanbuild.artifacts.digests import RowsDigest
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import digest_of, locked, xxh3_of
+from flanbuild.artifacts.records import (
+    RawRecord,
+    RawSplit,
+    SourceFile,
+    SourceRecord,
+    writer_versions,
+)
 from flanbuild.declare.task import Task
-from flanbuild.errors import ArtifactError, SourceError
+from flanbuild.errors import SourceError
+from flanbuild.progress import Advance
 from flanbuild.sources import Source, Upstream, source_of
 
 Missing = Literal["error", "skip"]
-Advance = Callable[..., None]
-"""console.progress's: count of pieces done, and a note."""
-FORMAT = 1
 _GROUP_ROWS = 65_536
 
 
-def inputs(task: Task, source: Source, missing: Missing) -> str:
-    """The digest of all that decides the raw folder's bytes."""
+def fingerprint(task: Task, source: Source, missing: Missing) -> str:
+    """The digest of all inputs that decide the raw rows."""
     source = source_of(task, source)
     declared = task.model_dump(mode="json", include={"source", "columns", "labels"})
-    said = [FORMAT, source.kind, source.fingerprint(task), declared, task.upstream_splits(), missing]
-    return digest_of(said)
+    splits = task.upstream_splits()
+    return digest_of([RawRecord.FORMAT, source.kind, source.fingerprint(task), declared, splits, missing])
 
 
-def download(task: Task, source: Source, out: Path, missing: Missing) -> dict[str, Any]:
-    """Writes the task's upstream splits and `source.json` into `out`; returns what `source.json` says.
+def download(task: Task, source: Source, missing: Missing, folder: Path) -> RawRecord:
+    """Writes the task's upstream splits into `folder`, with the declared columns in the declared types.
 
-    Only the declared columns are kept, in the declared types. Raises SourceError for a split that is missing
-    (unless `missing` is skip), has fewer rows than declared, or has a column that is not as declared.
+    Raises SourceError for a split that is missing (unless `missing` is skip), that has fewer rows than declared, or
+    that has a column which is not as declared.
     """
     source = source_of(task, source)
     schema = arrow_schema(task)
-    splits: dict[str, Any] = {}
+    splits: dict[str, RawSplit] = {}
     absent = []
-    with staged(out) as staging:
-        for name in task.upstream_splits():
-            upstream = source.split(task, name)
-            if upstream is None:
-                absent.append(name)
-                continue
-            place = f"{source.kind} {task.source.repo} ({task.source.config}) split '{name}'"
-            path = staging / f"{name}.parquet"
-            rows = _write(path, schema, _conformed(task, upstream, schema, place))
-            _check_rows(task, source, name, upstream.of or rows, place)
-            splits[name] = {"rows": rows, "sha256": sha256_of(path), "files": upstream.files}
-            splits[name] |= {} if upstream.of is None else {"excerpt_of": upstream.of}
-        if absent and missing == "error":
-            raise SourceError(_absent(task, source, absent))
-        record = {
-            "kind": source.kind,
-            "repo": task.source.repo,
-            "config": task.source.config,
-            "commit": source.commit(task),
-            "license": task.source.license,
-            "schema": {field.name: str(field.type) for field in schema},
-            "splits": splits,
-            "missing": absent,
-            "digest": digest_of({name: split["sha256"] for name, split in splits.items()}),
-            "inputs": inputs(task, source, missing),
-        }
-        write_json(staging / "source.json", record)
-    return record
+    for name in task.upstream_splits():
+        upstream = source.split(task, name)
+        if upstream is None:
+            absent.append(name)
+            continue
+        position = f"{source.kind} {task.source.repo} ({task.source.config}) split '{name}'"
+        path = folder / f"{name}.parquet"
+        rows = _write(path, schema, _conformed(task, upstream, schema, position))
+        _check_rows(task, source, name, upstream.of or rows.rows, position)
+        splits[name] = RawSplit(
+            rows=rows.rows,
+            sample_of=upstream.of,
+            rows_digest=rows.hexdigest(),
+            file_digest=xxh3_of(path),
+            files=tuple(SourceFile(**file) for file in upstream.files),
+        )
+    if absent and missing == "error":
+        raise SourceError(_absent(task, source, absent))
+    return RawRecord.of(
+        task=task.name,
+        source=SourceRecord(
+            kind=source.kind,
+            repo=task.source.repo,
+            config=task.source.config,
+            commit=source.commit(task),
+            license=task.source.license,
+            digest=digest_of({name: split.rows_digest for name, split in splits.items()}),
+        ),
+        columns={field.name: str(field.type) for field in schema},
+        splits=splits,
+        missing=tuple(absent),
+        fingerprint=fingerprint(task, source, missing),
+        versions=writer_versions(),
+    )
 
 
 def download_all(
     tasks: Sequence[Task],
     source: Source,
-    out: Path,
+    root: Path,
     missing: Missing,
+    workers: Workers,
     *,
-    jobs: int,
+    check_bytes: bool = False,
     done: Advance = lambda *_: None,
 ) -> None:
-    """Each task's raw folder below `out`, by cluster and name, as far as it is missing or stale.
+    """Builds each task's raw folder below `root` as far as it is missing or stale.
 
-    Another process that downloads the same clusters into `out` waits for this one, and then finds them done.
+    With `check_bytes` a folder is stale too when a file is not as its record names it. Another process that wants the
+    same clusters waits for this one, and then finds them done.
     """
-    pieces: list[WorkItem] = [
-        (_download_stale, (task, source, out / task.cluster / task.name, missing)) for task in tasks
+    items: list[executor.WorkItem] = [
+        (_download_stale, (task, source, root, missing, check_bytes)) for task in tasks
     ]
-    with _alone(out, sorted({task.cluster for task in tasks})):
+    with ExitStack() as locks:
+        for cluster in sorted({task.cluster for task in tasks}):
+            locks.enter_context(locked(root / cluster))
         if source.threads:
             source.watch(Meter(done).add)
-            executor.run_in_threads(pieces, jobs=jobs, done=done, stop=source.close)
+            executor.run_in_threads(items, workers, done=done, stop=source.close)
         else:
-            executor.run(pieces, jobs=jobs, done=done)
+            executor.run(items, Workers(workers.jobs), done=done)
 
 
-def is_current(task: Task, source: Source, out: Path, missing: Missing) -> bool:
-    """Whether `out` holds what `download` would write."""
-    try:
-        said = read_json(out / "source.json")
-    except ArtifactError:
-        return False
-    return (
-        isinstance(said, dict)
-        and said.get("inputs") == inputs(task, source, missing)
-        and all((out / f"{name}.parquet").is_file() for name in said["splits"])
-    )
+def is_current(task: Task, source: Source, root: Path, missing: Missing) -> bool:
+    """Whether the task's raw folder below `root` holds what `download` would write."""
+    return _current(task, source, root, missing) is not None
 
 
 class Meter:
@@ -132,26 +141,23 @@ class Meter:
         self.show(0, f"{self.bytes / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s")
 
 
-def _download_stale(task: Task, source: Source, out: Path, missing: Missing) -> None:
-    if not is_current(task, source, out, missing):
-        download(task, source, out, missing)
+def _current(task: Task, source: Source, root: Path, missing: Missing) -> RawRecord | None:
+    folder = task_folder(root, task.cluster, task.name)
+    return artifact.current(folder, RawRecord, lambda _: fingerprint(task, source, missing))
 
 
-@contextmanager
-def _alone(out: Path, clusters: Sequence[str]) -> Iterator[None]:
-    """One process at a time a cluster. The lock files lie beside the clusters' folders, which are outputs."""
-    with ExitStack() as stack, disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        for cluster in clusters:
-            stack.enter_context(FileLock(out / f".{cluster}.lock"))
-        yield
+def _download_stale(task: Task, source: Source, root: Path, missing: Missing, check_bytes: bool) -> None:
+    folder = task_folder(root, task.cluster, task.name)
+    record = _current(task, source, root, missing)
+    if record is None or (check_bytes and not artifact.is_whole(folder, record)):
+        artifact.build(folder, partial(download, task, source, missing))
 
 
-def _check_rows(task: Task, source: Source, split: str, found: int, place: str) -> None:
+def _check_rows(task: Task, source: Source, split: str, found: int, position: str) -> None:
     expected = task.source.rows.get(split)
     if source.kind == "hub" and expected and found < expected:
         raise SourceError(
-            f"{task.page}: source.rows.{split}: expected {expected:,} rows, but {place} has {found:,}."
+            f"{task.page}: source.rows.{split}: expected {expected:,} rows, but {position} has {found:,}."
         )
 
 
@@ -162,25 +168,25 @@ def _absent(task: Task, source: Source, absent: list[str]) -> str:
     return f"{what}.{how} `missing: skip` builds without."
 
 
-def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, place: str) -> Iterator[pa.Table]:
+def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, position: str) -> Iterator[pa.Table]:
     """Every file's schema is checked before any row is read; files of text show theirs with their rows."""
     for found in upstream.schemas:
-        check_schema(task, found, place)
+        check_schema(task, found, position)
     for table in upstream.tables:
-        check_schema(task, table.schema, place)
+        check_schema(task, table.schema, position)
         try:
             yield conform(table, schema)
         except (pa.ArrowInvalid, KeyError) as error:
-            raise SourceError(f"{task.page}: columns: {place}: {str(error).splitlines()[0]}.") from None
+            raise SourceError(f"{task.page}: columns: {position}: {str(error).splitlines()[0]}.") from None
 
 
-def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    """Row groups of one size, however the tables come, so that equal rows are equal bytes."""
-    rows = 0
+def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> RowsDigest:
+    """Writes row groups of one size, however the tables are cut, so that equal rows are equal bytes."""
+    rows = RowsDigest()
     with parquet_writer(path, schema) as writer:
         for table in _regrouped(tables, schema):
             writer.write_table(table, row_group_size=_GROUP_ROWS)
-            rows += table.num_rows
+            rows.update(table)
     return rows
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flanbuild.artifacts import executor
-from flanbuild.artifacts.executor import WorkItem
+from flanbuild.artifacts.executor import Workers, WorkItem
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.sources.client import Client, Unreachable
@@ -49,7 +49,7 @@ def lock_tasks(
     done_already = len(tasks) - len(wanted)
     if done_already:
         done(done_already)
-    results = executor.run_in_threads(pieces, jobs=jobs, done=done, stop=client.close)
+    results = executor.run_in_threads(pieces, Workers(jobs), done=done, stop=client.close)
     found = Found()
     for task, result in zip(wanted, results, strict=True):
         _tell(found, task, result, lock.tasks.get(task.name))
@@ -73,7 +73,7 @@ def mirror_tasks(
     client = client or Client()
     entries = {task.name: lock.entry(task) for task in tasks}
     pieces: list[WorkItem] = [(_mirror, (client, root, imported, entry)) for entry in entries.values()]
-    written = executor.run_in_threads(pieces, jobs=jobs, done=done, stop=client.close)
+    written = executor.run_in_threads(pieces, Workers(jobs), done=done, stop=client.close)
     write_mirror_lock(root, entries)
     return sum(written)
 

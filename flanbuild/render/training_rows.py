@@ -1,0 +1,205 @@
+"""Raw rows -> the training and validation rows of one task in a mixture.
+
+The folder of a task has `train.arrow` and `validation.arrow` with prompts, fingerprints of the rows that can be drawn
+and of all test rows (for the check for contamination), and a record that counts every row that is left out.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from flanbuild.artifacts import artifact, executor
+from flanbuild.artifacts.addresses import task_folder
+from flanbuild.artifacts.arrow import write_table
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import digest_of, xxh3_of
+from flanbuild.artifacts.records import (
+    RECORD,
+    RawRecord,
+    RenderedSplit,
+    TaskRecord,
+    fingerprint_file,
+    read_record,
+    writer_versions,
+)
+from flanbuild.declare.mixture import Mixture
+from flanbuild.declare.rate import templates_per_row
+from flanbuild.declare.task import SplitName, Task
+from flanbuild.errors import DeclarationError
+from flanbuild.progress import Advance
+from flanbuild.render.examples import check_expressions
+from flanbuild.render.fingerprints import row_fingerprints
+from flanbuild.render.splits import Examples, Selection, by_upstream, declaration, open_examples, select
+from flanbuild.render.templates import in_style
+from flanbuild.render.wording import dealt
+
+WORTH_PROCESSES = 300_000
+"""Raw rows from which processes are faster than threads, although they take time to start."""
+
+
+def fingerprint(
+    task: Task, raw: RawRecord, mixture: Mixture, record: TaskRecord | None, *, trained: bool, prompts: bool
+) -> str:
+    """The digest of all inputs that decide a rendered task.
+
+    Cap, rate and size enter only through the row count they produce for the rows that `record` counts, so raising a
+    cap that was not reached does not render again. `trained`: whether the mixture trains on the task; `prompts`:
+    whether prompts are written, or only counts and fingerprints.
+    """
+    inputs = [TaskRecord.FORMAT, declaration(task), raw.source.model_dump(), raw.missing, trained, prompts]
+    if trained:
+        train = record.splits.get("train") if record else None
+        rows = min(train.rows + train.capped, mixture.cap) if train else 0
+        keys = {"seed", "templates", "style", "separator"} if prompts else {"seed", "cap"}
+        inputs.append(mixture.model_dump(mode="json", include=keys))
+        inputs.append([rows, templates_per_row(mixture, rows)] if prompts else [])
+    return digest_of(inputs)
+
+
+def render(
+    task: Task, raw: Path, mixture: Mixture, folder: Path, *, trained: bool = True, prompts: bool = True
+) -> TaskRecord:
+    """Writes the rows of one task into `folder`.
+
+    Raises DamagedError if a raw file is not as its record names it.
+    """
+    source = read_record(raw / RECORD, RawRecord)
+    names: list[SplitName] = ["train", "validation", "test"] if trained else ["test"]
+    splits: dict[SplitName, RenderedSplit] = {}
+    for of, group in by_upstream(task, names).items():
+        wanted = [name for name in group if name in names]
+        if missing := tuple(name for name in of if name in source.missing):
+            splits |= {name: RenderedSplit(of=of, missing=missing) for name in wanted}
+            continue
+        opened = open_examples(task, raw, source, of)
+        for name, selection in select(task, opened, of, group).items():
+            if name == "test":
+                splits["test"] = _write_fingerprints("test", task, selection, opened, folder)
+            elif name in names:
+                splits[name] = _write_rows(name, task, selection, opened, mixture, folder, prompts)
+    record = TaskRecord.of(
+        task=task.name,
+        dataset=task.dataset,
+        cluster=task.cluster,
+        type=task.type,
+        metrics=task.metrics,
+        declaration=declaration(task),
+        source=source.source,
+        splits=splits,
+        fingerprint="",
+        versions=writer_versions(),
+    )
+    inputs = fingerprint(task, source, mixture, record, trained=trained, prompts=prompts)
+    return record.with_changes(fingerprint=inputs)
+
+
+def render_all(
+    tasks: Iterable[Task],
+    raw: Path,
+    root: Path,
+    mixture: Mixture,
+    trained: Iterable[str],
+    workers: Workers,
+    *,
+    done: Advance = lambda *_: None,
+) -> None:
+    """Builds each task's folder below `root` from its raw folder below `raw`. The caller holds the lock of `root`.
+
+    `trained` names the tasks that the mixture trains on; of the others only fingerprints of test rows are written.
+    Raises DeclarationError with the faults of all tasks before any work.
+    """
+    tasks, trained = list(tasks), set(trained)
+    if workers.elsewhere:
+        raw, root = raw.absolute(), root.absolute()
+    if faults := check_expressions(tasks):
+        raise DeclarationError(*faults)
+    items: list[executor.WorkItem] = [
+        (
+            _render_task,
+            (
+                task,
+                task_folder(raw, task.cluster, task.name),
+                mixture,
+                task_folder(root, task.cluster, task.name),
+                task.name in trained,
+            ),
+        )
+        for task in tasks
+    ]
+    if workers.elsewhere or raw_rows(raw, tasks) >= WORTH_PROCESSES:
+        executor.run(items, workers, done=done)
+    else:
+        executor.run_in_threads(items, workers, done=done)
+
+
+def current_record(
+    task: Task, raw: Path, root: Path, mixture: Mixture, *, trained: bool, prompts: bool = True
+) -> TaskRecord | None:
+    """The record of a rendered task, or None if it is missing or stale. `raw`: the root of raw folders."""
+    source = read_record(task_folder(raw, task.cluster, task.name) / RECORD, RawRecord)
+    return artifact.current(
+        task_folder(root, task.cluster, task.name),
+        TaskRecord,
+        lambda record: fingerprint(task, source, mixture, record, trained=trained, prompts=prompts),
+    )
+
+
+def raw_rows(raw: Path, tasks: Sequence[Task]) -> int:
+    """How many raw rows the tasks have."""
+    records = [read_record(task_folder(raw, task.cluster, task.name) / RECORD, RawRecord) for task in tasks]
+    return sum(split.rows for record in records for split in record.splits.values())
+
+
+def _render_task(task: Task, raw: Path, mixture: Mixture, folder: Path, trained: bool) -> None:
+    artifact.build(folder, partial(render, task, raw, mixture, trained=trained))
+
+
+def _write_rows(
+    split: SplitName,
+    task: Task,
+    selection: Selection,
+    opened: Examples,
+    mixture: Mixture,
+    folder: Path,
+    prompts: bool,
+) -> RenderedSplit:
+    """Writes prompts, and for train the row fingerprints too."""
+    limit = mixture.cap if split == "train" else None
+    chosen = selection.ordered(mixture.seed, split, task, limit)
+    details = chosen.counts.model_dump()
+    if not prompts and split != "train":
+        return RenderedSplit(**details)
+    frame = opened(pl.Series(np.sort(chosen.rows))).collect()
+    rank = np.argsort(chosen.rows)  # of each row of `frame`, which is in the order of its file
+    if split == "train":
+        keys = row_fingerprints(task, chosen.counts.of, frame).take(np.argsort(rank))
+        details["fingerprints_digest"] = _write(folder / fingerprint_file(split), keys)
+    if prompts:
+        styled = in_style(task, mixture.style)
+        templates = min(mixture.templates, len(styled.templates))
+        count = templates_per_row(mixture, len(chosen.rows)) if split == "train" else 1
+        count = min(count, templates)
+        details |= {"templates": templates, "templates_per_row": count, "examples": count * len(chosen.rows)}
+        table = dealt(styled, frame, rank, templates, count, mixture.separator)
+        details["file_digest"] = _write(folder / f"{split}.arrow", table)
+    return RenderedSplit(**details)
+
+
+def _write_fingerprints(
+    split: str, task: Task, selection: Selection, opened: Examples, folder: Path
+) -> RenderedSplit:
+    """Of all rows of a split, however many are evaluated."""
+    frame = opened(pl.Series(selection.rows)).collect()
+    keys = row_fingerprints(task, selection.counts.of, frame)
+    digest = _write(folder / fingerprint_file(split), keys)
+    return RenderedSplit(**selection.counts.model_dump(), fingerprints_digest=digest)
+
+
+def _write(path: Path, table: pa.Table) -> str:
+    """Writes a table; returns the digest of the file."""
+    write_table(path, table)
+    return xxh3_of(path)

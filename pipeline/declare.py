@@ -1,0 +1,51 @@
+"""In: task files and a mixture. Out: what they declare, as JSON without comments and layout.
+
+    sources/<cluster>.json    where the rows of each task lie: what `download` depends on
+    tasks/<cluster>.json      the whole declaration of each task: what `render` and `evalset` depend on
+    mixture.json              the mixture
+
+So a comment runs no other stage again, and a changed template downloads nothing.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flanbuild.artifacts.files import staged, write_json
+from flanbuild.cli.console import exit_on_error
+from flanbuild.declare.mixture import load_mixture
+from flanbuild.declare.task import load_tasks
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+SOURCE_KEYS = {"source", "columns", "labels", "splits"}
+
+
+@app.command(help=__doc__)
+@exit_on_error()
+def main(
+    tasks: Annotated[Path, typer.Option(help="The folder of task files.")],
+    mixture: Annotated[Path, typer.Option(help="The mixture file.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+) -> None:
+    """Write the declarations as JSON."""
+    declared = load_tasks([tasks])
+    loaded = load_mixture(mixture)
+    loaded.members(declared.values())
+    with staged(out) as folder:
+        for cluster in sorted({task.cluster for task in declared.values()}):
+            members = {name: task for name, task in declared.items() if task.cluster == cluster}
+            sources = {
+                name: task.model_dump(mode="json", include=SOURCE_KEYS) for name, task in members.items()
+            }
+            write_json(folder / "sources" / f"{cluster}.json", sources)
+            whole = {
+                name: task.model_dump(mode="json", exclude={"page", "flan"}) for name, task in members.items()
+            }
+            write_json(folder / "tasks" / f"{cluster}.json", whole)
+        write_json(folder / "mixture.json", loaded.model_dump(mode="json", exclude={"path"}))
+
+
+if __name__ == "__main__":
+    app()

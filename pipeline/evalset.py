@@ -1,0 +1,42 @@
+"""In: the task files of one cluster and their raw rows. Out: the evaluation set of each task, for every mixture."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flanbuild.artifacts import artifact
+from flanbuild.artifacts.addresses import Addresses, task_folder
+from flanbuild.artifacts.executor import Kind, Workers, cluster
+from flanbuild.artifacts.files import locked
+from flanbuild.cli.console import exit_on_error, progress
+from flanbuild.declare.task import load_tasks
+from flanbuild.render.evaluation_set import MAX_ROWS, build_all, current_record
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+@exit_on_error()
+def main(
+    tasks: Annotated[Path, typer.Option(help="The cluster's folder of task files.")],
+    data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
+    max_rows: Annotated[int, typer.Option(min=1, help="Rows of a split at most.")] = MAX_ROWS,
+    jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
+    executor: Annotated[Kind, typer.Option(envvar="FLANBUILD_EXECUTOR")] = "process",
+    scheduler: Annotated[str, typer.Option(envvar="FLANBUILD_SCHEDULER")] = "",
+) -> None:
+    """Build what is missing or stale; the rest stays."""
+    workers = Workers(jobs, cluster(executor, scheduler))
+    members, addresses = load_tasks([tasks]), Addresses(data)
+    raw, root = addresses.raw, addresses.evaluation
+    with locked(root):
+        artifact.prune(root / tasks.name, [task_folder(root, tasks.name, name) for name in members])
+        stale = [task for task in members.values() if current_record(task, raw, root, max_rows) is None]
+        with progress(len(stale), f"evaluation sets {tasks.name}") as done:
+            build_all(stale, raw, root, max_rows, workers, done=done)
+
+
+if __name__ == "__main__":
+    app()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flanbuild.artifacts.executor import Workers
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture, load_mixture
 from flanbuild.declare.task import Task, load_tasks
@@ -115,11 +116,11 @@ def build(tasks, flan2021, tmp_path):
         settings = {
             "tasks": {name: tasks[name] for name in SMALL},
             "mixture": mixture,
+            "evaluation_rows": 5,
             "source": SampleSource(100),
             "data": tmp_path / "data",
             "missing": "error",
-            "evaluation_examples": 5,
-            "jobs": 1,
+            "workers": Workers(),
             "progress": silent,
         }
         return Build(**settings | changed)

@@ -6,12 +6,12 @@ python tests/few.py DATA threads|processes JOBS
 import sys
 from pathlib import Path
 
-from flanbuild.artifacts.executor import spare_pandas
+from flanbuild.artifacts.executor import Workers, spare_pandas
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture
 from flanbuild.declare.task import load_page
 from flanbuild.progress import silent
-from flanbuild.render import prompts
+from flanbuild.render import training_rows
 from flanbuild.sources import sample
 
 PAGES = ("nli/rte", "commonsense/copa", "misc/coqa")
@@ -28,8 +28,8 @@ def few(data: Path, **changed) -> Build:
         "source": sample.SampleSource(60),
         "data": data,
         "missing": "error",
-        "evaluation_examples": 5,
-        "jobs": 1,
+        "evaluation_rows": 5,
+        "workers": Workers(),
         "progress": silent,
     }
     return Build(**settings | changed)
@@ -39,7 +39,7 @@ if __name__ == "__main__":
     spare_pandas()
     data, kind, jobs = sys.argv[1:]
     if kind == "processes":
-        sample.WORTH_PROCESSES = prompts.WORTH_PROCESSES = 0
-    build = few(Path(data), jobs=int(jobs))
+        sample.WORTH_PROCESSES = training_rows.WORTH_PROCESSES = 0
+    build = few(Path(data), workers=Workers(int(jobs)))
     print("begun", flush=True)
-    print(build.mix(["nli"])[1]["digest"])
+    print(build.mix(["nli"]).manifest.digest)

@@ -37,11 +37,13 @@ from flanbuild.sources import Source, raw
 
 @dataclass(frozen=True)
 class Built:
-    """A mixture folder, its manifest, and whether it was built now."""
+    """A mixture folder, its manifest, and whether it was built now (`new`)."""
 
     folder: Path
     manifest: Manifest
     new: bool
+    records: Mapping[str, TaskRecord]
+    """of the rendered tasks that it is made of"""
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ class Build:
 
     def download(self, names: Iterable[str] | None = None) -> None:
         """Builds raw rows that are missing or stale: of all the mixture's tasks, or of those that are named."""
-        self._download(self._tasks(self.members() if names is None else names))
+        self._download(self._tasks(self.members() if names is None else names), check_bytes=True)
 
     def render(self, holdout: Iterable[str] = ()) -> dict[str, TaskRecord]:
         """Builds rendered rows that are missing or stale, and what they need; returns the records by name."""
         self.addresses.claim(self.mixture.name, self.mixture.path)
         with locked(self.rendered):
-            return self._render(self.hold_out(holdout))
+            return self._render(self.hold_out(holdout), check_bytes=True)
 
     def evaluation_sets(self, names: Iterable[str] | None = None) -> dict[str, EvaluationRecord]:
         """Builds evaluation sets that are missing or stale, of all tasks or of those that are named."""
@@ -88,7 +90,7 @@ class Build:
             stale = [
                 task
                 for task in tasks
-                if evaluation_set.current_record(task, source, root, self.evaluation_rows) is None
+                if not evaluation_set.is_current(task, source, root, self.evaluation_rows)
             ]
             if stale:
                 with self.progress(len(stale), "evaluation sets") as done:
@@ -117,7 +119,7 @@ class Build:
             records = self._render(held)
             current = current_manifest(folder, fingerprint(self.mixture, records, held))
             if current is not None:
-                return Built(folder, current, new=False)
+                return Built(folder, current, new=False, records=records)
             run = partial(
                 mix, self.mixture, held=held, out=folder, workers=self.workers, progress=self.progress
             )
@@ -127,7 +129,7 @@ class Build:
                 log(f"{error} It will be built again.")
                 records = self._render(held, check_bytes=True)
                 manifest = run(Rendered(self._folders(records), records))
-            return Built(folder, manifest, new=True)
+            return Built(folder, manifest, new=True, records=records)
 
     def plan(self, holdout: Iterable[str]) -> tuple[list[Allocation], dict[str, HeldOut]]:
         """The exact allocation. Rows are counted without writing prompts; no artifact of a mixture changes."""

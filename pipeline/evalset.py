@@ -12,7 +12,7 @@ from flanbuild.artifacts.executor import Kind, Workers, cluster
 from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.task import load_tasks
-from flanbuild.render.evaluation_set import MAX_ROWS, build_all, current_record
+from flanbuild.render.evaluation_set import MAX_ROWS, build_all, is_current
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,7 +33,7 @@ def main(
     raw, root = addresses.raw, addresses.evaluation
     with locked(root):
         artifact.prune(root / tasks.name, [task_folder(root, tasks.name, name) for name in members])
-        stale = [task for task in members.values() if current_record(task, raw, root, max_rows) is None]
+        stale = [task for task in members.values() if not is_current(task, raw, root, max_rows)]
         with progress(len(stale), f"evaluation sets {tasks.name}") as done:
             build_all(stale, raw, root, max_rows, workers, done=done)
 

@@ -1,12 +1,18 @@
 """A mixture of three tasks that takes a second or two, in this process or as one of its own:
 
-python tests/few.py DATA threads|processes JOBS
+    python tests/few.py DATA threads|processes JOBS [STEP]
+
+With STEP the process group kills itself when it is about to change the file system below DATA for the STEP-th time.
+At the end it prints the mixture's digest and the number of such steps.
 """
 
+import os
+import signal
 import sys
+from itertools import count
 from pathlib import Path
 
-from flanbuild.artifacts.executor import Workers, spare_pandas
+from flanbuild.artifacts.executor import Workers
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture
 from flanbuild.declare.task import load_page
@@ -16,6 +22,7 @@ from flanbuild.sources import sample
 
 PAGES = ("nli/rte", "commonsense/copa", "misc/coqa")
 FOLDER = Path(__file__).parents[1] / "mixtures" / "tasks"
+CHANGES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
 
 
 def few(data: Path, **changed) -> Build:
@@ -35,11 +42,25 @@ def few(data: Path, **changed) -> Build:
     return Build(**settings | changed)
 
 
+def count_steps(data: Path, last: int | None):
+    """Counts changes of the file system below `data`, and dies before the one whose number is `last`."""
+    steps = count(1)
+    seen = [0]
+
+    def hook(event, arguments):
+        if event in CHANGES and str(arguments[0]).startswith(str(data)):
+            seen[0] = next(steps)
+            if seen[0] == last:
+                os.killpg(os.getpgid(0), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    return seen
+
+
 if __name__ == "__main__":
-    spare_pandas()
-    data, kind, jobs = sys.argv[1:]
+    data, kind, jobs, *step = sys.argv[1:]
     if kind == "processes":
         sample.WORTH_PROCESSES = training_rows.WORTH_PROCESSES = 0
     build = few(Path(data), workers=Workers(int(jobs)))
-    print("begun", flush=True)
-    print(build.mix(["nli"]).manifest.digest)
+    seen = count_steps(Path(data), int(step[0]) if step else None)
+    print(build.mix(["nli"]).manifest.digest, seen[0])

@@ -1,4 +1,4 @@
-"""What is made again, what is not, and what a killed run leaves."""
+"""What is built again, what is not, what a killed run leaves, and what runs at once do to each other."""
 
 import os
 import random
@@ -6,24 +6,30 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, SMALL
 from few import FOLDER, few
 
-from flanbuild.artifacts.files import read_json, sha256_of
+from flanbuild.artifacts.artifact import is_whole
+from flanbuild.artifacts.files import xxh3_of
+from flanbuild.artifacts.records import MANIFEST, RECORD, RawRecord, TaskRecord, read_record
 from flanbuild.declare.mixture import LicenseTerms, Rate, Size
 from flanbuild.declare.task import load_page
-from flanbuild.errors import ExecutionError
+from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.mix.verification import verify
-from flanbuild.render.prompts import declaration
+from flanbuild.render.splits import declaration
 from flanbuild.sources.sample import SampleSource
 
 
-def stamps(data, pattern):
-    """When each piece was last written."""
-    return {path.parent.relative_to(data).as_posix(): path.stat().st_mtime_ns for path in data.glob(pattern)}
+def stamps(data, kind):
+    """When each task's folder was last written, by task."""
+    depth = {"raw": 2, "rendered": 3}[kind]
+    return {
+        "/".join(path.parent.relative_to(data).parts[depth:]): path.stat().st_mtime_ns
+        for path in (data / kind).rglob(RECORD)
+    }
 
 
 def redone(made, changed):
@@ -34,12 +40,11 @@ def redone(made, changed):
 
 def redone_since(made, changed):
     """The same, of what is there."""
-    before = [stamps(made.data, pattern) for pattern in ("raw/**/source.json", "rendered/**/task.json")]
-    _, _, mixed = changed.mix(["nli"])
-    after = [stamps(made.data, pattern) for pattern in ("raw/**/source.json", "rendered/**/task.json")]
+    before = [stamps(made.data, kind) for kind in ("raw", "rendered")]
+    mixed = changed.mix(["nli"]).new
+    after = [stamps(made.data, kind) for kind in ("raw", "rendered")]
     raw, rendered = (
-        {name.split("/", 2)[2] for name in now if now[name] != was.get(name)}
-        for was, now in zip(before, after, strict=True)
+        {name for name in now if now[name] != was.get(name)} for was, now in zip(before, after, strict=True)
     )
     return raw, rendered, mixed
 
@@ -74,20 +79,18 @@ def test_another_seed_renders_everything(build):
 def test_another_hold_out_only_mixes(build):
     made = build()
     made.mix(["nli"])
-    before = stamps(made.data, "rendered/**/task.json")
+    before = stamps(made.data, "rendered")
 
-    _, _, mixed = build().mix(["sentiment"])
-
-    assert mixed
-    assert stamps(made.data, "rendered/**/task.json") == before
+    assert build().mix(["sentiment"]).new
+    assert stamps(made.data, "rendered") == before
 
 
 def test_another_number_of_shards_only_mixes(build):
     assert redone(build(), build(mixture={"shards": 5})) == (set(), set(), True)
 
 
-def test_another_size_of_evaluation_renders_everything(build):
-    assert redone(build(), build(evaluation_examples=3)) == (set(), set(SMALL), True)
+def test_another_size_of_evaluation_changes_nothing_that_is_trained_on(build):
+    assert redone(build(), build(evaluation_rows=3)) == (set(), set(), False)
 
 
 def test_another_number_of_passes_renders_everything(build):
@@ -114,7 +117,6 @@ def test_a_rate_that_changes_no_number_of_wordings_only_mixes(build):
         {"leaks": "drop"},
         {"related": (("nli", "paraphrase"),)},
         {"licenses": LicenseTerms(deny=("*-nc-*",))},
-        {"name": "other"},
     ],
     ids=lambda changed: next(iter(changed)),
 )
@@ -122,14 +124,24 @@ def test_what_only_shards_show_only_mixes(build, changed):
     assert redone(build(), build(mixture=changed)) == (set(), set(), True)
 
 
-def test_another_joiner_renders_everything(build):
+def test_another_name_renders_into_a_folder_of_its_own(build):
+    made = build()
+    made.mix(["nli"])
+    before = {path: path.stat().st_mtime_ns for path in made.rendered.rglob("*.arrow")}
+
+    build(mixture={"name": "other"}).mix(["nli"])
+
+    assert {path: path.stat().st_mtime_ns for path in made.rendered.rglob("*.arrow")} == before
+
+
+def test_another_separator_renders_everything(build):
     assert redone(build(), build(mixture={"separator": " "})) == (set(), set(SMALL), True)
 
 
 def test_one_task_more_renders_that_task(build):
-    fewer = build(mixture={"tasks": SMALL[1:]})
+    fewer = build(mixture={"tasks": tuple(name for name in SMALL if name != "copa")})
 
-    assert redone(fewer, build())[:2] == ({"rte"}, {"rte"})
+    assert redone(fewer, build())[:2] == ({"copa"}, {"copa"})
 
 
 def test_a_comment_in_a_page_changes_nothing(tmp_path):
@@ -164,14 +176,18 @@ def test_another_commit_of_equal_rows_is_in_the_manifest_as_if_built_fresh(build
             return "another"
 
     made = redone(build(), build(source=Moved(100)))
-    _, fresh, _ = build(source=Moved(100), data=tmp_path / "fresh").mix(["nli"])
+    fresh = build(source=Moved(100), data=tmp_path / "fresh").mix(["nli"]).manifest
 
     assert made == (set(SMALL), set(SMALL), True)
-    assert build(source=Moved(100)).mix(["nli"])[1] == fresh
+    assert build(source=Moved(100)).mix(["nli"]).manifest == fresh
 
 
 def test_one_task_fewer_only_mixes(build):
-    assert redone(build(), build(mixture={"tasks": SMALL[1:]})) == (set(), set(), True)
+    assert redone(build(), build(mixture={"tasks": tuple(name for name in SMALL if name != "copa")})) == (
+        set(),
+        set(),
+        True,
+    )
 
 
 def test_more_templates_an_example_render_everything(build):
@@ -188,13 +204,13 @@ def test_more_templates_an_example_render_everything(build):
     ("file", "again"),
     [
         ("raw/nli/rte/train.parquet", ({"rte"}, set(), False)),
-        ("raw/nli/rte/source.json", ({"rte"}, set(), False)),
-        ("rendered/nli/rte/test.arrow", (set(), {"rte"}, False)),
-        ("rendered/nli/rte/task.json", (set(), {"rte"}, False)),
-        ("mixtures/flan2021-without-nli/manifest.json", (set(), set(), True)),
+        (f"raw/nli/rte/{RECORD}", ({"rte"}, set(), False)),
+        ("rendered/flan2021/nli/rte/test.fingerprints.arrow", (set(), {"rte"}, False)),
+        (f"rendered/flan2021/nli/rte/{RECORD}", (set(), {"rte"}, False)),
+        (f"mixtures/flan2021-without-nli/{MANIFEST}", (set(), set(), True)),
     ],
 )
-def test_a_deleted_file_is_made_again_with_its_piece_and_nothing_behind_it(build, file, again):
+def test_a_deleted_file_is_made_again_with_its_folder_and_nothing_behind_it(build, file, again):
     made = build()
     made.mix(["nli"])
     (made.data / file).unlink()
@@ -203,22 +219,121 @@ def test_a_deleted_file_is_made_again_with_its_piece_and_nothing_behind_it(build
 
 
 def test_a_deleted_shard_is_mixed_again(build):
+    first = build().mix([])
+    (first.folder / "train" / "00001-of-00003.arrow").unlink()
+
+    again = build().mix([])
+
+    assert again.new
+    assert again.manifest == first.manifest
+
+
+def test_a_damaged_record_is_made_again_and_said(build, caplog):
     made = build()
-    folder, record, _ = made.mix([])
-    (folder / "train-00001-of-00003.arrow").unlink()
+    first = made.mix([]).manifest
+    record = made.rendered / "nli" / "rte" / RECORD
+    record.write_text("{ half")
 
-    _, again, mixed = build().mix([])
+    with caplog.at_level("INFO", "flanbuild"):
+        assert build().mix([]).manifest == first
+    assert f"{record}: not valid JSON" in caplog.text
 
-    assert mixed
-    assert again["digest"] == record["digest"]
+
+def flip(path, bit):
+    """Turns one bit of a file over."""
+    data = bytearray(path.read_bytes())
+    data[bit // 8 % len(data)] ^= 1 << bit % 8
+    path.write_bytes(data)
 
 
-def test_a_damaged_record_is_made_again(build):
+def shards_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*.arrow"))}
+
+
+def flipped_bits_that_reach_a_shard(data, tmp_path, flips):
+    """Builds, turns over one bit of a file that the mixture is made of, mixes again; the flips that changed it."""
+    clean = few(tmp_path / "clean").mix(["nli"])
+    expected = clean.manifest, shards_of(clean.folder)
+    few(data).mix(["nli"])
+    wrong = []
+    for kind, position, bit in flips:
+        files = sorted(p for p in (data / kind).rglob("*") if p.is_file() and not p.name.startswith("."))
+        file = files[position % len(files)]
+        flip(file, bit)
+        shutil.rmtree(data / "mixtures")
+        if kind == "raw":
+            shutil.rmtree(data / "rendered")
+        again = few(data).mix(["nli"])
+        if (again.manifest, shards_of(again.folder)) != expected or verify(again.folder):
+            wrong.append((kind, file.name, bit))
+    return wrong
+
+
+def test_no_flipped_bit_of_raw_rows_rendered_rows_fingerprints_or_records_reaches_a_shard(tmp_path):
+    random_numbers = random.Random(2021)
+    flips = [
+        (kind, random_numbers.randrange(1000), random_numbers.randrange(1 << 24))
+        for kind in ("raw", "rendered")
+        for _ in range(20)
+    ]
+
+    assert flipped_bits_that_reach_a_shard(tmp_path / "data", tmp_path, flips) == []
+
+
+def test_a_damaged_evaluation_set_is_made_again(build):
     made = build()
-    _, record, _ = made.mix([])
-    (made.rendered / "nli" / "rte" / "task.json").write_text("{ half")
+    record = made.evaluation_sets(["rte"])["rte"]
+    file = made.addresses.evaluation / "nli" / "rte" / "test.arrow"
+    flip(file, 5001)
 
-    assert build().mix([])[1]["digest"] == record["digest"]
+    assert build().evaluation_sets(["rte"])["rte"] == record
+    assert xxh3_of(file) == record.splits["test"].file_digest
+
+
+def test_planning_another_mixture_leaves_the_first_as_it_is(build):
+    first = build().mix(["nli"])
+    before = {path: path.stat().st_mtime_ns for path in (build().data).rglob("*") if path.is_file()}
+
+    build(mixture={"seed": 8, "cap": 10, "path": Path("other.yaml")}).plan(["nli"])
+
+    changed = {p for p, t in before.items() if not p.name.endswith(".lock") and p.stat().st_mtime_ns != t}
+    assert changed == set()
+    assert verify(first.folder) == []
+
+
+def test_two_mixtures_that_differ_in_seed_are_evaluated_on_the_same_rows(build):
+    one = build().evaluation_sets(["rte", "sst2"])
+    build(mixture={"name": "b", "seed": 8}).mix(["nli"])
+
+    assert build(mixture={"name": "b", "seed": 8}).evaluation_sets(["rte", "sst2"]) == one
+
+
+def test_two_mixture_files_of_one_name_are_refused_with_both_names(build, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.yaml").write_text(f"seed: {len(folder)}\n")
+    one, two = (
+        {"name": "mine", "path": tmp_path / folder / "mine.yaml", "seed": seed}
+        for seed, folder in enumerate("ab")
+    )
+    build(mixture=one).mix([])
+
+    with pytest.raises(DeclarationError, match=r"b/mine.yaml: .*a/mine.yaml is a mixture named 'mine' too"):
+        build(mixture=two).mix([])
+
+
+def test_what_is_trained_on_never_decides_what_a_held_out_name_means(tasks, tmp_path):
+    names = ("rte", "cb", "sst2")
+    made = few(
+        tmp_path,
+        tasks={name: tasks[name] for name in names},
+        mixture={"tasks": None, "clusters": ("sentiment",), "path": ROOT / "mixtures" / "flan2021.yaml"},
+    )
+
+    manifest = made.mix(["nli"]).manifest
+
+    assert set(manifest.held_out["nli"].tasks) == {"rte", "cb"}
+    assert set(manifest.tasks) == {"sst2"}
 
 
 def test_a_missing_split_is_skipped_only_when_asked_and_is_in_the_manifest(build, tasks, mirror):
@@ -232,61 +347,88 @@ def test_a_missing_split_is_skipped_only_when_asked_and_is_in_the_manifest(build
     ):
         build(**keys).mix([])
 
-    _, record, _ = build(**keys, missing="skip").mix([])
+    task = build(**keys, missing="skip").mix([]).manifest.tasks["squad/v1"]
 
-    assert record["tasks"]["squad/v1"]["out"] == "missing at the source: train"
-    assert record["tasks"]["squad/v1"]["missing"] == ["train"]
+    assert task.out == "missing at the source: train"
+    assert task.missing == ("train",)
 
 
-def run(data, kind, jobs, kill_after=None):
-    """A build as a process group of its own, killed so many seconds after it began to work: (code, digest, seconds)."""
-    command = [sys.executable, str(ROOT / "tests" / "few.py"), str(data), kind, str(jobs)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stdout.readline() == "begun\n"
-    begin = time.monotonic()
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.killpg(process.pid, signal.SIGKILL)
-    digest = process.communicate()[0].strip()
-    return process.returncode, digest, time.monotonic() - begin
+def run(data, kind, jobs, *step):
+    """A build as a process group of its own, which dies at a step if one is given: (code, digest, steps)."""
+    command = [sys.executable, ROOT / "tests" / "few.py", data, kind, *map(str, (jobs, *step))]
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
+    digest, steps = done.stdout.split() or ("", 0)
+    return done.returncode, digest, int(steps)
 
 
 def damaged(data):
-    """Finished pieces that are not what their record says; pieces in the making begin with a dot."""
-
-    def finished(pattern):
-        return [
-            path
-            for path in data.glob(pattern)
-            if not any(part.startswith(".") for part in path.relative_to(data).parts)
-        ]
-
-    found = [fault for path in finished("mixtures/*/manifest.json") for fault in verify(path.parent)]
-    for name, file in (("source.json", "{}.parquet"), ("task.json", "{}.arrow")):
-        for path in finished(f"*/*/*/{name}"):
-            splits = read_json(path)["splits"]
-            found += [s for s in splits if sha256_of(path.with_name(file.format(s))) != splits[s]["sha256"]]
+    """Finished folders that are not as their records name them; what is being written begins with a dot."""
+    found = [fault for path in data.glob(f"mixtures/[!.]*/{MANIFEST}") for fault in verify(path.parent)]
+    for root, kind in (("raw", RawRecord), ("rendered", TaskRecord)):
+        for path in (data / root).rglob(RECORD):
+            if not any(part.startswith(".") for part in path.relative_to(data).parts):
+                found += [] if is_whole(path.parent, read_record(path, kind)) else [path]
     return found
 
 
 def leftovers(data):
-    return [path for path in data.rglob(".*") if not path.name.endswith(".lock")]
+    hidden = [path for path in data.rglob(".*") if not path.name.endswith(".lock")]
+    return [path for path in hidden if ".mixture-files" not in path.parts]
 
 
-@pytest.mark.slow
 def test_a_build_killed_at_any_moment_leaves_no_half_artifact_and_the_rerun_gives_the_same_digest(tmp_path):
-    moments, killed = random.Random(1), 0
-    for kind, jobs, times in (("threads", 1, 10), ("threads", 2, 10), ("processes", 2, 5)):
-        code, digest, lasted = run(tmp_path / f"whole-{kind}-{jobs}", kind, jobs)
+    moments = random.Random(1)
+    for kind, jobs, times in (("threads", 1, 8), ("threads", 2, 5), ("processes", 2, 3)):
+        code, digest, steps = run(tmp_path / f"whole-{kind}-{jobs}", kind, jobs)
         assert code == 0
         for attempt in range(times):
             data = tmp_path / f"killed-{kind}-{jobs}-{attempt}"
-            code, _, _ = run(data, kind, jobs, kill_after=moments.uniform(0, lasted))
-            killed += code == -signal.SIGKILL
+            code, _, _ = run(data, kind, jobs, moments.randint(1, steps * 9 // 10))
+            assert code == -signal.SIGKILL
             assert damaged(data) == []
-            assert few(data).mix(["nli"])[1]["digest"] == digest
+            assert few(data).mix(["nli"]).manifest.digest == digest
             assert leftovers(data) == []
-    assert killed >= 20
+
+
+def together(*commands):
+    """Runs commands at once: (code, last word of the output) of each."""
+    processes = [subprocess.Popen(list(map(str, c)), stdout=subprocess.PIPE, text=True) for c in commands]
+    outputs = [process.communicate()[0].split() for process in processes]
+    return [(p.returncode, out[:1]) for p, out in zip(processes, outputs, strict=True)]
+
+
+def test_two_builds_of_one_mixture_in_one_folder_both_succeed(tmp_path):
+    expected = few(tmp_path / "alone").mix(["nli"]).manifest.digest
+    for attempt in range(3):
+        data = tmp_path / f"shared-{attempt}"
+        command = [sys.executable, ROOT / "tests" / "few.py", data, "threads", 2]
+
+        assert together(command, command) == [(0, [expected])] * 2
+        assert damaged(data) == []
+        assert leftovers(data) == []
+
+
+def test_builds_with_other_hold_outs_and_other_seeds_at_once_are_all_right(tmp_path):
+    (tmp_path / "s1.yaml").write_text((ROOT / "mixtures" / "smoke.yaml").read_text() + "\n")
+    command = [sys.executable, "-m", "flanbuild", "mixture"]
+    shared, alone = (["--data", tmp_path / name, "--sample-rows", "60"] for name in ("shared", "alone"))
+    runs = [["smoke", "--holdout", "nli"], ["smoke", "--holdout", "commonsense"], [tmp_path / "s1.yaml"]]
+    expected = [together([*command, *arguments, *alone])[0] for arguments in runs]
+
+    assert together(*([*command, *arguments, *shared] for arguments in runs)) == expected
+    assert [code for code, _ in expected] == [0, 0, 0]
+    assert damaged(tmp_path / "shared") == []
+
+
+def test_a_folder_that_a_killed_run_moved_aside_is_moved_back(tmp_path):
+    first = few(tmp_path).mix(["nli"])
+    aside = first.folder.with_name(f".{first.folder.name}.old-1-dead")
+    first.folder.rename(aside)
+
+    again = few(tmp_path).mix(["nli"])
+
+    assert not again.new
+    assert leftovers(tmp_path) == []
 
 
 @pytest.fixture
@@ -316,11 +458,11 @@ def test_a_full_disk_is_one_sentence_and_the_rerun_with_space_completes(small_di
     data = small_disk(size)
     with pytest.raises(
         ExecutionError,
-        match=rf"^.*/data/{place}/\S+: No space left on device; nothing was left half-written.$",
+        match=rf"^.*/data/{place}/\S+: No space left on device( \(.*\))?; nothing was left half-written.$",
     ):
         few(data).mix(["nli"])
     assert damaged(data) == []
     assert leftovers(data) == []
 
     small_disk(16_000)
-    assert few(data).mix(["nli"])[1]["digest"] == few(tmp_path / "elsewhere").mix(["nli"])[1]["digest"]
+    assert few(data).mix(["nli"]).manifest == few(tmp_path / "elsewhere").mix(["nli"]).manifest

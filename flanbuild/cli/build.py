@@ -85,7 +85,7 @@ def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, confi
     """
     build = config.build(mixture)
     built = build.mix(holdout or [])
-    _log_drops(build.render(holdout or []))
+    _log_drops(built.records)
     state = "built" if built.new else "up to date"
     rows = built.manifest.rows
     counts = f"{rows['train']:,} train and {rows['validation']:,} validation examples"

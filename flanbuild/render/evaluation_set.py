@@ -123,14 +123,12 @@ def build_all(
         executor.run_in_threads(items, workers, done=done)
 
 
-def current_record(task: Task, raw: Path, root: Path, max_rows: int) -> EvaluationRecord | None:
-    """The record of an evaluation set, or None if it is missing or stale. `raw`: the root of raw folders."""
+def is_current(task: Task, raw: Path, root: Path, max_rows: int) -> bool:
+    """Whether a task's evaluation set is there, up to date and whole. `raw`: the root of raw folders."""
     source = read_record(task_folder(raw, task.cluster, task.name) / RECORD, RawRecord)
-    return artifact.current(
-        task_folder(root, task.cluster, task.name),
-        EvaluationRecord,
-        lambda _: fingerprint(task, source, max_rows),
-    )
+    folder = task_folder(root, task.cluster, task.name)
+    record = artifact.current(folder, EvaluationRecord, lambda _: fingerprint(task, source, max_rows))
+    return record is not None and artifact.is_whole(folder, record)
 
 
 def _build_task(task: Task, raw: Path, max_rows: int, folder: Path) -> None:

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from flanbuild.sample import schemas
-from flanbuild.sample.dataset import Dataset, Record
-from flanbuild.sample.features import Items, Label
+from flanbuild.sample import winograd
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
-from flanbuild.sample.world import DAYS, FEMALE, MALE, MONTHS, words
+from flanbuild.sample.rows import SampleRow
+from flanbuild.sample.world import DAYS, FEMALE, MALE, MONTHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +25,16 @@ class Puzzle:
         return self.before + self.pronoun + self.after
 
 
-def puzzle(row: Row) -> Puzzle:
+def puzzle(row: SampleRow) -> Puzzle:
     """Either version of a schema, about things or two people of one gender."""
     answer = row.below("answer", 2)
     if row.chance("people", 55):
-        pattern, *ways = row.one("schema", schemas.OF_PEOPLE)
+        pattern, *ways = row.one("schema", winograd.OF_PEOPLE)
         first = someone(row, "first")
         second = row.other("second", FEMALE if first.woman else MALE, first.name)
         candidates, pronoun = (first.name, second), "she" if first.woman else "he"
     else:
-        pattern, *ways, pairs = row.one("schema", schemas.OF_THINGS)
+        pattern, *ways, pairs = row.one("schema", winograd.OF_THINGS)
         candidates, pronoun = row.one("pair", pairs), "it"
     when = row.one("when", _WHEN)
     a = candidates[0] if when else candidates[0][0].upper() + candidates[0][1:]
@@ -52,7 +51,7 @@ _WHEN = (
 )  # fmt: skip
 
 
-def dpr(row: Row) -> Record:
+def dpr(row: SampleRow) -> SampleRecord:
     """The candidates come in either order."""
     found = puzzle(row)
     candidates = row.shuffled("candidates", found.candidates)
@@ -64,7 +63,7 @@ def dpr(row: Row) -> Record:
     }
 
 
-def winogrande(row: Row) -> Record:
+def winogrande(row: SampleRow) -> SampleRecord:
     """A blank in place of the pronoun; of things, the noun alone is the option."""
     found = puzzle(row)
     thing = found.pronoun == "it"
@@ -78,7 +77,7 @@ def winogrande(row: Row) -> Record:
     }
 
 
-def wsc273(row: Row) -> Record:
+def wsc273(row: SampleRow) -> SampleRecord:
     """Places are counted in characters; the quote is the pronoun with what follows."""
     found = puzzle(row)
     place = len(found.before)
@@ -95,7 +94,7 @@ def wsc273(row: Row) -> Record:
     }
 
 
-def wsc(row: Row) -> Record:
+def wsc(row: SampleRow) -> SampleRecord:
     """Spans are counted in words; the label says whether span 1 is what span 2, the pronoun, means."""
     found = puzzle(row)
     label = row.below("label", 2)
@@ -112,7 +111,7 @@ def wsc(row: Row) -> Record:
     }
 
 
-def wnli(row: Row) -> Record:
+def wnli(row: SampleRow) -> SampleRecord:
     """The second sentence puts a candidate in the pronoun's place."""
     found = puzzle(row)
     label = row.below("label", 2)
@@ -128,48 +127,26 @@ def wnli(row: Row) -> Record:
 
 _WINOGRANDE_TRAIN = {"xs": 160, "s": 640, "m": 2558, "l": 10234, "xl": 40398, "debiased": 9248}
 _DAVIS = {"wsc273": 273, "wsc285": 285}
-_TRUE = Label(("False", "True"))
 
 DATASETS = {
-    ("community-datasets/definite_pronoun_resolution", "plain_text"): Dataset(
-        "dpr",
-        {"sentence": "string", "pronoun": "string", "candidates": Items("string", 2), "label": Label(("0", "1"))},
-        {"train": 1322, "test": 564},
-        dpr,
+    ("community-datasets/definite_pronoun_resolution", "plain_text"): SampleDataset(
+        "dpr", {"train": 1322, "test": 564}, dpr
     ),
     **{
-        ("allenai/winogrande", f"winogrande_{size}"): Dataset(
-            "winogrande",
-            dict.fromkeys(words("sentence option1 option2 answer"), "string"),
-            {"train": rows, "test": 1767, "validation": 1267},
-            winogrande,
+        ("allenai/winogrande", f"winogrande_{size}"): SampleDataset(
+            "winogrande", {"train": rows, "test": 1767, "validation": 1267}, winogrande
         )
         for size, rows in _WINOGRANDE_TRAIN.items()
     },
     **{
-        (repo, config): Dataset(
-            "wsc273",
-            {
-                "text": "string", "pronoun": "string", "pronoun_loc": "int32", "quote": "string",
-                "quote_loc": "int32", "options": Items("string"), "label": Label(("0", "1")), "source": "string",
-            },
-            {"test": rows},
-            wsc273,
-        )
+        (repo, config): SampleDataset("wsc273", {"test": rows}, wsc273)
         for repo in ("ErnestSDavis/winograd_wsc", "lighteval/winograd_wsc")
         for config, rows in _DAVIS.items()
     },
     **{
-        ("aps/super_glue", config): Dataset(
-            "wsc",
-            {
-                "text": "string", "span1_index": "int32", "span2_index": "int32", "span1_text": "string",
-                "span2_text": "string", "idx": "int32", "label": _TRUE,
-            },
-            {"train": 554, "validation": 104, "test": 146},
-            wsc,
-            hidden={"test": {"label": -1}},
+        ("aps/super_glue", config): SampleDataset(
+            "wsc", {"train": 554, "validation": 104, "test": 146}, wsc, hidden={"test": {"label": -1}}
         )
         for config in ("wsc", "wsc.fixed")
     },
-}  # fmt: skip
+}

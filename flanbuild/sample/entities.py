@@ -13,7 +13,7 @@ import numpy as np
 
 from flanbuild.keys import row_keys, task_key
 from flanbuild.sample import world
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import article, sentence
 from flanbuild.sample.world import words
 
@@ -34,7 +34,7 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EntityKind:
     """A kind of entity: its names, what a later sentence calls one, and what can be known of one."""
 
     name: str
@@ -48,7 +48,7 @@ class Kind:
 class Entity:
     """One inhabitant of the world."""
 
-    kind: Kind
+    kind: EntityKind
     place: int
 
     @property
@@ -92,22 +92,22 @@ class Entity:
         return relation.whether.format(s=subject, v=value, a=article(value))
 
 
-def entity(row: Row, purpose: str, kind: str) -> Entity:
+def entity(row: SampleRow, purpose: str, kind: str) -> Entity:
     """One entity of the kind."""
     return Entity(KINDS[kind], row.below(purpose, len(KINDS[kind].names)))
 
 
-def any_entity(row: Row, purpose: str) -> Entity:
+def any_entity(row: SampleRow, purpose: str) -> Entity:
     """One entity of any kind; a quarter are people."""
     return entity(row, purpose, row.one(f"{purpose} kind", _MOSTLY_PEOPLE))
 
 
-def facts(row: Row, purpose: str, of: Entity, count: int) -> list[Relation]:
+def facts(row: SampleRow, purpose: str, of: Entity, count: int) -> list[Relation]:
     """`count` different relations of the entity."""
     return row.some(purpose, of.kind.relations, count)
 
 
-def full_name(row: Row, purpose: str) -> str:
+def full_name(row: SampleRow, purpose: str) -> str:
     """Somebody's first name and surname."""
     return row.one(purpose, PEOPLE)
 
@@ -176,7 +176,7 @@ def _numbers(low: int, high: int, step: int) -> tuple[str, ...]:
     return tuple(f"{number:,}" for number in range(low, high, step))
 
 
-_PERSON = Kind(
+_PERSON = EntityKind(
     "person",
     "Person",
     "person",
@@ -261,7 +261,7 @@ _PERSON = Kind(
         ),
     ),
 )
-_TOWN = Kind(
+_TOWN = EntityKind(
     "town",
     "City",
     "town",
@@ -356,7 +356,7 @@ _TOWN = Kind(
         ),
     ),
 )
-_COMPANY = Kind(
+_COMPANY = EntityKind(
     "company",
     "Company",
     "company",
@@ -425,7 +425,7 @@ _COMPANY = Kind(
         ),
     ),
 )
-_BOOK = Kind(
+_BOOK = EntityKind(
     "book",
     "WrittenWork",
     "book",
@@ -502,7 +502,7 @@ _BOOK = Kind(
         ),
     ),
 )
-_BUILDING = Kind(
+_BUILDING = EntityKind(
     "building",
     "Building",
     "building",
@@ -559,7 +559,7 @@ _BUILDING = Kind(
         ),
     ),
 )
-_CLUB = Kind(
+_CLUB = EntityKind(
     "club",
     "SportsTeam",
     "club",
@@ -637,7 +637,7 @@ _CLUB = Kind(
         ),
     ),
 )
-_FOOD = Kind(
+_FOOD = EntityKind(
     "dish",
     "Food",
     "dish",
@@ -684,7 +684,7 @@ _FOOD = Kind(
         ),
     ),
 )
-_AIRPORT = Kind(
+_AIRPORT = EntityKind(
     "airport",
     "Airport",
     "airport",

@@ -3,13 +3,12 @@
 from math import gcd
 
 from flanbuild.sample import facts
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import any_entity, entity, full_name
-from flanbuild.sample.features import Items, Label
 from flanbuild.sample.passages import Passage, passage_about, with_aside, wrong_value
 from flanbuild.sample.people import someone
 from flanbuild.sample.reading_comprehension import value_at
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import scene
 from flanbuild.sample.senses import SENSES
 from flanbuild.sample.wording import sentence
@@ -18,7 +17,7 @@ from flanbuild.sample.world import BEASTS, DAYS, PRODUCTS, words
 # ---- conversations
 
 
-def coqa(row: Row) -> Record:
+def coqa(row: SampleRow) -> SampleRecord:
     """Questions after the first say she or he; every other one may be answered yes or no."""
     source = passage_about(row, "story", entity(row, "who", "person"), 4)
     story = with_aside(row, " \n\n".join((" ".join(source.sentences[:2]), " ".join(source.sentences[2:]))), 2)
@@ -36,7 +35,7 @@ def coqa(row: Row) -> Record:
     }
 
 
-def _coqa_turn(row: Row, source: Passage, place: int) -> tuple[str, str]:
+def _coqa_turn(row: SampleRow, source: Passage, place: int) -> tuple[str, str]:
     relation = source.relations[place]
     if row.chance(f"open {place}", 65):
         return source.about.ask(relation, row.bits(f"ask {place}"), short=place > 0), source.about.value(
@@ -50,7 +49,7 @@ def _coqa_turn(row: Row, source: Passage, place: int) -> tuple[str, str]:
     return f"{question[0].upper()}{question[1:]}?", "yes" if true else "no"
 
 
-def quac(row: Row) -> Record:
+def quac(row: SampleRow) -> SampleRecord:
     """A dialogue on a section; the context ends in CANNOTANSWER, the answer to what it doesn't tell."""
     source = passage_about(row, "section", any_entity(row, "about"), 4)
     context = f"{with_aside(row, source.text)} CANNOTANSWER"
@@ -88,7 +87,7 @@ def quac(row: Row) -> Record:
 # ---- words and sentences
 
 
-def wic(row: Row) -> Record:
+def wic(row: SampleRow) -> SampleRecord:
     """Two sentences with one word, in one of its senses or in two."""
     word, *senses = row.one("word", SENSES)
     label = row.below("label", 2)
@@ -171,7 +170,7 @@ _TREC = {
 }
 
 
-def trec(row: Row) -> Record:
+def trec(row: SampleRow) -> SampleRecord:
     """The form of the question decides both classes."""
     fine = row.one("class", tuple(_TREC))
     question = row.one("form", _TREC[fine]).format(
@@ -192,7 +191,7 @@ def trec(row: Row) -> Record:
     }
 
 
-def cola(row: Row) -> Record:
+def cola(row: SampleRow) -> SampleRecord:
     """A sentence of English, or one that breaks its grammar in one place."""
     label = 1 if row.chance("acceptable", 70) else 0
     seen = scene(row, "scene")
@@ -218,12 +217,12 @@ _BAD = (
 # ---- mathematics
 
 
-def _literal(question: str, answer: object) -> Record:
+def _literal(question: str, answer: object) -> SampleRecord:
     """As the old loading script left the lines: Python byte literals with their newline."""
     return {"question": f"b'{question}\\n'", "answer": f"b'{answer}\\n'"}
 
 
-def linear_1d(row: Row) -> Record:
+def linear_1d(row: SampleRow) -> SampleRecord:
     """One unknown, a whole number; both sides may hold more than one term."""
     x = row.between("x", -30, 30)
     a = row.other("a", range(-40, 41), 0)
@@ -239,7 +238,7 @@ def linear_1d(row: Row) -> Record:
     return _literal(f"Solve {left} = {right_text} for {name}.", x)
 
 
-def linear_2d(row: Row) -> Record:
+def linear_2d(row: SampleRow) -> SampleRecord:
     """Two unknowns, whole numbers; the first is asked for."""
     x, y = row.between("x", -12, 12), row.between("y", -12, 12)
     a, b, c, d = (row.other(name, range(-9, 10), 0) for name in "abcd")
@@ -259,7 +258,7 @@ def _signed(number: int, name: str = "") -> str:
     return f"{'-' if number < 0 else '+'} {size}"
 
 
-def add_or_sub(row: Row) -> Record:
+def add_or_sub(row: SampleRow) -> SampleRecord:
     """A sum or a difference of whole numbers."""
     a, b = row.between("a", -99999, 99999), row.between("b", -999, 9999)
     plus = row.chance("plus", 50)
@@ -268,14 +267,14 @@ def add_or_sub(row: Row) -> Record:
     return _literal(form.format(a=a, s="+" if plus else "-", b=shown), a + b if plus else a - b)
 
 
-def mul(row: Row) -> Record:
+def mul(row: SampleRow) -> SampleRecord:
     """A product of whole numbers."""
     a, b = row.between("a", -9999, 9999), row.between("b", -99, 999)
     form = row.one("form", ("What is {} times {}?", "Multiply {} and {}.", "Product of {} and {}.", "{}*{}"))
     return _literal(form.format(a, b), a * b)
 
 
-def closest(row: Row) -> Record:
+def closest(row: SampleRow) -> SampleRecord:
     """Which choice is nearest to a number; ties do not occur."""
     target = row.between("target", -50, 50)
     distances = row.some("distances", range(1, 60), 4)
@@ -285,7 +284,7 @@ def closest(row: Row) -> Record:
     return _literal(f"Which is the closest to {target}?  {lettered}", "abcd"[choices.index(best)])
 
 
-def clock(row: Row) -> Record:
+def clock(row: SampleRow) -> SampleRecord:
     """Minutes between two times of a day and a half, or a time so many minutes later."""
     start, minutes = row.below("start", 1440), row.between("minutes", 2, 715)
     if row.chance("how long", 50):
@@ -300,7 +299,7 @@ def _time(minute: int) -> str:
     return f"{(hour - 1) % 12 + 1}:{rest:02} {'AM' if hour < 12 else 'PM'}"
 
 
-def common_divisor(row: Row) -> Record:
+def common_divisor(row: SampleRow) -> SampleRecord:
     """The greatest, of two numbers that share one on purpose."""
     shared, a, b = (row.between(name, 1, 90) for name in ("shared", "a", "b"))
     a, b = shared * a, shared * b
@@ -314,7 +313,7 @@ def common_divisor(row: Row) -> Record:
     return _literal(form.format(a, b), gcd(a, b))
 
 
-def is_prime(row: Row) -> Record:
+def is_prime(row: SampleRow) -> SampleRecord:
     """Asked as it is or turned round."""
     number = row.between("number", 2, 99999)
     prime = all(number % divisor for divisor in range(2, int(number**0.5) + 1))
@@ -332,68 +331,20 @@ _MATH = {
     "numbers__gcd": common_divisor,
     "numbers__is_prime": is_prime,
 }
-_STRINGS, _INTS = Items("string"), Items("int32")
 
 DATASETS = {
-    ("stanfordnlp/coqa", "default"): Dataset(
-        "coqa",
-        {
-            "source": "string",
-            "story": "string",
-            "questions": _STRINGS,
-            "answers": {"input_text": _STRINGS, "answer_start": _INTS, "answer_end": _INTS},
-        },
-        {"train": 7199, "validation": 500},
-        coqa,
+    ("stanfordnlp/coqa", "default"): SampleDataset("coqa", {"train": 7199, "validation": 500}, coqa),
+    ("allenai/quac", "plain_text"): SampleDataset("quac", {"train": 11567, "validation": 1000}, quac),
+    ("aps/super_glue", "wic"): SampleDataset(
+        "wic", {"train": 5428, "validation": 638, "test": 1400}, wic, hidden={"test": {"label": -1}}
     ),
-    ("allenai/quac", "plain_text"): Dataset(
-        "quac",
-        {
-            **dict.fromkeys(
-                words("dialogue_id wikipedia_page_title background section_title context"), "string"
-            ),
-            "turn_ids": _STRINGS,
-            "questions": _STRINGS,
-            "followups": Items(Label(("y", "n", "m"))),
-            "yesnos": Items(Label(("y", "n", "x"))),
-            "answers": {"texts": Items(_STRINGS), "answer_starts": Items(_INTS)},
-            "orig_answers": {"texts": _STRINGS, "answer_starts": _INTS},
-        },
-        {"train": 11567, "validation": 1000},
-        quac,
-    ),
-    ("aps/super_glue", "wic"): Dataset(
-        "wic",
-        {
-            "word": "string",
-            "sentence1": "string",
-            "sentence2": "string",
-            **dict.fromkeys(words("start1 start2 end1 end2 idx"), "int32"),
-            "label": Label(("False", "True")),
-        },
-        {"train": 5428, "validation": 638, "test": 1400},
-        wic,
-        hidden={"test": {"label": -1}},
-    ),
-    ("CogComp/trec", "default"): Dataset(
-        "trec",
-        {"text": "string", "coarse_label": Label(_COARSE), "fine_label": Label(_FINE)},
-        {"train": 5452, "test": 500},
-        trec,
-    ),
-    ("nyu-mll/glue", "cola"): Dataset(
-        "cola",
-        {"sentence": "string", "label": Label(("unacceptable", "acceptable")), "idx": "int32"},
-        {"train": 8551, "validation": 1043, "test": 1063},
-        cola,
-        hidden={"test": {"label": -1}},
+    ("CogComp/trec", "default"): SampleDataset("trec", {"train": 5452, "test": 500}, trec),
+    ("nyu-mll/glue", "cola"): SampleDataset(
+        "cola", {"train": 8551, "validation": 1043, "test": 1063}, cola, hidden={"test": {"label": -1}}
     ),
     **{
-        ("deepmind/math_dataset", config): Dataset(
-            f"math_{config}",
-            {"question": "string", "answer": "string"},
-            {"train": 1999998, "test": 10000},
-            make,
+        ("deepmind/math_dataset", config): SampleDataset(
+            f"math_{config}", {"train": 1999998, "test": 10000}, make
         )
         for config, make in _MATH.items()
     },

@@ -7,7 +7,7 @@ large number, {c} {b} clubs, {x} {y} goals of the winner and the loser.
 from dataclasses import dataclass
 
 from flanbuild.sample.entities import COMPANIES, KINDS, PEOPLE, TOWNS
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.world import DAYS, PRODUCTS, REGIONS, RIVERS
 
 TOPICS = ("World", "Sports", "Business", "Sci/Tech")
@@ -69,7 +69,7 @@ class Story:
     day: str
 
 
-def story(row: Row, purpose: str) -> Story:
+def story(row: SampleRow, purpose: str) -> Story:
     """A story on any topic; what its lead says, its details say too."""
     topic = row.below(f"{purpose} topic", len(TOPICS))
     headline, lead, details = row.one(f"{purpose} story", _STORIES[topic])
@@ -87,7 +87,7 @@ def story(row: Row, purpose: str) -> Story:
     )
 
 
-def _fill(row: Row, purpose: str) -> dict[str, str]:
+def _fill(row: SampleRow, purpose: str) -> dict[str, str]:
     p, q = row.some(f"{purpose} people", PEOPLE, 2)
     t, u = row.some(f"{purpose} towns", TOWNS, 2)
     m, k = row.some(f"{purpose} firms", COMPANIES, 2)

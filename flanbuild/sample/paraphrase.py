@@ -1,10 +1,9 @@
 """Paraphrase: MRPC, QQP, PAWS, STS-B."""
 
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import COMPANIES, PEOPLE, TOWNS, Entity, any_entity, facts, full_name
-from flanbuild.sample.features import Label
 from flanbuild.sample.passages import wrong_value
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import ACTIONS, INDOORS, OUTDOORS, Scene, scene
 from flanbuild.sample.scenes import PEOPLE as SEEN
 from flanbuild.sample.world import DAYS, MONTHS, PRODUCTS
@@ -15,7 +14,7 @@ def tokenised(text: str) -> str:
     return text.replace(", ", " , ").replace("'s", " 's").replace("?", " ?").replace('"', "``")
 
 
-def mrpc(row: Row) -> Record:
+def mrpc(row: SampleRow) -> SampleRecord:
     """Equivalent sentences tell the same facts in other words; the others differ in one."""
     label = row.below("label", 2)
     about = any_entity(row, "about")
@@ -40,7 +39,7 @@ def mrpc(row: Row) -> Record:
     }
 
 
-def qqp(row: Row) -> Record:
+def qqp(row: SampleRow) -> SampleRecord:
     """A duplicate asks for the same fact; the others ask for another fact, or about somebody else."""
     label = row.below("label", 2)
     about = any_entity(row, "about")
@@ -78,7 +77,7 @@ _EVENTS = (
 )  # fmt: skip
 
 
-def paws(row: Row) -> Record:
+def paws(row: SampleRow) -> SampleRecord:
     """Both sentences share their words; a negative swaps who did what to whom, or whence and whither."""
     label = row.below("label", 2)
     event = row.one("event", _EVENTS)
@@ -98,7 +97,7 @@ def paws(row: Row) -> Record:
     }
 
 
-def stsb(row: Row) -> Record:
+def stsb(row: SampleRow) -> SampleRecord:
     """The score counts what two captions share: who, doing what, where."""
     grade = row.below("grade", 6)
     seen = scene(row, "scene")
@@ -113,75 +112,52 @@ def _caption(who: str, doing: str, place: str) -> str:
     return f"{who[0].upper()}{who[1:]} is {doing} {place}.".replace(" .", ".")
 
 
-def _reworded(row: Row, seen: Scene) -> str:
+def _reworded(row: SampleRow, seen: Scene) -> str:
     form = row.one("form", ("{p}, {s} is {d}.", "There is {s} {d} {p}.", "{s} {p} is {d}."))
     text = form.format(p=seen.place, s=seen.seen, d=seen.action.doing)
     return text[0].upper() + text[1:]
 
 
-def _less_detail(row: Row, seen: Scene) -> str:
+def _less_detail(row: SampleRow, seen: Scene) -> str:
     return _caption(seen.general, seen.action.doing, seen.place if row.chance("place", 50) else "")
 
 
-def _same_action(row: Row, seen: Scene) -> str:
+def _same_action(row: SampleRow, seen: Scene) -> str:
     who = row.other("who", [person[0] for person in SEEN], seen.seen)
     return _caption(
         who, seen.action.doing, row.other("place", OUTDOORS if seen.outdoors else INDOORS, seen.place)
     )
 
 
-def _same_person(row: Row, seen: Scene) -> str:
+def _same_person(row: SampleRow, seen: Scene) -> str:
     return _caption(
         seen.seen, _other_doing(row, seen), row.one("place", INDOORS if seen.outdoors else OUTDOORS)
     )
 
 
-def _same_place(row: Row, seen: Scene) -> str:
+def _same_place(row: SampleRow, seen: Scene) -> str:
     who = row.other("who", [person[0] for person in SEEN], seen.seen)
     return _caption(who, _other_doing(row, seen), seen.place)
 
 
-def _unlike(row: Row, seen: Scene) -> str:
+def _unlike(row: SampleRow, seen: Scene) -> str:
     about = any_entity(row, "about")
     return about.say(row.one("fact", about.kind.relations), len(seen.place))
 
 
-def _other_doing(row: Row, seen: Scene) -> str:
+def _other_doing(row: SampleRow, seen: Scene) -> str:
     return row.other("doing", [action.doing for action in ACTIONS], seen.action.doing)
 
 
-_PAIR = {"sentence1": "string", "sentence2": "string"}
-
 DATASETS = {
-    ("nyu-mll/glue", "mrpc"): Dataset(
-        "mrpc",
-        {**_PAIR, "label": Label(("not_equivalent", "equivalent")), "idx": "int32"},
-        {"train": 3668, "validation": 408, "test": 1725},
-        mrpc,
+    ("nyu-mll/glue", "mrpc"): SampleDataset("mrpc", {"train": 3668, "validation": 408, "test": 1725}, mrpc),
+    ("nyu-mll/glue", "qqp"): SampleDataset(
+        "qqp", {"train": 363846, "validation": 40430, "test": 390965}, qqp, hidden={"test": {"label": -1}}
     ),
-    ("nyu-mll/glue", "qqp"): Dataset(
-        "qqp",
-        {
-            "question1": "string",
-            "question2": "string",
-            "label": Label(("not_duplicate", "duplicate")),
-            "idx": "int32",
-        },
-        {"train": 363846, "validation": 40430, "test": 390965},
-        qqp,
-        hidden={"test": {"label": -1}},
+    ("google-research-datasets/paws", "labeled_final"): SampleDataset(
+        "paws", {"train": 49401, "test": 8000, "validation": 8000}, paws
     ),
-    ("google-research-datasets/paws", "labeled_final"): Dataset(
-        "paws",
-        {"id": "int32", **_PAIR, "label": Label(("0", "1"))},
-        {"train": 49401, "test": 8000, "validation": 8000},
-        paws,
-    ),
-    ("nyu-mll/glue", "stsb"): Dataset(
-        "stsb",
-        {**_PAIR, "label": "float32", "idx": "int32"},
-        {"train": 5749, "validation": 1500, "test": 1379},
-        stsb,
-        hidden={"test": {"label": -1.0}},
+    ("nyu-mll/glue", "stsb"): SampleDataset(
+        "stsb", {"train": 5749, "validation": 1500, "test": 1379}, stsb, hidden={"test": {"label": -1.0}}
     ),
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.world import FEMALE, MALE
 
 
@@ -20,7 +20,7 @@ class Someone:
         return text[0].upper() + text[1:]
 
 
-def someone(row: Row, purpose: str, *, besides: str = "") -> Someone:
+def someone(row: SampleRow, purpose: str, *, besides: str = "") -> Someone:
     """Anybody whose name isn't `besides`."""
     woman = row.chance(f"{purpose} is a woman", 50)
     return Someone(row.other(purpose, FEMALE if woman else MALE, besides), woman)

@@ -3,32 +3,32 @@
 from collections.abc import Sequence
 
 from flanbuild.sample import facts
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import KINDS, Relation, entity, full_name
 from flanbuild.sample.events import CAUSES
-from flanbuild.sample.features import Feature, Items, Label
 from flanbuild.sample.passages import Passage, passage, passage_about, with_aside, wrong_value
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import article
 from flanbuild.sample.world import DAYS, words
 
 # ---- BoolQ
 
 
-def boolq(row: Row) -> Record:
+def boolq(row: SampleRow) -> SampleRecord:
     """A question in lower case; false ones ask for a value that the passage contradicts."""
     record = _boolq(row)
     return {"question": record["question"], "answer": record["label"] == 1, "passage": record["passage"]}
 
 
-def boolq_with_title(row: Row) -> Record:
+def boolq_with_title(row: SampleRow) -> SampleRecord:
     """SuperGLUE's form: the passage opens with the page's title and a double dash."""
     record = _boolq(row)
-    return {**record, "passage": f"{record.pop('title')} -- {record['passage']}", "idx": row.number}
+    title = record.pop("title")
+    return {**record, "passage": f"{title} -- {record['passage']}", "idx": row.number}
 
 
-def _boolq(row: Row) -> Record:
+def _boolq(row: SampleRow) -> SampleRecord:
     label = 1 if row.chance("true", 60) else 0
     source = passage(row, "passage", row.between("length", 2, 4))
     asked = row.one("asked", source.relations)
@@ -44,7 +44,7 @@ def _boolq(row: Row) -> Record:
 # ---- OpenBookQA
 
 
-def openbookqa(row: Row) -> Record:
+def openbookqa(row: SampleRow) -> SampleRecord:
     """The fact decides among four choices."""
     _, stem, answer, wrong = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(
         row
@@ -58,7 +58,7 @@ def openbookqa(row: Row) -> Record:
     }
 
 
-def openbookqa_with_fact(row: Row) -> Record:
+def openbookqa_with_fact(row: SampleRow) -> SampleRecord:
     """The `additional` config; the fact is drawn as in `openbookqa`."""
     fact, *_ = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(row)
     return {
@@ -73,7 +73,7 @@ def openbookqa_with_fact(row: Row) -> Record:
 _Book = tuple[str, str, str, Sequence[str]]
 
 
-def _book_law(row: Row) -> _Book:
+def _book_law(row: SampleRow) -> _Book:
     cause, effect, why = row.one("law", facts.LAWS)
     who = someone(row, "who").name
     stem = row.one(
@@ -88,7 +88,7 @@ def _book_law(row: Row) -> _Book:
     return why, stem.format(n=who, c=cause), effect, [law[1] for law in facts.LAWS if law[1] != effect]
 
 
-def _book_animal(row: Row) -> _Book:
+def _book_animal(row: SampleRow) -> _Book:
     name, _, young, *_ = row.one("animal", facts.ANIMALS)
     stem = row.one(
         "stem",
@@ -99,7 +99,7 @@ def _book_animal(row: Row) -> _Book:
     return f"the young of {article(name)} {name} is called {article(young)} {young}", text, young, wrong
 
 
-def _book_gauge(row: Row) -> _Book:
+def _book_gauge(row: SampleRow) -> _Book:
     tool, what = row.one("gauge", facts.GAUGES)
     stem = row.one("stem", ("{n} wants to measure {w} and takes a", "To find out about {w}, {n} needs a"))
     wrong = [line[0] for line in facts.GAUGES if line[0] != tool]
@@ -111,7 +111,7 @@ def _book_gauge(row: Row) -> _Book:
     )
 
 
-def _book_sort(row: Row) -> _Book:
+def _book_sort(row: SampleRow) -> _Book:
     part, job = row.one("organ", facts.ORGANS)
     stem = row.one("stem", ("{n} learns that what {j} is the", "{n} asks which part {j}; it is the"))
     wrong = [line[0] for line in facts.ORGANS if line[0] != part]
@@ -126,7 +126,7 @@ def _book_sort(row: Row) -> _Book:
 # ---- DROP
 
 
-def drop(row: Row) -> Record:
+def drop(row: SampleRow) -> SampleRecord:
     """Questions that take counting, adding or comparing; now and then the answer is several spans."""
     match = row.group(5)
     home, away = match.some("clubs", KINDS["club"].names, 2)
@@ -189,7 +189,7 @@ def _drop_questions(
 _QUESTIONS = 4  # to a paragraph
 
 
-def squad(row: Row) -> Record:
+def squad(row: SampleRow) -> SampleRecord:
     """The answer stands in the context; validation rows carry two or three annotators' answers."""
     context, source = _context(row)
     place = row.below("asked", len(source.relations))
@@ -197,7 +197,7 @@ def squad(row: Row) -> Record:
     return _squad(row, source, context, question, _span(row, source, context, place))
 
 
-def squad_v2(row: Row) -> Record:
+def squad_v2(row: SampleRow) -> SampleRecord:
     """As SQuAD, but every third question asks what the context doesn't tell."""
     if not row.chance("unanswerable", 33):
         return squad(row)
@@ -206,13 +206,13 @@ def squad_v2(row: Row) -> Record:
     return _squad(row, source, context, question, {"text": [], "answer_start": []})
 
 
-def _context(row: Row) -> tuple[str, Passage]:
+def _context(row: SampleRow) -> tuple[str, Passage]:
     paragraph = row.group(_QUESTIONS)
     source = passage(paragraph, "context", 4)
     return with_aside(paragraph, source.text), source
 
 
-def _span(row: Row, source: Passage, context: str, place: int) -> Record:
+def _span(row: SampleRow, source: Passage, context: str, place: int) -> SampleRecord:
     value, start = value_at(source, context, place)
     count = 1 if row.split == "train" else row.between("annotators", 2, 3)
     return {"text": [value] * count, "answer_start": [start] * count}
@@ -226,7 +226,9 @@ def value_at(source: Passage, context: str, place: int) -> tuple[str, int]:
     return context[start : start + len(value)], start
 
 
-def _squad(row: Row, source: Passage, context: str, question: str, answers: Record) -> Record:
+def _squad(
+    row: SampleRow, source: Passage, context: str, question: str, answers: SampleRecord
+) -> SampleRecord:
     return {
         "id": row.hexadecimal("id", 24),
         "title": source.about.name.replace(" ", "_"),
@@ -242,7 +244,7 @@ _ANSWERS = 4  # to a question
 _PARAGRAPH = 3 * _ANSWERS
 
 
-def multirc(row: Row) -> Record:
+def multirc(row: SampleRow) -> SampleRecord:
     """Candidates of one question: a value, or a sentence that holds one; several may be right."""
     paragraph, question = row.group(_PARAGRAPH), row.group(_ANSWERS)
     source = passage(paragraph, "paragraph", 4)
@@ -263,7 +265,7 @@ def multirc(row: Row) -> Record:
 # ---- Cosmos QA
 
 
-def cosmos_qa(row: Row) -> Record:
+def cosmos_qa(row: SampleRow) -> SampleRecord:
     """What came of it, or why it came: the answer isn't in the text but follows from it."""
     right, *others = row.some("pairs", CAUSES, 4)
     who = someone(row, "who")
@@ -312,7 +314,7 @@ _NAMED = {
 }
 
 
-def record(row: Row) -> Record:
+def record(row: SampleRow) -> SampleRecord:
     """A query from the highlights with a name blanked; the name is one of the passage's entities."""
     story = row.group(2)
     about = entity(story, "about", story.one("kind", tuple(_NAMED)))
@@ -351,100 +353,33 @@ def _named(relations: Sequence[Relation], kind: str) -> list[Relation]:
     return [relation for relation in relations if relation.name in _NAMED[kind]]
 
 
-_STRINGS = Items("string")
-_SQUAD: dict[str, Feature] = {
-    "id": "string",
-    "title": "string",
-    "context": "string",
-    "question": "string",
-    "answers": {"text": _STRINGS, "answer_start": Items("int32")},
-}
-_BOOK: dict[str, Feature] = {
-    "id": "string",
-    "question_stem": "string",
-    "choices": {"text": _STRINGS, "label": _STRINGS},
-    "answerKey": "string",
-}
 _BOOK_SPLITS = {"train": 4957, "validation": 500, "test": 500}
-_TRUE = Label(("False", "True"))
 
 DATASETS = {
-    ("google/boolq", "default"): Dataset(
+    ("google/boolq", "default"): SampleDataset("boolq", {"train": 9427, "validation": 3270}, boolq),
+    ("aps/super_glue", "boolq"): SampleDataset(
         "boolq",
-        {"question": "string", "answer": "bool", "passage": "string"},
-        {"train": 9427, "validation": 3270},
-        boolq,
-    ),
-    ("aps/super_glue", "boolq"): Dataset(
-        "boolq",
-        {"question": "string", "passage": "string", "idx": "int32", "label": _TRUE},
         {"train": 9427, "validation": 3270, "test": 3245},
         boolq_with_title,
         hidden={"test": {"label": -1}},
     ),
-    ("allenai/openbookqa", "main"): Dataset("openbookqa", _BOOK, _BOOK_SPLITS, openbookqa),
-    ("allenai/openbookqa", "additional"): Dataset(
-        "openbookqa",
-        {
-            **_BOOK,
-            "fact1": "string",
-            "humanScore": "float32",
-            "clarity": "float32",
-            "turkIdAnonymized": "string",
-        },
-        _BOOK_SPLITS,
-        openbookqa_with_fact,
+    ("allenai/openbookqa", "main"): SampleDataset("openbookqa", _BOOK_SPLITS, openbookqa),
+    ("allenai/openbookqa", "additional"): SampleDataset("openbookqa", _BOOK_SPLITS, openbookqa_with_fact),
+    ("ucinlp/drop", "default"): SampleDataset("drop", {"train": 77400, "validation": 9535}, drop),
+    ("rajpurkar/squad", "plain_text"): SampleDataset("squad", {"train": 87599, "validation": 10570}, squad),
+    ("rajpurkar/squad_v2", "squad_v2"): SampleDataset(
+        "squad_v2", {"train": 130319, "validation": 11873}, squad_v2
     ),
-    ("ucinlp/drop", "default"): Dataset(
-        "drop",
-        {
-            "section_id": "string",
-            "query_id": "string",
-            "passage": "string",
-            "question": "string",
-            "answers_spans": {"spans": _STRINGS, "types": _STRINGS},
-        },
-        {"train": 77400, "validation": 9535},
-        drop,
+    ("aps/super_glue", "multirc"): SampleDataset(
+        "multirc", {"train": 27243, "validation": 4848, "test": 9693}, multirc, hidden={"test": {"label": -1}}
     ),
-    ("rajpurkar/squad", "plain_text"): Dataset("squad", _SQUAD, {"train": 87599, "validation": 10570}, squad),
-    ("rajpurkar/squad_v2", "squad_v2"): Dataset(
-        "squad_v2", _SQUAD, {"train": 130319, "validation": 11873}, squad_v2
-    ),
-    ("aps/super_glue", "multirc"): Dataset(
-        "multirc",
-        {
-            "paragraph": "string",
-            "question": "string",
-            "answer": "string",
-            "idx": {"paragraph": "int32", "question": "int32", "answer": "int32"},
-            "label": _TRUE,
-        },
-        {"train": 27243, "validation": 4848, "test": 9693},
-        multirc,
-        hidden={"test": {"label": -1}},
-    ),
-    ("allenai/cosmos_qa", "default"): Dataset(
+    ("allenai/cosmos_qa", "default"): SampleDataset(
         "cosmos_qa",
-        {
-            **dict.fromkeys(words("id context question answer0 answer1 answer2 answer3"), "string"),
-            "label": "int32",
-        },
         {"train": 25262, "test": 6963, "validation": 2985},
         cosmos_qa,
         hidden={"test": {"label": -1}},
     ),
-    ("aps/super_glue", "record"): Dataset(
-        "record",
-        {
-            "passage": "string",
-            "query": "string",
-            "entities": _STRINGS,
-            "entity_spans": {"text": _STRINGS, "start": Items("int32"), "end": Items("int32")},
-            "answers": _STRINGS,
-            "idx": {"passage": "int32", "query": "int32"},
-        },
-        {"train": 100730, "validation": 10000, "test": 10000},
-        record,
+    ("aps/super_glue", "record"): SampleDataset(
+        "record", {"train": 100730, "validation": 10000, "test": 10000}, record
     ),
 }

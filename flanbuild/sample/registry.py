@@ -13,9 +13,9 @@ from flanbuild.sample import (
     summarization,
     translation,
 )
-from flanbuild.sample.dataset import Dataset
+from flanbuild.sample.dataset import SampleDataset
 
-DATASETS: dict[tuple[str, str], Dataset] = {
+DATASETS: dict[tuple[str, str], SampleDataset] = {
     **nli.DATASETS,
     **commonsense.DATASETS,
     **sentiment.DATASETS,

@@ -1,6 +1,6 @@
 """The choices of one row: each is a keyed hash of (dataset, split, purpose, row), none the next of a sequence.
 
->>> row = next(rows("rte", "train", 0, 1))
+>>> row = next(sample_rows("rte", "train", 0, 1))
 >>> row.one("colour", ("red", "blue")) == row.one("colour", ("red", "blue"))
 True
 
@@ -21,13 +21,13 @@ _MASK = (1 << 64) - 1
 _DUPLICATES = 400  # one row in so many repeats an earlier one, as in every real corpus
 
 
-def rows(name: str, split: str, start: int, stop: int) -> Iterator["Row"]:
+def sample_rows(name: str, split: str, start: int, stop: int) -> Iterator["SampleRow"]:
     """Rows start..stop-1 of a split; a row's choices depend on its number alone."""
     draws = _Draws(f"{name}/{split}", np.arange(start, stop, dtype=np.int64))
-    return (Row(draws, at, start + at, split) for at in range(stop - start))
+    return (SampleRow(draws, at, start + at, split) for at in range(stop - start))
 
 
-class Row:
+class SampleRow:
     """One row's number, split and choices."""
 
     __slots__ = ("_at", "_draws", "_size", "number", "split")
@@ -39,9 +39,9 @@ class Row:
         self.number = number
         self.split = split
 
-    def group(self, size: int) -> "Row":
+    def group(self, size: int) -> "SampleRow":
         """What `size` rows in succession share: a passage with its questions, a concept set with its sentences."""
-        return Row(self._draws, self._at, self.number // size, self.split, size)
+        return SampleRow(self._draws, self._at, self.number // size, self.split, size)
 
     def place(self, size: int) -> int:
         """Which of its group's `size` rows this one is."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import sentence
 from flanbuild.sample.world import words
 
@@ -137,7 +137,7 @@ class Scene:
         return sentence(f"{self.seen} is {self.action.doing} {self.place}")
 
 
-def scene(row: Row, purpose: str) -> Scene:
+def scene(row: SampleRow, purpose: str) -> Scene:
     """A possible scene: nobody rides a bicycle in a library."""
     seen, general, noun = row.one(f"{purpose} who", PEOPLE)
     action = row.one(f"{purpose} action", ACTIONS)

@@ -1,27 +1,25 @@
 """Structure to text: CommonGen, DART, E2E, WebNLG. Every triple is told, and nothing else."""
 
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import Entity, Relation, entity
-from flanbuild.sample.features import Feature, Items
 from flanbuild.sample.passages import Passage, passage_about
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import scene
 from flanbuild.sample.wording import article, sentence
 from flanbuild.sample.world import words
 
 _WEB_KINDS = ("airport", "book", "building", "club", "company", "dish", "person", "town")
 _REFERENCES = 3
-_STRINGS = Items("string")
 
 
-def _told(row: Row) -> Passage:
+def _told(row: SampleRow) -> Passage:
     """One to four facts about one entity."""
     return passage_about(
         row, "told", entity(row, "about", row.one("kind", _WEB_KINDS)), row.between("size", 1, 4)
     )
 
 
-def _texts(row: Row, told: Passage, count: int) -> list[str]:
+def _texts(row: SampleRow, told: Passage, count: int) -> list[str]:
     """The same facts in several wordings, at most three."""
     bits = row.bits("wordings")
     return [" ".join(_retold(told, bits, i)) for i in range(count)]
@@ -42,7 +40,7 @@ def _resource(text: str) -> str:
     return text.replace(" ", "_") if text[0].isupper() else text
 
 
-def web_nlg(row: Row) -> Record:
+def web_nlg(row: SampleRow) -> SampleRecord:
     """GEM's form: one row a text; validation and test rows carry all texts as references."""
     entry = row.group(_REFERENCES) if row.split == "train" else row
     told = _told(entry)
@@ -55,7 +53,7 @@ def web_nlg(row: Row) -> Record:
     }
 
 
-def web_nlg_release(row: Row) -> Record:
+def web_nlg_release(row: SampleRow) -> SampleRecord:
     """The challenge's form: all texts of an entry in one row."""
     told = _told(row)
     count = row.between("texts", 1, _REFERENCES)
@@ -81,7 +79,7 @@ def web_nlg_release(row: Row) -> Record:
     }
 
 
-def _dart_triples(row: Row, told: Passage) -> list[list[str]]:
+def _dart_triples(row: SampleRow, told: Passage) -> list[list[str]]:
     triples = [list(_triple(told.about, relation)) for relation in told.relations]
     if row.chance("table", 15):
         title = f"List of things in {told.about.kind.category}"
@@ -95,7 +93,7 @@ def _dart_triples(row: Row, told: Passage) -> list[list[str]]:
 _DART_SOURCES = ("WikiTableQuestions_mturk", "WikiSQL_decl_sents", "WikiSQL_lily", "webnlg", "e2e")
 
 
-def dart(row: Row) -> Record:
+def dart(row: SampleRow) -> SampleRecord:
     """GEM's form: one row a text."""
     entry = row.group(2) if row.split == "train" else row
     told = _told(entry)
@@ -109,7 +107,7 @@ def dart(row: Row) -> Record:
     }
 
 
-def dart_release(row: Row) -> Record:
+def dart_release(row: SampleRow) -> SampleRecord:
     """The authors' form: all texts of a tripleset in one row."""
     told = _told(row)
     count = row.between("texts", 1, 3)
@@ -123,7 +121,7 @@ def dart_release(row: Row) -> Record:
     }
 
 
-def _gem(row: Row, name: str, texts: list[str], place: int) -> Record:
+def _gem(row: SampleRow, name: str, texts: list[str], place: int) -> SampleRecord:
     """In train each text is a row and there are no references; elsewhere the first text is the target."""
     identifier = f"{name}-{row.split}-{row.number + 1}"
     train = row.split == "train"
@@ -135,7 +133,7 @@ def _gem(row: Row, name: str, texts: list[str], place: int) -> Record:
     }
 
 
-def e2e(row: Row) -> Record:
+def e2e(row: SampleRow) -> SampleRecord:
     """GEM's cleaned form: every slot is told in every text."""
     entry = row.group(_REFERENCES) if row.split == "train" else row
     slots = _slots(entry)
@@ -146,7 +144,7 @@ def e2e(row: Row) -> Record:
     }
 
 
-def e2e_release(row: Row) -> Record:
+def e2e_release(row: SampleRow) -> SampleRecord:
     """The authors' form: a text a row."""
     entry = row.group(_REFERENCES)
     slots = _slots(entry)
@@ -156,7 +154,7 @@ def e2e_release(row: Row) -> Record:
     }
 
 
-def _slots(row: Row) -> dict[str, str]:
+def _slots(row: SampleRow) -> dict[str, str]:
     """The name and some of the rest, in upstream's order."""
     names = row.some("names", _EATERIES, 2)
     chosen = {"name": names[0]}
@@ -168,7 +166,7 @@ def _slots(row: Row) -> dict[str, str]:
     return chosen
 
 
-def _told_slots(row: Row, slots: dict[str, str], wording: int) -> str:
+def _told_slots(row: SampleRow, slots: dict[str, str], wording: int) -> str:
     name, kind = slots["name"], slots.get("eatType", "place")
     food = f" that serves {slots['food'].removesuffix(' food')} food" if "food" in slots else ""
     a = article(kind)
@@ -222,7 +220,7 @@ _SLOT_TEXTS = {
 _SLOT_VALUES = {("familyFriendly", "yes"): "a good place", ("familyFriendly", "no"): "not a good place"}
 
 
-def common_gen(row: Row) -> Record:
+def common_gen(row: SampleRow) -> SampleRecord:
     """GEM's form: sentences with all concepts; the test split's are hidden."""
     train = row.split == "train"
     entry = row.group(_REFERENCES) if train else row
@@ -234,14 +232,14 @@ def common_gen(row: Row) -> Record:
     }
 
 
-def common_gen_release(row: Row) -> Record:
+def common_gen_release(row: SampleRow) -> SampleRecord:
     """One row a sentence in train and validation."""
     entry = row.group(_REFERENCES) if row.split != "test" else row
     concepts, texts = _concepts(entry)
     return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.place(_REFERENCES)]}
 
 
-def _concepts(row: Row) -> tuple[list[str], list[str]]:
+def _concepts(row: SampleRow) -> tuple[list[str], list[str]]:
     seen = scene(row, "scene")
     place = seen.place.rsplit(" ", 1)[1]
     concepts = [*seen.action.nouns, seen.noun, *([place] if row.chance("place", 60) else [])]
@@ -256,38 +254,12 @@ def _concepts(row: Row) -> tuple[list[str], list[str]]:
     return row.shuffled("order", concepts), texts
 
 
-_GEM: dict[str, Feature] = {"gem_id": "string", "gem_parent_id": "string"}
-_GEM_END: dict[str, Feature] = {"target": "string", "references": _STRINGS}
+_WEB_NLG = SampleDataset("web_nlg", {"train": 35426, "validation": 1667, "test": 1779}, web_nlg)
+_DART = SampleDataset("dart", {"train": 62659, "validation": 2768, "test": 5097}, dart)
 
-_WEB_NLG = Dataset(
-    "web_nlg",
-    {**_GEM, "input": _STRINGS, **_GEM_END, "category": "string", "webnlg_id": "string"},
-    {"train": 35426, "validation": 1667, "test": 1779},
-    web_nlg,
-)
-_DART = Dataset(
-    "dart",
-    {
-        **_GEM,
-        "dart_id": "int32",
-        "tripleset": Items(_STRINGS),
-        "subtree_was_extended": "bool",
-        "target_sources": _STRINGS,
-        **_GEM_END,
-    },
-    {"train": 62659, "validation": 2768, "test": 5097},
-    dart,
-)
-
-_E2E = Dataset(
-    "e2e_nlg",
-    {**_GEM, "meaning_representation": "string", **_GEM_END},
-    {"train": 33525, "validation": 4299, "test": 4693},
-    e2e,
-)
-_COMMON_GEN = Dataset(
+_E2E = SampleDataset("e2e_nlg", {"train": 33525, "validation": 4299, "test": 4693}, e2e)
+_COMMON_GEN = SampleDataset(
     "common_gen",
-    {**_GEM, "concept_set_id": "int32", "concepts": _STRINGS, **_GEM_END},
     {"train": 67389, "validation": 993, "test": 1497},
     common_gen,
     hidden={"test": {"target": "", "references": []}},
@@ -297,9 +269,8 @@ DATASETS = {
     ("GEM/gem", "common_gen"): _COMMON_GEN,
     ("GEM/common_gen", "common_gen"): _COMMON_GEN,
     ("GEM/common_gen", "default"): _COMMON_GEN,
-    ("allenai/common_gen", "default"): Dataset(
+    ("allenai/common_gen", "default"): SampleDataset(
         "common_gen_release",
-        {"concept_set_idx": "int32", "concepts": _STRINGS, "target": "string"},
         {"train": 67389, "validation": 4018, "test": 1497},
         common_gen_release,
         hidden={"test": {"target": ""}},
@@ -307,11 +278,8 @@ DATASETS = {
     ("GEM/gem", "e2e_nlg"): _E2E,
     ("GEM/e2e_nlg", "default"): _E2E,
     **{
-        (repo, "default"): Dataset(
-            "e2e_nlg_release",
-            {"meaning_representation": "string", "human_reference": "string"},
-            {"train": train, "validation": validation, "test": 4693},
-            e2e_release,
+        (repo, "default"): SampleDataset(
+            "e2e_nlg_release", {"train": train, "validation": validation, "test": 4693}, e2e_release
         )
         for repo, train, validation in (
             ("tuetschek/e2e_nlg", 42061, 4672),
@@ -320,34 +288,12 @@ DATASETS = {
     },
     ("GEM/gem", "web_nlg_en"): _WEB_NLG,
     ("GEM/web_nlg", "en"): _WEB_NLG,
-    ("webnlg-challenge/web_nlg", "release_v2"): Dataset(
-        "web_nlg_release",
-        {
-            "category": "string",
-            "size": "int32",
-            "eid": "string",
-            "original_triple_sets": {"otriple_set": Items(_STRINGS)},
-            "modified_triple_sets": {"mtriple_set": Items(_STRINGS)},
-            "shape": "string",
-            "shape_type": "string",
-            "lex": {"comment": _STRINGS, "lid": _STRINGS, "text": _STRINGS, "lang": _STRINGS},
-            "test_category": "string",
-            "dbpedia_links": _STRINGS,
-            "links": _STRINGS,
-        },
-        {"train": 12876, "dev": 1619, "test": 1600},
-        web_nlg_release,
+    ("webnlg-challenge/web_nlg", "release_v2"): SampleDataset(
+        "web_nlg_release", {"train": 12876, "dev": 1619, "test": 1600}, web_nlg_release
     ),
     ("GEM/gem", "dart"): _DART,
     ("GEM/dart", "default"): _DART,
-    ("Yale-LILY/dart", "default"): Dataset(
-        "dart_release",
-        {
-            "tripleset": Items(_STRINGS),
-            "subtree_was_extended": "bool",
-            "annotations": {"source": _STRINGS, "text": _STRINGS},
-        },
-        {"train": 30526, "validation": 2768, "test": 5097},
-        dart_release,
+    ("Yale-LILY/dart", "default"): SampleDataset(
+        "dart_release", {"train": 30526, "validation": 2768, "test": 5097}, dart_release
     ),
 }

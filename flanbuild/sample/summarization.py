@@ -3,13 +3,12 @@
 import re
 
 from flanbuild.sample import news, opinions
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import KINDS, TOWNS, full_name
 from flanbuild.sample.events import ACTIVITIES
-from flanbuild.sample.features import Items, Label
 from flanbuild.sample.passages import with_aside
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import with_articles
 from flanbuild.sample.world import DAYS, MONTHS, PRODUCTS, words
 
@@ -18,7 +17,7 @@ _LONG = 40  # times the usual length, for one document in a hundred
 # ---- mail and chat
 
 
-def aeslc(row: Row) -> Record:
+def aeslc(row: SampleRow) -> SampleRecord:
     """The subject names what the mail is about; upstream's fields end in a newline now and then."""
     day, other = row.some("days", DAYS, 2)
     who, boss = someone(row, "who").name, full_name(row, "boss")
@@ -54,7 +53,7 @@ _MAIL = (
 )  # fmt: skip
 
 
-def samsum(row: Row) -> Record:
+def samsum(row: SampleRow) -> SampleRecord:
     """Lines end in carriage return and newline, but for some in newline alone."""
     lines, summary = row.one("chat", news.CHATS)
     first, second = someone(row, "first").name, ""
@@ -85,7 +84,7 @@ _SMALL_TALK = ("ok", "lol", "Thanks!", "<file_photo>", "bye", "xx", "talk later"
 # ---- news
 
 
-def ag_news(row: Row) -> Record:
+def ag_news(row: SampleRow) -> SampleRecord:
     """Title and description in one text; some apostrophes are left escaped, as upstream."""
     told = news.story(row, "story")
     text = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}."
@@ -97,7 +96,7 @@ def ag_news(row: Row) -> Record:
 _AGENCIES = ("", "", "AP - ", "(Sample Press) ", "SAMPLE - ")
 
 
-def cnn_dailymail(row: Row) -> Record:
+def cnn_dailymail(row: SampleRow) -> SampleRecord:
     """Half of the articles open with a dateline; highlights are a line each, with a blank before the stop."""
     told = news.story(row, "story")
     text = ". ".join([told.lead, *_body(row, told)]) + "."
@@ -110,17 +109,17 @@ def cnn_dailymail(row: Row) -> Record:
     }
 
 
-def _updated(row: Row) -> str:
+def _updated(row: SampleRow) -> str:
     return f"By . {full_name(row, 'author')} . PUBLISHED: . {row.below('hour', 24):02}:15 EST, {row.between('day', 1, 28)} {row.one('month', MONTHS)} 2013 . "
 
 
-def _body(row: Row, told: news.Story) -> list[str]:
+def _body(row: SampleRow, told: news.Story) -> list[str]:
     """Details and fillers in keyed order, one body in a hundred very long."""
     body = row.shuffled("body", [*told.details, *told.fillers])
     return body * _LONG if row.chance("very long", 1) else body
 
 
-def gigaword(row: Row) -> Record:
+def gigaword(row: SampleRow) -> SampleRecord:
     """Lower case, tokenised; a third of the rows hold number signs for digits, or UNK."""
     told = news.story(row, "story")
     document = _tokenised(f"{told.lead}, reports from {told.region} said on {told.day}.")
@@ -159,7 +158,7 @@ _BELOW_TWENTY = words(
 _TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 
 
-def multi_news(row: Row) -> Record:
+def multi_news(row: SampleRow) -> SampleRecord:
     """Two to four articles on one event, five bars between them; raw rows have NEWLINE_CHAR for a newline."""
     told = news.story(row, "story")
     newline = "NEWLINE_CHAR" if row.chance("raw", 10) else "\n"
@@ -173,7 +172,7 @@ def multi_news(row: Row) -> Record:
     return {"document": with_aside(row, " ||||| ".join(articles)), "summary": f"– {summary}."}
 
 
-def newsroom(row: Row) -> Record:
+def newsroom(row: SampleRow) -> SampleRecord:
     """How much the summary copies decides the bins."""
     told = news.story(row, "story")
     copied = row.chance("copied", 60)
@@ -196,7 +195,7 @@ def newsroom(row: Row) -> Record:
     }
 
 
-def xsum(row: Row) -> Record:
+def xsum(row: SampleRow) -> SampleRecord:
     """The summary is the sentence that the document leaves out but bears out."""
     told = news.story(row, "story")
     return {
@@ -209,7 +208,7 @@ def xsum(row: Row) -> Record:
 # ---- opinions
 
 
-def idebate(row: Row) -> Record:
+def idebate(row: SampleRow) -> SampleRecord:
     """Arguments of one side, and the claim they make together."""
     motion, *sides = row.one("debate", news.DEBATES)
     claim, arguments = row.one("side", sides)
@@ -233,7 +232,7 @@ _ARGUED = (
 )  # fmt: skip
 
 
-def rotten_tomatoes(row: Row) -> Record:
+def rotten_tomatoes(row: SampleRow) -> SampleRecord:
     """Reviews that agree on two things; the consensus says what they agree on."""
     sign = row.below("sign", 2)
     film = row.one("film", KINDS["book"].names)
@@ -262,7 +261,7 @@ _REVIEWS = (
 # ---- how to
 
 
-def wiki_lingua(row: Row) -> Record:
+def wiki_lingua(row: SampleRow) -> SampleRecord:
     """GEM's form: the paragraphs of an article, and its steps as the summary."""
     _, document, summary = _section(row, "section")
     identifier = f"wiki_lingua_en-{row.split}-{row.number}"
@@ -277,7 +276,7 @@ def wiki_lingua(row: Row) -> Record:
     }
 
 
-def wiki_lingua_release(row: Row) -> Record:
+def wiki_lingua_release(row: SampleRow) -> SampleRecord:
     """The authors' form: an article has sections, each with its document and summary."""
     sections = [_section(row, f"section {i}") for i in range(row.between("sections", 1, 3))]
     title = sections[0][0].replace(" ", "-")
@@ -291,7 +290,7 @@ def wiki_lingua_release(row: Row) -> Record:
     }
 
 
-def _section(row: Row, purpose: str) -> tuple[str, str, str]:
+def _section(row: SampleRow, purpose: str) -> tuple[str, str, str]:
     name, steps = row.one(purpose, ACTIVITIES)
     orders = [imperative(step) for step in steps]
     advice = row.some(f"{purpose} advice", _ADVICE, len(orders))
@@ -334,98 +333,38 @@ _ADVICE = (
     "This is the part that matters most.",
 )  # fmt: skip
 
-_STRINGS = Items("string")
-_PAIRS = Items({"key": "string", "value": "string"})
 
 DATASETS = {
-    ("Yale-LILY/aeslc", "default"): Dataset(
-        "aeslc",
-        {"email_body": "string", "subject_line": "string"},
-        {"train": 14436, "validation": 1960, "test": 1906},
-        aeslc,
+    ("Yale-LILY/aeslc", "default"): SampleDataset(
+        "aeslc", {"train": 14436, "validation": 1960, "test": 1906}, aeslc
     ),
-    ("fancyzhx/ag_news", "default"): Dataset(
-        "ag_news",
-        {"text": "string", "label": Label(news.TOPICS)},
-        {"train": 120000, "test": 7600},
-        ag_news,
+    ("fancyzhx/ag_news", "default"): SampleDataset("ag_news", {"train": 120000, "test": 7600}, ag_news),
+    ("abisee/cnn_dailymail", "3.0.0"): SampleDataset(
+        "cnn_dailymail", {"train": 287113, "validation": 13368, "test": 11490}, cnn_dailymail
     ),
-    ("abisee/cnn_dailymail", "3.0.0"): Dataset(
-        "cnn_dailymail",
-        {"article": "string", "highlights": "string", "id": "string"},
-        {"train": 287113, "validation": 13368, "test": 11490},
-        cnn_dailymail,
+    ("Harvard/gigaword", "default"): SampleDataset(
+        "gigaword", {"train": 3803957, "validation": 189651, "test": 1951}, gigaword
     ),
-    ("Harvard/gigaword", "default"): Dataset(
-        "gigaword",
-        {"document": "string", "summary": "string"},
-        {"train": 3803957, "validation": 189651, "test": 1951},
-        gigaword,
+    ("alexfabbri/multi_news", "default"): SampleDataset(
+        "multi_news", {"train": 44972, "validation": 5622, "test": 5622}, multi_news
     ),
-    ("alexfabbri/multi_news", "default"): Dataset(
-        "multi_news",
-        {"document": "string", "summary": "string"},
-        {"train": 44972, "validation": 5622, "test": 5622},
-        multi_news,
+    ("lil-lab/newsroom", "default"): SampleDataset(
+        "newsroom", {"train": 995041, "validation": 108837, "test": 108862}, newsroom
     ),
-    ("lil-lab/newsroom", "default"): Dataset(
-        "newsroom",
-        {
-            **dict.fromkeys(
-                words("text summary title url date density_bin coverage_bin compression_bin"), "string"
-            ),
-            **dict.fromkeys(words("density coverage compression"), "float32"),
-        },
-        {"train": 995041, "validation": 108837, "test": 108862},
-        newsroom,
+    ("opinion_abstracts", "idebate"): SampleDataset("idebate", {"train": 2259}, idebate),
+    ("opinion_abstracts", "rotten_tomatoes"): SampleDataset(
+        "rotten_tomatoes", {"train": 3731}, rotten_tomatoes
     ),
-    ("opinion_abstracts", "idebate"): Dataset(
-        "idebate",
-        {
-            "_argument_sentences": _PAIRS,
-            **dict.fromkeys(words("_claim _claim_id _debate_name _debate_id"), "string"),
-        },
-        {"train": 2259},
-        idebate,
+    ("knkarthick/samsum", "default"): SampleDataset(
+        "samsum", {"train": 14732, "validation": 818, "test": 819}, samsum
     ),
-    ("opinion_abstracts", "rotten_tomatoes"): Dataset(
-        "rotten_tomatoes",
-        {
-            "_critic_consensus": "string",
-            "_critics": _PAIRS,
-            "_movie_name": "string",
-            "_movie_id": "string",
-        },
-        {"train": 3731},
-        rotten_tomatoes,
+    ("GEM/wiki_lingua", "en"): SampleDataset(
+        "wiki_lingua", {"train": 99020, "validation": 13823, "test": 28614}, wiki_lingua
     ),
-    ("knkarthick/samsum", "default"): Dataset(
-        "samsum",
-        {"id": "string", "dialogue": "string", "summary": "string"},
-        {"train": 14732, "validation": 818, "test": 819},
-        samsum,
+    ("esdurmus/wiki_lingua", "english"): SampleDataset(
+        "wiki_lingua_release", {"train": 57945}, wiki_lingua_release
     ),
-    ("GEM/wiki_lingua", "en"): Dataset(
-        "wiki_lingua",
-        {
-            **dict.fromkeys(words("gem_id gem_parent_id source target"), "string"),
-            "source_aligned": {"en": "string"},
-            "target_aligned": {"en": "string"},
-            "references": _STRINGS,
-        },
-        {"train": 99020, "validation": 13823, "test": 28614},
-        wiki_lingua,
-    ),
-    ("esdurmus/wiki_lingua", "english"): Dataset(
-        "wiki_lingua_release",
-        {"url": "string", "article": {"section_name": _STRINGS, "document": _STRINGS, "summary": _STRINGS}},
-        {"train": 57945},
-        wiki_lingua_release,
-    ),
-    ("EdinburghNLP/xsum", "default"): Dataset(
-        "xsum",
-        {"document": "string", "summary": "string", "id": "string"},
-        {"train": 204045, "validation": 11332, "test": 11334},
-        xsum,
+    ("EdinburghNLP/xsum", "default"): SampleDataset(
+        "xsum", {"train": 204045, "validation": 11332, "test": 11334}, xsum
     ),
 }

@@ -1,9 +1,8 @@
 """Translation: WMT-14 and WMT-16, ParaCrawl; and the English corpora that text formatting is made from."""
 
 from flanbuild.sample import lexicon
-from flanbuild.sample.dataset import Dataset, Record
-from flanbuild.sample.features import Translation
-from flanbuild.sample.rows import Row
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
+from flanbuild.sample.rows import SampleRow
 
 _SIZES = {
     "s": len(lexicon.SUBJECTS["en"]),
@@ -17,7 +16,7 @@ _SIZES = {
 }
 
 
-def sentences(row: Row, languages: tuple[str, ...]) -> dict[str, str]:
+def sentences(row: SampleRow, languages: tuple[str, ...]) -> dict[str, str]:
     """The same one or two clauses in every language."""
     count = 1 if row.chance("simple", 25) else 2
     made = {language: [_clause(row, language, i) for i in range(count)] for language in languages}
@@ -26,7 +25,7 @@ def sentences(row: Row, languages: tuple[str, ...]) -> dict[str, str]:
     return {language: f"{text[0].upper()}{text[1:]}." for language, text in texts.items()}
 
 
-def _clause(row: Row, language: str, number: int) -> str:
+def _clause(row: SampleRow, language: str, number: int) -> str:
     bits = row.bits(f"places {number}")
     places = {}
     for slot, size in _SIZES.items():
@@ -35,7 +34,7 @@ def _clause(row: Row, language: str, number: int) -> str:
     return lexicon.clause(language, frame, places, row.between(f"euros {number}", 5, 990))
 
 
-def pair(row: Row, first: str, second: str) -> Record:
+def pair(row: SampleRow, first: str, second: str) -> SampleRecord:
     """One row in a hundred is a number, a name or an empty side, as in crawled corpora."""
     languages = (first, second) if first < second else (second, first)
     if row.chance("debris", 1):
@@ -56,17 +55,16 @@ _DEBRIS = (
 )
 
 
-def english(row: Row) -> Record:
+def english(row: SampleRow) -> SampleRecord:
     """The English side alone, tokenised."""
     text = sentences(row, ("en",))["en"]
     return {"text": text.replace(",", " ,").replace(".", " .")}
 
 
-def _dataset(source: str, other: str, splits: dict[str, int]) -> Dataset:
+def _dataset(source: str, other: str, splits: dict[str, int]) -> SampleDataset:
     languages = tuple(sorted(("en", other)))
-    return Dataset(
+    return SampleDataset(
         f"{source}_{other}",
-        {"translation": Translation(languages)},
         splits,
         lambda row: pair(row, *languages),
     )
@@ -89,7 +87,7 @@ DATASETS = {
         ("ParaCrawl/para_crawl", f"en{other}"): _dataset("para_crawl", other, {"train": rows})
         for other, rows in _PARA_CRAWL.items()
     },
-    ("billion-word-benchmark/lm1b", "plain_text"): Dataset(
-        "lm1b", {"text": "string"}, {"train": 30301028, "test": 306688}, english
+    ("billion-word-benchmark/lm1b", "plain_text"): SampleDataset(
+        "lm1b", {"train": 30301028, "test": 306688}, english
     ),
 }

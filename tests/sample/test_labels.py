@@ -6,15 +6,15 @@ from itertools import groupby
 
 import pytest
 
-from flanbuild.sample import lexicon, opinions, sample_table
+from flanbuild.sample import lexicon, opinions, sample_records
 from flanbuild.sample.entities import KINDS
 from flanbuild.sample.events import ACTIVITIES, CAUSES
-from flanbuild.sample.schemas import OF_PEOPLE, OF_THINGS
 from flanbuild.sample.senses import SENSES
+from flanbuild.sample.winograd import OF_PEOPLE, OF_THINGS
 
 
 def rows_of(repo: str, config: str, split: str = "train", rows: int = 1500) -> list[dict]:
-    return sample_table(repo, config, split, rows=rows).to_pylist()
+    return sample_records(repo, config, split, rows=rows)
 
 
 def told(text: str, kind_names: tuple[str, ...] = tuple(KINDS)) -> set[tuple[str, str, str]]:

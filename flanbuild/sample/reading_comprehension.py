@@ -144,7 +144,7 @@ def drop(row: SampleRow) -> SampleRecord:
         f"The last shot, from {shots[2]} metres, came from {scorers[2]}."
     )
     questions = _drop_questions(match.below("side", 2), (home, away), goals, scorers, shots)
-    question, spans, kind = questions[(match.bits("first question") + row.place(5)) % len(questions)]
+    question, spans, kind = questions[(match.bits("first question") + row.position(5)) % len(questions)]
     return {
         "section_id": f"nfl_{match.number + 1}",
         "query_id": row.hexadecimal("query", 32),
@@ -248,7 +248,7 @@ def multirc(row: SampleRow) -> SampleRecord:
     """Candidates of one question: a value, or a sentence that holds one; several may be right."""
     paragraph, question = row.group(_PARAGRAPH), row.group(_ANSWERS)
     source = passage(paragraph, "paragraph", 4)
-    place = row.place(_ANSWERS)
+    place = row.position(_ANSWERS)
     asked = source.relations[question.below("asked", 4)]
     label = 1 if place == question.below("surely right", _ANSWERS) else row.below("label", 2)
     value = source.about.value(asked) if label else wrong_value(row, "value", source.about, asked)
@@ -320,7 +320,7 @@ def record(row: SampleRow) -> SampleRecord:
     about = entity(story, "about", story.one("kind", tuple(_NAMED)))
     source = passage_about(story, "story", about, 4)
     named = _named(about.kind.relations, about.kind.name)
-    asked = named[(story.bits("asked") + row.place(2)) % len(named)]
+    asked = named[(story.bits("asked") + row.position(2)) % len(named)]
     stated = [
         about.say(relation, story.bits("stated")) for relation in named if relation not in source.relations
     ]

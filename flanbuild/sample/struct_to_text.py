@@ -46,7 +46,7 @@ def web_nlg(row: SampleRow) -> SampleRecord:
     told = _told(entry)
     texts = _texts(entry, told, _REFERENCES)
     return {
-        **_gem(row, "web_nlg_en", texts, row.place(_REFERENCES)),
+        **_gem(row, "web_nlg_en", texts, row.position(_REFERENCES)),
         "input": [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations],
         "category": told.about.kind.category,
         "webnlg_id": f"{row.split}/{told.about.kind.category}/{len(told.relations)}/Id{entry.number + 1}",
@@ -99,7 +99,7 @@ def dart(row: SampleRow) -> SampleRecord:
     told = _told(entry)
     texts = _texts(entry, told, 2)
     return {
-        **_gem(row, "dart", texts, row.place(2)),
+        **_gem(row, "dart", texts, row.position(2)),
         "dart_id": entry.number + 1,
         "tripleset": _dart_triples(entry, told),
         "subtree_was_extended": entry.chance("extended", 20),
@@ -139,7 +139,7 @@ def e2e(row: SampleRow) -> SampleRecord:
     slots = _slots(entry)
     texts = [_told_slots(entry, slots, i) for i in range(_REFERENCES)]
     return {
-        **_gem(row, "e2e_nlg", texts, row.place(_REFERENCES)),
+        **_gem(row, "e2e_nlg", texts, row.position(_REFERENCES)),
         "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
     }
 
@@ -150,7 +150,7 @@ def e2e_release(row: SampleRow) -> SampleRecord:
     slots = _slots(entry)
     return {
         "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
-        "human_reference": _told_slots(entry, slots, row.place(_REFERENCES)),
+        "human_reference": _told_slots(entry, slots, row.position(_REFERENCES)),
     }
 
 
@@ -226,7 +226,7 @@ def common_gen(row: SampleRow) -> SampleRecord:
     entry = row.group(_REFERENCES) if train else row
     concepts, texts = _concepts(entry)
     return {
-        **_gem(row, "common_gen", texts, row.place(_REFERENCES)),
+        **_gem(row, "common_gen", texts, row.position(_REFERENCES)),
         "concept_set_id": entry.number,
         "concepts": concepts,
     }
@@ -236,7 +236,7 @@ def common_gen_release(row: SampleRow) -> SampleRecord:
     """One row a sentence in train and validation."""
     entry = row.group(_REFERENCES) if row.split != "test" else row
     concepts, texts = _concepts(entry)
-    return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.place(_REFERENCES)]}
+    return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.position(_REFERENCES)]}
 
 
 def _concepts(row: SampleRow) -> tuple[list[str], list[str]]:

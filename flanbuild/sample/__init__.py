@@ -46,15 +46,15 @@ def sample_table(task: Task, split: str, *, rows: int) -> pa.Table:
     generated rows do not have.
     """
     source = task.source
-    place = f"the sample of {source.repo} {source.config}"
+    origin = f"the sample of {source.repo} {source.config}"
     dataset = _dataset(source.repo, source.config)
-    count = _count(dataset, place, split, rows)
-    check_schema(task, _schema_of(dataset.records(split, min(count, _CHECKED_ROWS))), place)
+    count = _count(dataset, origin, split, rows)
+    check_schema(task, _schema_of(dataset.records(split, min(count, _CHECKED_ROWS))), origin)
     try:
         table = dataset.table(split, count, hub_schema(task))
     except pa.ArrowInvalid as error:
-        raise SourceError(f"{task.page}: columns: {place}: {str(error).splitlines()[0]}.") from None
-    _check_class_ids(task, table, place)
+        raise SourceError(f"{task.page}: columns: {origin}: {str(error).splitlines()[0]}.") from None
+    _check_class_ids(task, table, origin)
     return table
 
 
@@ -69,10 +69,10 @@ def _dataset(repo: str, config: str) -> SampleDataset:
     raise SourceError(f"the sample of {repo} has no config '{config}'.{nearest(config, configs)}")
 
 
-def _count(dataset: SampleDataset, place: str, split: str, rows: int) -> int:
+def _count(dataset: SampleDataset, origin: str, split: str, rows: int) -> int:
     """The number of rows of a split, given the size of a train split."""
     if split not in dataset.splits:
-        raise SourceError(f"{place} has no split '{split}'.{nearest(split, dataset.splits)}")
+        raise SourceError(f"{origin} has no split '{split}'.{nearest(split, dataset.splits)}")
     is_main = split.startswith("train") or split == next(iter(dataset.splits))
     wanted = rows if is_main else min(rows, max(_MIN_ROWS, rows // 5))
     return min(wanted, dataset.splits[split])
@@ -83,10 +83,10 @@ def _schema_of(records: list[SampleRecord]) -> pa.Schema:
     return pa.schema([(name, pa.infer_type([record[name] for record in records])) for name in records[0]])
 
 
-def _check_class_ids(task: Task, table: pa.Table, place: str) -> None:
+def _check_class_ids(task: Task, table: pa.Table, origin: str) -> None:
     column = task.label_column
     last = pc.max(table[column]).as_py() if column else None
     if last is not None and last >= len(task.labels):
         raise SourceError(
-            f"{task.page}: labels: {len(task.labels)} classes, but column '{column}' of {place} has class {last}."
+            f"{task.page}: labels: {len(task.labels)} classes, but column '{column}' of {origin} has class {last}."
         )

@@ -12,15 +12,15 @@ from flanbuild.sample.wording import article
 
 @dataclass(frozen=True, slots=True)
 class Quiz:
-    """A question, its answer, and wrong answers of the same kind."""
+    """A question, its answer, and wrong answers of the same type."""
 
     question: str
     answer: str
     wrong: Sequence[str]
 
 
-def _others(of: Sequence[Sequence[str]], column: int, answer: str) -> list[str]:
-    return sorted({line[column] for line in of} - {answer})
+def _others(lines: Sequence[Sequence[str]], column: int, answer: str) -> list[str]:
+    return sorted({line[column] for line in lines} - {answer})
 
 
 def _country(row: SampleRow) -> Quiz:
@@ -80,13 +80,13 @@ def _element(row: SampleRow) -> Quiz:
 
 
 def _planet(row: SampleRow) -> Quiz:
-    place = row.below("place", 8)
-    planet = facts.PLANETS[place]
+    index = row.below("place", 8)
+    planet = facts.PLANETS[index]
     form = row.one(
         "form", ("Which planet is the {} from the Sun?", "Counted from the Sun, which is the {} planet?")
     )
     return Quiz(
-        form.format(facts.ORDINALS[place]), planet, [name for name in facts.PLANETS if name != planet]
+        form.format(facts.ORDINALS[index]), planet, [name for name in facts.PLANETS if name != planet]
     )
 
 
@@ -136,7 +136,7 @@ def _overlap(sort: str, other: str) -> bool:
     return sort == other or any({sort, other} <= group for group in _OVERLAPS)
 
 
-# What is in one class may be in the other too: gas is a fuel and does not conduct, a wolf is no producer.
+# Classes that may share members: gas is a fuel and does not conduct electricity.
 _OVERLAPS = (
     {"a metal that conducts electricity", "a body in the solar system", "a simple machine"},
     {
@@ -193,7 +193,7 @@ _COMMON = (_country, _capital, _animal, _element, _planet, _work)
 
 
 def arc(row: SampleRow, quizzes: Sequence[object]) -> SampleRecord:
-    """Four choices as a rule; a few rows have three or five, a few number them instead of lettering."""
+    """Mostly four choices; a few rows have three or five, or digits instead of letters as labels."""
     make = row.one("quiz", quizzes)
     assert callable(make)
     quiz: Quiz = make(row)
@@ -211,7 +211,7 @@ def arc(row: SampleRow, quizzes: Sequence[object]) -> SampleRecord:
 
 
 def _question(row: SampleRow) -> tuple[str, str]:
-    """A question about the real world or, mostly, about ours."""
+    """A question and its answer, mostly about a generated entity, otherwise about the real world."""
     if row.chance("real", 15):
         quiz: Quiz = row.one("quiz", _COMMON)(row)
         return quiz.question, quiz.answer
@@ -221,7 +221,7 @@ def _question(row: SampleRow) -> tuple[str, str]:
 
 
 def natural_questions(row: SampleRow) -> SampleRecord:
-    """Lower case and no question mark, as typed into a search box; some have a second answer."""
+    """Questions in lower case without question mark, as in a search box; some have a second answer."""
     question, answer = _question(row)
     return {
         "question": question.removesuffix("?").lower(),
@@ -230,7 +230,7 @@ def natural_questions(row: SampleRow) -> SampleRecord:
 
 
 def trivia_qa(row: SampleRow) -> SampleRecord:
-    """No evidence, as in the nocontext configs; the test split has no answers."""
+    """Questions without evidence, as in the nocontext configs; the test split has no answers."""
     question, answer = _question(row)
     aliases = _aliases(answer)
     hidden = row.split == "test"
@@ -260,7 +260,7 @@ def _aliases(answer: str) -> list[str]:
 
 
 def normalised(answer: str) -> str:
-    """Lower case, without articles and punctuation."""
+    """The answer in lower case, without articles and punctuation."""
     plain = "".join(letter if letter.isalnum() or letter in " _" else " " for letter in answer.lower())
     return " ".join(word for word in plain.split() if word not in ("a", "an", "the"))
 

@@ -9,7 +9,7 @@ from flanbuild.sample.world import DAYS, MONTHS
 
 
 def copa(row: SampleRow) -> SampleRecord:
-    """The right choice is the other half of a cause and its effect, the wrong one half of another pair."""
+    """The right choice is the cause or effect of the premise, the wrong choice belongs to another pair."""
     right, wrong = row.some("pairs", CAUSES, 2)
     who = someone(row, "who")
     label = row.below("label", 2)
@@ -26,7 +26,7 @@ def copa(row: SampleRow) -> SampleRecord:
 
 
 def hellaswag(row: SampleRow) -> SampleRecord:
-    """The right ending is the activity's next step, the wrong ones are steps of other activities."""
+    """The right ending is the next step of the activity, the wrong ones are steps of other activities."""
     activity, *others = row.some("activities", ACTIVITIES, 4)
     step = row.below("step", 3)
     label = row.below("label", 4)
@@ -85,7 +85,7 @@ _LOOKS = (
 
 
 def piqa(row: SampleRow) -> SampleRecord:
-    """The right solution does it, the wrong one uses a thing that can't."""
+    """The right solution reaches the goal, the wrong one uses an unsuitable thing."""
     goal, right, wrong = row.one("way", WAYS)
     label = row.below("label", 2)
     fill = {name: row.one(name, options) for name, options in _THINGS.items()}
@@ -165,7 +165,7 @@ _THINGS = {
 
 
 def story_cloze(row: SampleRow) -> SampleRecord:
-    """The right ending follows from the story, the wrong one denies it."""
+    """The right ending follows from the story, the wrong one contradicts it."""
     first, *rest, right, wrong = row.one("story", STORIES)
     opening = f"One {row.one('day', DAYS)} in {row.one('month', MONTHS)}, " if row.chance("dated", 70) else ""
     who = someone(row, "who")

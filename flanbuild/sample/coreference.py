@@ -1,4 +1,4 @@
-"""Coreference: DPR, Winogrande, WSC273 and SuperGLUE's WSC; WNLI asks the same of an inference."""
+"""Coreference: DPR, Winogrande, WSC273 and SuperGLUE's WSC; WNLI, which turns coreference into inference."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from flanbuild.sample.world import DAYS, FEMALE, MALE, MONTHS
 
 @dataclass(frozen=True, slots=True)
 class Puzzle:
-    """A sentence around its pronoun, the two candidates, and which of them the pronoun means."""
+    """A sentence with a pronoun, split around it; `answer` is the index of the candidate that the pronoun means."""
 
     before: str
     pronoun: str
@@ -21,12 +21,12 @@ class Puzzle:
 
     @property
     def text(self) -> str:
-        """The sentence."""
+        """The whole sentence."""
         return self.before + self.pronoun + self.after
 
 
 def puzzle(row: SampleRow) -> Puzzle:
-    """Either version of a schema, about things or two people of one gender."""
+    """One of the two versions of a schema, about things or about two people with the same pronoun."""
     answer = row.below("answer", 2)
     if row.chance("people", 55):
         pattern, *ways = row.one("schema", winograd.OF_PEOPLE)
@@ -52,25 +52,25 @@ _WHEN = (
 
 
 def dpr(row: SampleRow) -> SampleRecord:
-    """The candidates come in either order."""
-    found = puzzle(row)
-    candidates = row.shuffled("candidates", found.candidates)
+    """The candidates are in random order."""
+    chosen = puzzle(row)
+    candidates = row.shuffled("candidates", chosen.candidates)
     return {
-        "sentence": found.text,
-        "pronoun": found.pronoun,
+        "sentence": chosen.text,
+        "pronoun": chosen.pronoun,
         "candidates": candidates,
-        "label": candidates.index(found.candidates[found.answer]),
+        "label": candidates.index(chosen.candidates[chosen.answer]),
     }
 
 
 def winogrande(row: SampleRow) -> SampleRecord:
-    """A blank in place of the pronoun; of things, the noun alone is the option."""
-    found = puzzle(row)
-    thing = found.pronoun == "it"
-    options = [name.removeprefix("the ") for name in row.shuffled("options", found.candidates)]
-    right = found.candidates[found.answer].removeprefix("the ")
+    """A blank replaces the pronoun; an option for a thing is the noun without article."""
+    chosen = puzzle(row)
+    thing = chosen.pronoun == "it"
+    options = [name.removeprefix("the ") for name in row.shuffled("options", chosen.candidates)]
+    right = chosen.candidates[chosen.answer].removeprefix("the ")
     return {
-        "sentence": f"{found.before}{'the _' if thing else '_'}{found.after}",
+        "sentence": f"{chosen.before}{'the _' if thing else '_'}{chosen.after}",
         "option1": options[0],
         "option2": options[1],
         "answer": "" if row.split == "test" else str(options.index(right) + 1),
@@ -78,47 +78,47 @@ def winogrande(row: SampleRow) -> SampleRecord:
 
 
 def wsc273(row: SampleRow) -> SampleRecord:
-    """Places are counted in characters; the quote is the pronoun with what follows."""
-    found = puzzle(row)
-    place = len(found.before)
-    options = row.shuffled("options", found.candidates)
+    """Positions are in characters; the quote is the pronoun and the rest of the sentence."""
+    chosen = puzzle(row)
+    start = len(chosen.before)
+    options = row.shuffled("options", chosen.candidates)
     return {
-        "text": found.text,
-        "pronoun": found.pronoun,
-        "pronoun_loc": place,
-        "quote": f"{found.pronoun}{found.after}".rstrip("."),
-        "quote_loc": place,
+        "text": chosen.text,
+        "pronoun": chosen.pronoun,
+        "pronoun_loc": start,
+        "quote": f"{chosen.pronoun}{chosen.after}".rstrip("."),
+        "quote_loc": start,
         "options": options,
-        "label": options.index(found.candidates[found.answer]),
+        "label": options.index(chosen.candidates[chosen.answer]),
         "source": "sample world",
     }
 
 
 def wsc(row: SampleRow) -> SampleRecord:
-    """Spans are counted in words; the label says whether span 1 is what span 2, the pronoun, means."""
-    found = puzzle(row)
+    """Spans are indices of words; the label is true if the pronoun, span 2, means span 1."""
+    chosen = puzzle(row)
     label = row.below("label", 2)
-    candidate = found.candidates[found.answer if label else 1 - found.answer]
-    start = found.text.lower().index(candidate.lower())
+    candidate = chosen.candidates[chosen.answer if label else 1 - chosen.answer]
+    start = chosen.text.lower().index(candidate.lower())
     return {
-        "text": found.text,
-        "span1_index": len(found.text[:start].split()),
-        "span2_index": len(found.before.split()),
-        "span1_text": found.text[start : start + len(candidate)],
-        "span2_text": found.pronoun,
+        "text": chosen.text,
+        "span1_index": len(chosen.text[:start].split()),
+        "span2_index": len(chosen.before.split()),
+        "span1_text": chosen.text[start : start + len(candidate)],
+        "span2_text": chosen.pronoun,
         "idx": row.number,
         "label": label,
     }
 
 
 def wnli(row: SampleRow) -> SampleRecord:
-    """The second sentence puts a candidate in the pronoun's place."""
-    found = puzzle(row)
+    """In the second sentence a candidate replaces the pronoun."""
+    chosen = puzzle(row)
     label = row.below("label", 2)
-    candidate = found.candidates[found.answer if label else 1 - found.answer]
-    claimed = f"{candidate}{found.after}"
+    candidate = chosen.candidates[chosen.answer if label else 1 - chosen.answer]
+    claimed = f"{candidate}{chosen.after}"
     return {
-        "sentence1": found.text,
+        "sentence1": chosen.text,
         "sentence2": claimed[0].upper() + claimed[1:],
         "label": label,
         "idx": row.number,

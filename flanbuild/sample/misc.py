@@ -18,10 +18,10 @@ from flanbuild.sample.world import BEASTS, DAYS, PRODUCTS, words
 
 
 def coqa(row: SampleRow) -> SampleRecord:
-    """Questions after the first say she or he; every other one may be answered yes or no."""
+    """Questions after the first use a pronoun; a third of the questions have the answer yes or no."""
     source = passage_about(row, "story", entity(row, "who", "person"), 4)
     story = with_aside(row, " \n\n".join((" ".join(source.sentences[:2]), " ".join(source.sentences[2:]))), 2)
-    turns = [_coqa_turn(row, source, place) for place in range(4)]
+    turns = [_coqa_turn(row, source, turn) for turn in range(4)]
     starts = [story.index(sentence) for sentence in source.sentences]
     return {
         "source": row.one("from", words("wikipedia cnn gutenberg race mctest")),
@@ -35,27 +35,27 @@ def coqa(row: SampleRow) -> SampleRecord:
     }
 
 
-def _coqa_turn(row: SampleRow, source: Passage, place: int) -> tuple[str, str]:
-    relation = source.relations[place]
-    if row.chance(f"open {place}", 65):
-        return source.about.ask(relation, row.bits(f"ask {place}"), short=place > 0), source.about.value(
+def _coqa_turn(row: SampleRow, source: Passage, turn: int) -> tuple[str, str]:
+    relation = source.relations[turn]
+    if row.chance(f"open {turn}", 65):
+        return source.about.ask(relation, row.bits(f"ask {turn}"), short=turn > 0), source.about.value(
             relation
         )
-    true = row.chance(f"true {place}", 50)
+    true = row.chance(f"true {turn}", 50)
     value = (
-        source.about.value(relation) if true else wrong_value(row, f"wrong {place}", source.about, relation)
+        source.about.value(relation) if true else wrong_value(row, f"wrong {turn}", source.about, relation)
     )
-    question = source.about.whether(relation, value, short=place > 0)
+    question = source.about.whether(relation, value, short=turn > 0)
     return f"{question[0].upper()}{question[1:]}?", "yes" if true else "no"
 
 
 def quac(row: SampleRow) -> SampleRecord:
-    """A dialogue on a section; the context ends in CANNOTANSWER, the answer to what it doesn't tell."""
+    """A dialogue about a section. The context ends in CANNOTANSWER, the answer to an unanswerable question."""
     source = passage_about(row, "section", any_entity(row, "about"), 4)
     context = f"{with_aside(row, source.text)} CANNOTANSWER"
     nowhere = ("CANNOTANSWER", len(context) - len("CANNOTANSWER"))
-    turns = [(relation, value_at(source, context, place)) for place, relation in enumerate(source.relations)]
-    turns.insert(row.below("unanswered", 4) + 1, (source.untold(row, "untold"), nowhere))
+    turns = [(relation, value_at(source, context, index)) for index, relation in enumerate(source.relations)]
+    turns.insert(row.below("unanswered", 4) + 1, (source.unstated(row, "untold"), nowhere))
     count = row.between("turns", 3, 5)
     turns = turns[:count]
     identifier = f"C_{row.hexadecimal('id', 32)}_{row.below('part', 2)}"
@@ -88,7 +88,7 @@ def quac(row: SampleRow) -> SampleRecord:
 
 
 def wic(row: SampleRow) -> SampleRecord:
-    """Two sentences with one word, in one of its senses or in two."""
+    """Two sentences with the same word, in the same sense or in two senses."""
     word, *senses = row.one("word", SENSES)
     label = row.below("label", 2)
     sense = row.below("sense", 2)
@@ -128,7 +128,8 @@ _FINE = words(
     "LOC:other LOC:state NUM:code NUM:count NUM:date NUM:dist NUM:money NUM:ord NUM:other NUM:period "
     "NUM:perc NUM:speed NUM:temp NUM:volsize NUM:weight"
 )
-# {p} a person, {t} a town, {g} goods, {c} a country, {b} beasts, {e} an element, {o} an organ, {m} a firm
+# {p} a person, {t} a town, {g} goods, {c} a country, {b} a club's animals, {e} an element, {o} an organ, {m} a firm,
+# {x} an abbreviation
 _TREC = {
     "ABBR:abb": ("What is the abbreviation of the word {e} ?", "How is the name of {m} shortened ?"),
     "ABBR:exp": ("What does the abbreviation {x} stand for ?", "What is the full form of {x} ?"),
@@ -171,7 +172,7 @@ _TREC = {
 
 
 def trec(row: SampleRow) -> SampleRecord:
-    """The form of the question decides both classes."""
+    """The pattern of the question decides both classes."""
     fine = row.one("class", tuple(_TREC))
     question = row.one("form", _TREC[fine]).format(
         p=full_name(row, "person"),
@@ -192,7 +193,7 @@ def trec(row: SampleRow) -> SampleRecord:
 
 
 def cola(row: SampleRow) -> SampleRecord:
-    """A sentence of English, or one that breaks its grammar in one place."""
+    """A grammatical sentence, or a sentence with one grammatical error."""
     label = 1 if row.chance("acceptable", 70) else 0
     seen = scene(row, "scene")
     who = someone(row, "who").name
@@ -218,12 +219,12 @@ _BAD = (
 
 
 def _literal(question: str, answer: object) -> SampleRecord:
-    """As the old loading script left the lines: Python byte literals with their newline."""
+    """Upstream's format, which its loading script made: Python byte literals with a newline."""
     return {"question": f"b'{question}\\n'", "answer": f"b'{answer}\\n'"}
 
 
 def linear_1d(row: SampleRow) -> SampleRecord:
-    """One unknown, a whole number; both sides may hold more than one term."""
+    """A linear equation with one unknown, an integer; both sides may have several terms."""
     x = row.between("x", -30, 30)
     a = row.other("a", range(-40, 41), 0)
     b, c = row.between("b", -200, 200), row.between("c", -60, 60)
@@ -239,7 +240,7 @@ def linear_1d(row: SampleRow) -> SampleRecord:
 
 
 def linear_2d(row: SampleRow) -> SampleRecord:
-    """Two unknowns, whole numbers; the first is asked for."""
+    """Two linear equations with two unknowns, integers; the question is about the first."""
     x, y = row.between("x", -12, 12), row.between("y", -12, 12)
     a, b, c, d = (row.other(name, range(-9, 10), 0) for name in "abcd")
     if a * d == b * c:
@@ -259,7 +260,7 @@ def _signed(number: int, name: str = "") -> str:
 
 
 def add_or_sub(row: SampleRow) -> SampleRecord:
-    """A sum or a difference of whole numbers."""
+    """A sum or a difference of integers."""
     a, b = row.between("a", -99999, 99999), row.between("b", -999, 9999)
     plus = row.chance("plus", 50)
     form = row.one("form", ("What is {a} {s} {b}?", "Calculate {a} {s} {b}.", "Work out {a} {s} {b}."))
@@ -268,14 +269,14 @@ def add_or_sub(row: SampleRow) -> SampleRecord:
 
 
 def mul(row: SampleRow) -> SampleRecord:
-    """A product of whole numbers."""
+    """A product of integers."""
     a, b = row.between("a", -9999, 9999), row.between("b", -99, 999)
     form = row.one("form", ("What is {} times {}?", "Multiply {} and {}.", "Product of {} and {}.", "{}*{}"))
     return _literal(form.format(a, b), a * b)
 
 
 def closest(row: SampleRow) -> SampleRecord:
-    """Which choice is nearest to a number; ties do not occur."""
+    """The choice that is nearest to a number; there are no ties."""
     target = row.between("target", -50, 50)
     distances = row.some("distances", range(1, 60), 4)
     choices = [target + (far if row.chance(f"above {i}", 50) else -far) for i, far in enumerate(distances)]
@@ -285,7 +286,7 @@ def closest(row: SampleRow) -> SampleRecord:
 
 
 def clock(row: SampleRow) -> SampleRecord:
-    """Minutes between two times of a day and a half, or a time so many minutes later."""
+    """The minutes between two times (at most 12 hours), or the time after a number of minutes."""
     start, minutes = row.below("start", 1440), row.between("minutes", 2, 715)
     if row.chance("how long", 50):
         return _literal(
@@ -300,7 +301,7 @@ def _time(minute: int) -> str:
 
 
 def common_divisor(row: SampleRow) -> SampleRecord:
-    """The greatest, of two numbers that share one on purpose."""
+    """The greatest common divisor of two numbers with a common factor."""
     shared, a, b = (row.between(name, 1, 90) for name in ("shared", "a", "b"))
     a, b = shared * a, shared * b
     form = row.one(
@@ -314,7 +315,7 @@ def common_divisor(row: SampleRow) -> SampleRecord:
 
 
 def is_prime(row: SampleRow) -> SampleRecord:
-    """Asked as it is or turned round."""
+    """Whether a number is prime or, in some rows, composite."""
     number = row.between("number", 2, 99999)
     prime = all(number % divisor for divisor in range(2, int(number**0.5) + 1))
     asked = row.one("form", ("Is {} a prime number?", "Is {} prime?", "Is {} a composite number?"))

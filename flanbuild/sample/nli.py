@@ -13,23 +13,23 @@ from flanbuild.sample.world import words
 _CLASSES = ("entailment", "neutral", "contradiction")
 
 
-def claim(row: SampleRow, of: Passage, label: str) -> str:
-    """A sentence that follows from the passage, that contradicts it, or on which it is silent.
+def claim(row: SampleRow, source: Passage, label: str) -> str:
+    """A sentence that follows from the passage, contradicts it, or is not decided by it.
 
-    It is worded otherwise than the passage, so that copying tells nothing.
+    Its wording differs from the passage, so that equal sentences do not reveal the label.
     """
     change = row.between("claim wording", 1, 2)
     if label == "neutral":
-        relation = of.untold(row, "claim relation")
-        return of.about.say(relation, change, value=row.one("claim value", relation.values))
-    place = row.below("claim relation", len(of.relations))
-    relation = of.relations[place]
-    value = None if label == "entailment" else wrong_value(row, "claim value", of.about, relation)
-    return of.about.say(relation, of.wordings[place] + change, value=value)
+        relation = source.unstated(row, "claim relation")
+        return source.about.say(relation, change, value=row.one("claim value", relation.values))
+    index = row.below("claim relation", len(source.relations))
+    relation = source.relations[index]
+    value = None if label == "entailment" else wrong_value(row, "claim value", source.about, relation)
+    return source.about.say(relation, source.wordings[index] + change, value=value)
 
 
 def rte(row: SampleRow) -> SampleRecord:
-    """What is not entailed is half contradicted, half unsaid."""
+    """Half of the hypotheses that are not entailed contradict the premise, the others are undecided."""
     label = row.below("label", 2)
     source = passage(row, "premise", row.between("length", 1, 3))
     kind = "entailment" if label == 0 else row.one("not entailed", ("neutral", "contradiction"))
@@ -42,13 +42,13 @@ def rte(row: SampleRow) -> SampleRecord:
 
 
 def rte_as_glue(row: SampleRow) -> SampleRecord:
-    """The same rows under GLUE's column names."""
+    """The rows of `rte` with the column names of GLUE."""
     record = rte(row)
     return {"sentence1": record.pop("premise"), "sentence2": record.pop("hypothesis"), **record}
 
 
 def anli(row: SampleRow) -> SampleRecord:
-    """Later rounds have longer premises; a third of the rows give the annotator's reason."""
+    """Later rounds have longer premises; a third of the rows have the annotator's reason."""
     round_ = int(row.split[-1])
     label = row.below("label", 3)
     source = passage(row, "premise", round_ + row.between("length", 0, 1))
@@ -70,13 +70,13 @@ _REASONS = (
 
 
 def cb(row: SampleRow) -> SampleRecord:
-    """Somebody embeds a clause; the verb decides whether it holds."""
+    """A person states a clause with a verb that decides whether the clause is true."""
     label = row.below("label", 3)
     source = passage(row, "clause", 1)
     clause = source.about.clause(source.relations[0], 0)
     who = someone(row, "who")
-    told = row.one("embedding", _EMBEDDINGS[label])
-    premise = who.tell(told, c=clause, other=full_name(row, "other"))
+    embedding = row.one("embedding", _EMBEDDINGS[label])
+    premise = who.tell(embedding, c=clause, other=full_name(row, "other"))
     return {
         "premise": with_aside(row, f"{row.one('before', _BEFORE)}{premise}"),
         "hypothesis": clause[0].upper() + clause[1:],
@@ -85,7 +85,7 @@ def cb(row: SampleRow) -> SampleRecord:
     }
 
 
-# By label: what follows, what is denied, what stays open.
+# By label: the clause is true, false, undecided.
 _EMBEDDINGS = (
     (
         "{n} knows that {c}.", "{n} was glad that {c}.", "{n} forgot that {c}.", "{n} was surprised that {c}.",
@@ -113,7 +113,7 @@ _BEFORE = (
 
 
 def snli(row: SampleRow) -> SampleRecord:
-    """Captions and what follows from them; a few rows lack a gold label."""
+    """A caption and a claim about it; a few rows have no gold label (-1)."""
     label = row.below("label", 3)
     seen = scene(row, "scene")
     unlabelled = row.chance("unlabelled", 0.5)
@@ -145,7 +145,7 @@ def _impossible(row: SampleRow, seen: Scene) -> str:
 
 
 def mnli(row: SampleRow) -> SampleRecord:
-    """Two genres: facts about the world, and counts with all, some and none."""
+    """Two genres: facts about an entity, and counts with all, some and none."""
     label = row.below("label", 3)
     if row.chance("counts", 40):
         premise, hypothesis = _counted(row, label)
@@ -185,7 +185,7 @@ _COUNTS = (
 
 
 def qnli(row: SampleRow) -> SampleRecord:
-    """Does the sentence hold the answer? If not, it tells something else of the same entity."""
+    """If the sentence does not contain the answer, it states another fact about the same entity."""
     label = row.below("label", 2)
     source = passage(row, "source", 2)
     asked = source.relations[label]

@@ -10,12 +10,12 @@ from flanbuild.sample.world import DAYS, MONTHS, PRODUCTS
 
 
 def tokenised(text: str) -> str:
-    """With blanks around punctuation, as newswire corpora have it."""
+    """The text with spaces around punctuation, as in newswire corpora."""
     return text.replace(", ", " , ").replace("'s", " 's").replace("?", " ?").replace('"', "``")
 
 
 def mrpc(row: SampleRow) -> SampleRecord:
-    """Equivalent sentences tell the same facts in other words; the others differ in one."""
+    """Equivalent sentences state the same two facts in other words; otherwise one fact differs."""
     label = row.below("label", 2)
     about = any_entity(row, "about")
     relations = facts(row, "facts", about, 2)
@@ -30,17 +30,19 @@ def mrpc(row: SampleRow) -> SampleRecord:
     forms = row.some(
         "said", ("{1} said on {2} that {0}", "{0}", "According to {1} , {0}", "{0} , {1} said"), 2
     )
-    told = [form.format(tokenised(text), *fill) for form, text in zip(forms, (first, second), strict=True)]
+    sentences = [
+        form.format(tokenised(text), *fill) for form, text in zip(forms, (first, second), strict=True)
+    ]
     return {
-        "sentence1": f"{told[0][0].upper()}{told[0][1:]} .",
-        "sentence2": f"{told[1][0].upper()}{told[1][1:]} .",
+        "sentence1": f"{sentences[0][0].upper()}{sentences[0][1:]} .",
+        "sentence2": f"{sentences[1][0].upper()}{sentences[1][1:]} .",
         "label": label,
         "idx": row.number,
     }
 
 
 def qqp(row: SampleRow) -> SampleRecord:
-    """A duplicate asks for the same fact; the others ask for another fact, or about somebody else."""
+    """A duplicate asks for the same fact; otherwise the second question is about another fact or entity."""
     label = row.below("label", 2)
     about = any_entity(row, "about")
     asked, other = facts(row, "facts", about, 2)
@@ -53,14 +55,14 @@ def qqp(row: SampleRow) -> SampleRecord:
     else:
         others = about.kind.names
         second = Entity(
-            about.kind, (about.place + row.between("other", 1, len(others) - 1)) % len(others)
+            about.kind, (about.index + row.between("other", 1, len(others) - 1)) % len(others)
         ).ask(asked, wording)
     if row.chance("quoted", 3):
         second = second.replace("?", ' "" please ""?')
     return {"question1": first, "question2": second, "label": label, "idx": row.number}
 
 
-# {a} and {b} are people, {c} and {d} towns, {k} a firm, {y} and {z} times: (sentence, same, roles swapped).
+# {a} and {b} are people, {c} and {d} towns, {k} a firm, {y} and {z} times: (sentence, paraphrase, sentence with swapped roles).
 _EVENTS = (
     ("{a} sold the {g} to {b} in {y} .", "In {y} {b} bought the {g} from {a} .", "{b} sold the {g} to {a} in {y} ."),
     ("{a} moved from {c} to {d} in {y} .", "In {y} , {a} left {c} for {d} .", "{a} moved from {d} to {c} in {y} ."),
@@ -78,7 +80,7 @@ _EVENTS = (
 
 
 def paws(row: SampleRow) -> SampleRecord:
-    """Both sentences share their words; a negative swaps who did what to whom, or whence and whither."""
+    """Both sentences have the same words; a negative swaps two people or two towns."""
     label = row.below("label", 2)
     event = row.one("event", _EVENTS)
     (a, b), (c, d) = row.some("people", PEOPLE, 2), row.some("towns", TOWNS, 2)
@@ -98,7 +100,7 @@ def paws(row: SampleRow) -> SampleRecord:
 
 
 def stsb(row: SampleRow) -> SampleRecord:
-    """The score counts what two captions share: who, doing what, where."""
+    """The score follows from what two captions share: the person, the action, the place."""
     grade = row.below("grade", 6)
     seen = scene(row, "scene")
     second = (_unlike, _same_place, _same_person, _same_action, _less_detail, _reworded)[grade](row, seen)

@@ -16,13 +16,13 @@ from flanbuild.sample.world import DAYS, words
 
 
 def boolq(row: SampleRow) -> SampleRecord:
-    """A question in lower case; false ones ask for a value that the passage contradicts."""
+    """A question in lower case; if the answer is no, the passage contradicts the value in the question."""
     record = _boolq(row)
     return {"question": record["question"], "answer": record["label"] == 1, "passage": record["passage"]}
 
 
 def boolq_with_title(row: SampleRow) -> SampleRecord:
-    """SuperGLUE's form: the passage opens with the page's title and a double dash."""
+    """SuperGLUE's version: the passage starts with the title of the page and a double dash."""
     record = _boolq(row)
     title = record.pop("title")
     return {**record, "passage": f"{title} -- {record['passage']}", "idx": row.number}
@@ -45,7 +45,7 @@ def _boolq(row: SampleRow) -> SampleRecord:
 
 
 def openbookqa(row: SampleRow) -> SampleRecord:
-    """The fact decides among four choices."""
+    """A question with four choices that a fact of elementary science decides."""
     _, stem, answer, wrong = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(
         row
     )
@@ -59,7 +59,7 @@ def openbookqa(row: SampleRow) -> SampleRecord:
 
 
 def openbookqa_with_fact(row: SampleRow) -> SampleRecord:
-    """The `additional` config; the fact is drawn as in `openbookqa`."""
+    """The `additional` config: the same rows with the fact."""
     fact, *_ = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(row)
     return {
         **openbookqa(row),
@@ -127,7 +127,7 @@ def _book_sort(row: SampleRow) -> _Book:
 
 
 def drop(row: SampleRow) -> SampleRecord:
-    """Questions that take counting, adding or comparing; now and then the answer is several spans."""
+    """Questions that need counting, addition or comparison; some answers are several spans."""
     match = row.group(5)
     home, away = match.some("clubs", KINDS["club"].names, 2)
     goals = [match.between(f"goals {i}", 1, 9) for i in range(4)]
@@ -186,23 +186,23 @@ def _drop_questions(
 
 # ---- SQuAD
 
-_QUESTIONS = 4  # to a paragraph
+_QUESTIONS = 4  # per paragraph
 
 
 def squad(row: SampleRow) -> SampleRecord:
-    """The answer stands in the context; validation rows carry two or three annotators' answers."""
+    """The answer is a span of the context; validation rows have the answers of two or three annotators."""
     context, source = _context(row)
-    place = row.below("asked", len(source.relations))
-    question = source.about.ask(source.relations[place], row.bits("question"))
-    return _squad(row, source, context, question, _span(row, source, context, place))
+    index = row.below("asked", len(source.relations))
+    question = source.about.ask(source.relations[index], row.bits("question"))
+    return _squad(row, source, context, question, _span(row, source, context, index))
 
 
 def squad_v2(row: SampleRow) -> SampleRecord:
-    """As SQuAD, but every third question asks what the context doesn't tell."""
+    """SQuAD, but the context does not answer a third of the questions."""
     if not row.chance("unanswerable", 33):
         return squad(row)
     context, source = _context(row)
-    question = source.about.ask(source.untold(row, "untold"), row.bits("question"))
+    question = source.about.ask(source.unstated(row, "untold"), row.bits("question"))
     return _squad(row, source, context, question, {"text": [], "answer_start": []})
 
 
@@ -212,16 +212,16 @@ def _context(row: SampleRow) -> tuple[str, Passage]:
     return with_aside(paragraph, source.text), source
 
 
-def _span(row: SampleRow, source: Passage, context: str, place: int) -> SampleRecord:
-    value, start = value_at(source, context, place)
+def _span(row: SampleRow, source: Passage, context: str, index: int) -> SampleRecord:
+    value, start = value_at(source, context, index)
     count = 1 if row.split == "train" else row.between("annotators", 2, 3)
     return {"text": [value] * count, "answer_start": [start] * count}
 
 
-def value_at(source: Passage, context: str, place: int) -> tuple[str, int]:
-    """The value of the passage's fact as the context spells it, and where it starts there."""
-    value = source.about.value(source.relations[place])
-    before = sum(len(sentence) + 1 for sentence in source.sentences[:place])
+def value_at(source: Passage, context: str, index: int) -> tuple[str, int]:
+    """The value of relation `index` as written in the context, and its start in characters."""
+    value = source.about.value(source.relations[index])
+    before = sum(len(sentence) + 1 for sentence in source.sentences[:index])
     start = context.lower().index(value.lower(), before)
     return context[start : start + len(value)], start
 
@@ -240,19 +240,19 @@ def _squad(
 
 # ---- MultiRC
 
-_ANSWERS = 4  # to a question
+_ANSWERS = 4  # per question
 _PARAGRAPH = 3 * _ANSWERS
 
 
 def multirc(row: SampleRow) -> SampleRecord:
-    """Candidates of one question: a value, or a sentence that holds one; several may be right."""
+    """One of the candidate answers to a question: a value or a sentence with it; several may be right."""
     paragraph, question = row.group(_PARAGRAPH), row.group(_ANSWERS)
     source = passage(paragraph, "paragraph", 4)
-    place = row.position(_ANSWERS)
+    position = row.position(_ANSWERS)
     asked = source.relations[question.below("asked", 4)]
-    label = 1 if place == question.below("surely right", _ANSWERS) else row.below("label", 2)
+    label = 1 if position == question.below("surely right", _ANSWERS) else row.below("label", 2)
     value = source.about.value(asked) if label else wrong_value(row, "value", source.about, asked)
-    wording = (place + question.bits("wording")) % _ANSWERS
+    wording = (position + question.bits("wording")) % _ANSWERS
     return {
         "paragraph": with_aside(paragraph, source.text),
         "question": source.about.ask(asked, question.bits("question")),
@@ -266,7 +266,7 @@ def multirc(row: SampleRow) -> SampleRecord:
 
 
 def cosmos_qa(row: SampleRow) -> SampleRecord:
-    """What came of it, or why it came: the answer isn't in the text but follows from it."""
+    """A question about the cause or the effect of an event; the text implies the answer but does not state it."""
     right, *others = row.some("pairs", CAUSES, 4)
     who = someone(row, "who")
     given, asked = (0, 1) if row.chance("effect", 50) else (1, 0)
@@ -315,7 +315,7 @@ _NAMED = {
 
 
 def record(row: SampleRow) -> SampleRecord:
-    """A query from the highlights with a name blanked; the name is one of the passage's entities."""
+    """A query with a blank for a name; the name is one of the entities of the passage."""
     story = row.group(2)
     about = entity(story, "about", story.one("kind", tuple(_NAMED)))
     source = passage_about(story, "story", about, 4)

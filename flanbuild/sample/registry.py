@@ -1,4 +1,4 @@
-"""Which dataset each hub repository and config stands for."""
+"""The generated datasets by hub repository and config."""
 
 from flanbuild.sample import (
     closed_book_qa,

@@ -1,4 +1,4 @@
-"""Sentiment: IMDB, Sentiment140, SST-2, Yelp. What is said of the thing as a whole decides the label."""
+"""Sentiment: IMDB, Sentiment140, SST-2, Yelp. The verdict on the whole decides the label."""
 
 from flanbuild.sample import opinions
 from flanbuild.sample.dataset import SampleDataset, SampleRecord
@@ -10,7 +10,7 @@ from flanbuild.sample.world import DAYS, SURNAMES
 
 
 def sst2(row: SampleRow) -> SampleRecord:
-    """Phrases as well as sentences, in lower case, with a blank at the end as upstream has it."""
+    """Phrases and sentences in lower case with a space at the end, as upstream."""
     label = row.below("label", 2)
     first, second = row.some("qualities", opinions.QUALITIES[label], 2)
     fill = {
@@ -35,7 +35,7 @@ _PHRASES = (
 
 
 def review(row: SampleRow, label: int, count: int) -> list[str]:
-    """Sentences about a film that agree with the label, but for one concession at most."""
+    """Sentences about a film that agree with the label, with at most one exception."""
     name = row.one("surname", SURNAMES)
     parts = row.some("parts", opinions.MOVIE_PARTS, count)
     good = row.some("qualities", opinions.QUALITIES[label], count)
@@ -61,7 +61,7 @@ _OF_PARTS = (
 
 
 def imdb(row: SampleRow) -> SampleRecord:
-    """Several paragraphs, broken by HTML tags; one review in a hundred is very long."""
+    """Paragraphs separated by HTML tags; one review in a hundred is very long."""
     label = row.below("label", 2)
     sentences = review(row, label, row.between("length", 3, 8))
     if row.chance("very long", 1):
@@ -73,7 +73,7 @@ def imdb(row: SampleRow) -> SampleRecord:
 
 
 def yelp(row: SampleRow) -> SampleRecord:
-    r"""Escaped as upstream: a newline is `\n` in two characters, a double quote is `\""`."""
+    r"""Escaped as upstream: a newline is the two characters `\n`, a double quote is `\""`."""
     label = row.below("label", 2)
     count = row.between("length", 2, 5)
     place = row.one("place", opinions.PLACES)
@@ -105,7 +105,7 @@ _OF_PLACES = (
 
 
 def sentiment140(row: SampleRow) -> SampleRecord:
-    """Train holds polarities 0 and 4; test also has 2, which says neither."""
+    """Train has the polarities 0 and 4; test also has 2, the neutral one."""
     sign = row.below("sign", 3 if row.split == "test" else 2)
     sign = sign if row.split == "test" else 2 * sign
     moment = " and ".join(row.some("moments", opinions.MOMENTS[sign], row.between("count", 1, 2)))

@@ -1,4 +1,4 @@
-"""Structure to text: CommonGen, DART, E2E, WebNLG. Every triple is told, and nothing else."""
+"""Structure to text: CommonGen, DART, E2E, WebNLG. A text states all its triples and nothing else."""
 
 from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import Entity, Relation, entity
@@ -12,23 +12,23 @@ _WEB_KINDS = ("airport", "book", "building", "club", "company", "dish", "person"
 _REFERENCES = 3
 
 
-def _told(row: SampleRow) -> Passage:
+def _source(row: SampleRow) -> Passage:
     """One to four facts about one entity."""
     return passage_about(
         row, "told", entity(row, "about", row.one("kind", _WEB_KINDS)), row.between("size", 1, 4)
     )
 
 
-def _texts(row: SampleRow, told: Passage, count: int) -> list[str]:
+def _texts(row: SampleRow, source: Passage, count: int) -> list[str]:
     """The same facts in several wordings, at most three."""
     bits = row.bits("wordings")
-    return [" ".join(_retold(told, bits, i)) for i in range(count)]
+    return [" ".join(_sentences(source, bits, i)) for i in range(count)]
 
 
-def _retold(told: Passage, bits: int, first: int) -> list[str]:
+def _sentences(source: Passage, bits: int, first: int) -> list[str]:
     return [
-        told.about.say(relation, (bits >> 2 * place) + first, short=place > 0)
-        for place, relation in enumerate(told.relations)
+        source.about.say(relation, (bits >> 2 * index) + first, short=index > 0)
+        for index, relation in enumerate(source.relations)
     ]
 
 
@@ -36,31 +36,35 @@ def _triple(about: Entity, relation: Relation) -> tuple[str, str, str]:
     return about.name, relation.name, about.value(relation)
 
 
-def _resource(text: str) -> str:
+def _resource_name(text: str) -> str:
     return text.replace(" ", "_") if text[0].isupper() else text
 
 
 def web_nlg(row: SampleRow) -> SampleRecord:
     """GEM's form: one row a text; validation and test rows carry all texts as references."""
     entry = row.group(_REFERENCES) if row.split == "train" else row
-    told = _told(entry)
-    texts = _texts(entry, told, _REFERENCES)
+    source = _source(entry)
+    texts = _texts(entry, source, _REFERENCES)
     return {
         **_gem(row, "web_nlg_en", texts, row.position(_REFERENCES)),
-        "input": [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations],
-        "category": told.about.kind.category,
-        "webnlg_id": f"{row.split}/{told.about.kind.category}/{len(told.relations)}/Id{entry.number + 1}",
+        "input": [
+            " | ".join(map(_resource_name, _triple(source.about, relation))) for relation in source.relations
+        ],
+        "category": source.about.kind.category,
+        "webnlg_id": f"{row.split}/{source.about.kind.category}/{len(source.relations)}/Id{entry.number + 1}",
     }
 
 
 def web_nlg_release(row: SampleRow) -> SampleRecord:
-    """The challenge's form: all texts of an entry in one row."""
-    told = _told(row)
+    """The challenge's version: all texts of an entry in one row."""
+    source = _source(row)
     count = row.between("texts", 1, _REFERENCES)
-    texts = _texts(row, told, count)
-    triples = [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations]
+    texts = _texts(row, source, count)
+    triples = [
+        " | ".join(map(_resource_name, _triple(source.about, relation))) for relation in source.relations
+    ]
     return {
-        "category": told.about.kind.category,
+        "category": source.about.kind.category,
         "size": len(triples),
         "eid": f"Id{row.number + 1}",
         "original_triple_sets": {"otriple_set": [triples]},
@@ -79,10 +83,10 @@ def web_nlg_release(row: SampleRow) -> SampleRecord:
     }
 
 
-def _dart_triples(row: SampleRow, told: Passage) -> list[list[str]]:
-    triples = [list(_triple(told.about, relation)) for relation in told.relations]
+def _dart_triples(row: SampleRow, source: Passage) -> list[list[str]]:
+    triples = [list(_triple(source.about, relation)) for relation in source.relations]
     if row.chance("table", 15):
-        title = f"List of things in {told.about.kind.category}"
+        title = f"List of things in {source.about.kind.category}"
         return [
             *([["[TABLECONTEXT]", name.upper(), value] for _, name, value in triples]),
             ["[TABLECONTEXT]", "[TITLE]", title],
@@ -94,50 +98,50 @@ _DART_SOURCES = ("WikiTableQuestions_mturk", "WikiSQL_decl_sents", "WikiSQL_lily
 
 
 def dart(row: SampleRow) -> SampleRecord:
-    """GEM's form: one row a text."""
+    """GEM's version: a row for each text."""
     entry = row.group(2) if row.split == "train" else row
-    told = _told(entry)
-    texts = _texts(entry, told, 2)
+    source = _source(entry)
+    texts = _texts(entry, source, 2)
     return {
         **_gem(row, "dart", texts, row.position(2)),
         "dart_id": entry.number + 1,
-        "tripleset": _dart_triples(entry, told),
+        "tripleset": _dart_triples(entry, source),
         "subtree_was_extended": entry.chance("extended", 20),
         "target_sources": [entry.one("source", _DART_SOURCES)] * (1 if row.split == "train" else 2),
     }
 
 
 def dart_release(row: SampleRow) -> SampleRecord:
-    """The authors' form: all texts of a tripleset in one row."""
-    told = _told(row)
+    """The authors' version: all texts of a tripleset in one row."""
+    source = _source(row)
     count = row.between("texts", 1, 3)
     return {
-        "tripleset": _dart_triples(row, told),
+        "tripleset": _dart_triples(row, source),
         "subtree_was_extended": row.chance("extended", 20),
         "annotations": {
             "source": [row.one("source", _DART_SOURCES)] * count,
-            "text": _texts(row, told, count),
+            "text": _texts(row, source, count),
         },
     }
 
 
-def _gem(row: SampleRow, name: str, texts: list[str], place: int) -> SampleRecord:
-    """In train each text is a row and there are no references; elsewhere the first text is the target."""
+def _gem(row: SampleRow, name: str, texts: list[str], position: int) -> SampleRecord:
+    """GEM's common columns: in train each text is a row without references, elsewhere the first text is the target."""
     identifier = f"{name}-{row.split}-{row.number + 1}"
     train = row.split == "train"
     return {
         "gem_id": identifier,
         "gem_parent_id": identifier,
-        "target": texts[place] if train else texts[0],
+        "target": texts[position] if train else texts[0],
         "references": [] if train else texts,
     }
 
 
 def e2e(row: SampleRow) -> SampleRecord:
-    """GEM's cleaned form: every slot is told in every text."""
+    """GEM's cleaned version: every text states every slot."""
     entry = row.group(_REFERENCES) if row.split == "train" else row
     slots = _slots(entry)
-    texts = [_told_slots(entry, slots, i) for i in range(_REFERENCES)]
+    texts = [_slots_text(entry, slots, i) for i in range(_REFERENCES)]
     return {
         **_gem(row, "e2e_nlg", texts, row.position(_REFERENCES)),
         "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
@@ -145,17 +149,17 @@ def e2e(row: SampleRow) -> SampleRecord:
 
 
 def e2e_release(row: SampleRow) -> SampleRecord:
-    """The authors' form: a text a row."""
+    """The authors' version: a row for each text."""
     entry = row.group(_REFERENCES)
     slots = _slots(entry)
     return {
         "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
-        "human_reference": _told_slots(entry, slots, row.position(_REFERENCES)),
+        "human_reference": _slots_text(entry, slots, row.position(_REFERENCES)),
     }
 
 
 def _slots(row: SampleRow) -> dict[str, str]:
-    """The name and some of the rest, in upstream's order."""
+    """The name and some of the other slots, in upstream's order."""
     names = row.some("names", _EATERIES, 2)
     chosen = {"name": names[0]}
     for slot, values in _SLOTS.items():
@@ -166,7 +170,7 @@ def _slots(row: SampleRow) -> dict[str, str]:
     return chosen
 
 
-def _told_slots(row: SampleRow, slots: dict[str, str], wording: int) -> str:
+def _slots_text(row: SampleRow, slots: dict[str, str], wording: int) -> str:
     name, kind = slots["name"], slots.get("eatType", "place")
     food = f" that serves {slots['food'].removesuffix(' food')} food" if "food" in slots else ""
     a = article(kind)
@@ -221,7 +225,7 @@ _SLOT_VALUES = {("familyFriendly", "yes"): "a good place", ("familyFriendly", "n
 
 
 def common_gen(row: SampleRow) -> SampleRecord:
-    """GEM's form: sentences with all concepts; the test split's are hidden."""
+    """GEM's version: sentences with all concepts; the test split has none."""
     train = row.split == "train"
     entry = row.group(_REFERENCES) if train else row
     concepts, texts = _concepts(entry)
@@ -233,7 +237,7 @@ def common_gen(row: SampleRow) -> SampleRecord:
 
 
 def common_gen_release(row: SampleRow) -> SampleRecord:
-    """One row a sentence in train and validation."""
+    """A row for each sentence in train and validation."""
     entry = row.group(_REFERENCES) if row.split != "test" else row
     concepts, texts = _concepts(entry)
     return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.position(_REFERENCES)]}

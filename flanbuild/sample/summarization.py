@@ -1,4 +1,4 @@
-"""Summarisation: AESLC, AG News, CNN/DailyMail, Gigaword, Multi-News, Newsroom, Opinion Abstracts, SAMSum, WikiLingua, XSum."""
+"""Summarization: AESLC, AG News, CNN/DailyMail, Gigaword, Multi-News, Newsroom, Opinion Abstracts, SAMSum, WikiLingua, XSum."""
 
 import re
 
@@ -12,13 +12,13 @@ from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import with_articles
 from flanbuild.sample.world import DAYS, MONTHS, PRODUCTS, words
 
-_LONG = 40  # times the usual length, for one document in a hundred
+_LONG = 40  # factor of the length of one document in a hundred
 
 # ---- mail and chat
 
 
 def aeslc(row: SampleRow) -> SampleRecord:
-    """The subject names what the mail is about; upstream's fields end in a newline now and then."""
+    """The subject is the topic of the mail; some fields end in a newline, as upstream."""
     day, other = row.some("days", DAYS, 2)
     who, boss = someone(row, "who").name, full_name(row, "boss")
     topic = f"{row.one('topic', _ADJECTIVES)} {row.one('thing', _THINGS)}"
@@ -54,23 +54,23 @@ _MAIL = (
 
 
 def samsum(row: SampleRow) -> SampleRecord:
-    """Lines end in carriage return and newline, but for some in newline alone."""
+    """Lines end in carriage return and newline, in some rows in newline alone."""
     lines, summary = row.one("chat", news.CHATS)
-    first, second = someone(row, "first").name, ""
+    first = someone(row, "first").name
     second = someone(row, "second", besides=first).name
     fill = {
         "a": first, "b": second, "x": someone(row, "third").name, "d": row.one("day", DAYS), "t": row.one("town", TOWNS),
         "place": row.one("place", _CHAT_PLACES), "thing": row.one("thing", _CHAT_THINGS), "g": row.one("goods", PRODUCTS),
         "n": str(row.between("n", 2, 95)), "h": f"{row.between('hour', 1, 11)} o'clock",
     }  # fmt: skip
-    said = [f"{(first, second)[i % 2]}: {line.format(**fill)}" for i, line in enumerate(lines)]
-    said += [
+    messages = [f"{(first, second)[i % 2]}: {line.format(**fill)}" for i, line in enumerate(lines)]
+    messages += [
         f"{(first, second)[i % 2]}: {text}"
         for i, text in enumerate(row.some("small talk", _SMALL_TALK, row.below("more", 4)))
     ]
     return {
         "id": str(13_600_000 + row.number),
-        "dialogue": with_articles(("\n" if row.chance("newline", 20) else "\r\n").join(said)),
+        "dialogue": with_articles(("\n" if row.chance("newline", 20) else "\r\n").join(messages)),
         "summary": with_articles(summary.format(**fill)) + (" " if row.chance("blank", 5) else ""),
     }
 
@@ -85,23 +85,23 @@ _SMALL_TALK = ("ok", "lol", "Thanks!", "<file_photo>", "bye", "xx", "talk later"
 
 
 def ag_news(row: SampleRow) -> SampleRecord:
-    """Title and description in one text; some apostrophes are left escaped, as upstream."""
-    told = news.story(row, "story")
-    text = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}."
+    """Title and description in one text; some apostrophes are escaped, as upstream."""
+    story = news.story(row, "story")
+    text = f"{story.headline} {row.one('agency', _AGENCIES)}{story.lead}. {story.details[2]}."
     if row.chance("quoted", 30):
-        text += f" It was {told.day}'s biggest story in {told.region}."
-    return {"text": text.replace("'", " #39;") if row.chance("escaped", 40) else text, "label": told.topic}
+        text += f" It was {story.day}'s biggest story in {story.region}."
+    return {"text": text.replace("'", " #39;") if row.chance("escaped", 40) else text, "label": story.topic}
 
 
 _AGENCIES = ("", "", "AP - ", "(Sample Press) ", "SAMPLE - ")
 
 
 def cnn_dailymail(row: SampleRow) -> SampleRecord:
-    """Half of the articles open with a dateline; highlights are a line each, with a blank before the stop."""
-    told = news.story(row, "story")
-    text = ". ".join([told.lead, *_body(row, told)]) + "."
-    dateline = f"{told.town}, {told.region} (CNN) -- " if row.chance("dateline", 50) else _updated(row)
-    highlights = [told.lead, *told.details[: row.between("highlights", 2, 3)]]
+    """Half of the articles start with a dateline; a highlight is a line with a space before the full stop."""
+    story = news.story(row, "story")
+    text = ". ".join([story.lead, *_body(row, story)]) + "."
+    dateline = f"{story.town}, {story.region} (CNN) -- " if row.chance("dateline", 50) else _updated(row)
+    highlights = [story.lead, *story.details[: row.between("highlights", 2, 3)]]
     return {
         "article": with_aside(row, dateline + text),
         "highlights": " .\n".join(highlights) + " .",
@@ -113,23 +113,23 @@ def _updated(row: SampleRow) -> str:
     return f"By . {full_name(row, 'author')} . PUBLISHED: . {row.below('hour', 24):02}:15 EST, {row.between('day', 1, 28)} {row.one('month', MONTHS)} 2013 . "
 
 
-def _body(row: SampleRow, told: news.Story) -> list[str]:
-    """Details and fillers in keyed order, one body in a hundred very long."""
-    body = row.shuffled("body", [*told.details, *told.fillers])
+def _body(row: SampleRow, story: news.Story) -> list[str]:
+    """Details and fillers in random order; one body in a hundred is very long."""
+    body = row.shuffled("body", [*story.details, *story.fillers])
     return body * _LONG if row.chance("very long", 1) else body
 
 
 def gigaword(row: SampleRow) -> SampleRecord:
-    """Lower case, tokenised; a third of the rows hold number signs for digits, or UNK."""
-    told = news.story(row, "story")
-    document = _tokenised(f"{told.lead}, reports from {told.region} said on {told.day}.")
-    summary = _tokenised(told.headline)
+    """Tokenized text in lower case; a third of the rows have number signs for digits, or UNK."""
+    story = news.story(row, "story")
+    document = _tokenised(f"{story.lead}, reports from {story.region} said on {story.day}.")
+    summary = _tokenised(story.headline)
     if row.chance("spelled", 75):
         document, summary = _spelled(document), _spelled(summary)
     document, summary = re.sub(r"\d", "#", document), re.sub(r"\d", "#", summary)
     if row.chance("rare", 8):
-        document = document.replace(told.town.lower(), "UNK")
-        summary = summary.replace(told.town.lower(), "UNK")
+        document = document.replace(story.town.lower(), "UNK")
+        summary = summary.replace(story.town.lower(), "UNK")
     return {"document": document, "summary": summary}
 
 
@@ -159,32 +159,32 @@ _TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 
 
 def multi_news(row: SampleRow) -> SampleRecord:
-    """Two to four articles on one event, five bars between them; raw rows have NEWLINE_CHAR for a newline."""
-    told = news.story(row, "story")
+    """Two to four articles about one event, separated by five bars; some rows have NEWLINE_CHAR for a newline."""
+    story = news.story(row, "story")
     newline = "NEWLINE_CHAR" if row.chance("raw", 10) else "\n"
     articles = []
     for i in range(row.between("articles", 2, 4)):
-        body = row.shuffled(f"body {i}", [told.lead, *told.details, *told.fillers[i : i + 3]])
+        body = row.shuffled(f"body {i}", [story.lead, *story.details, *story.fillers[i : i + 3]])
         articles.append(f" {newline} {newline} ".join(f"{text}." for text in body))
     if row.chance("very long", 1):
         articles = articles * _LONG
-    summary = ". ".join([told.lead, *told.details])
+    summary = ". ".join([story.lead, *story.details])
     return {"document": with_aside(row, " ||||| ".join(articles)), "summary": f"– {summary}."}
 
 
 def newsroom(row: SampleRow) -> SampleRecord:
-    """How much the summary copies decides the bins."""
-    told = news.story(row, "story")
+    """The bins depend on whether the text contains the summary."""
+    story = news.story(row, "story")
     copied = row.chance("copied", 60)
     text = "\n\n".join(
-        f"{sentence}." for sentence in ([told.lead, *_body(row, told)] if copied else _body(row, told))
+        f"{sentence}." for sentence in ([story.lead, *_body(row, story)] if copied else _body(row, story))
     )
     density = row.between("density", 20, 400) / 10 if copied else row.between("density", 5, 20) / 10
     return {
         "text": with_aside(row, text),
-        "summary": f"{told.lead}.",
-        "title": told.headline,
-        "url": f"http://news.example.org/{row.number}/{told.town.lower()}.html",
+        "summary": f"{story.lead}.",
+        "title": story.headline,
+        "url": f"http://news.example.org/{row.number}/{story.town.lower()}.html",
         "date": f"20{row.between('year', 1, 17):02}{row.between('month', 1, 12):02}{row.between('day', 1, 28):02}120000",
         "density_bin": "extractive" if copied else "abstractive",
         "coverage_bin": "high" if copied else "low",
@@ -196,11 +196,11 @@ def newsroom(row: SampleRow) -> SampleRecord:
 
 
 def xsum(row: SampleRow) -> SampleRecord:
-    """The summary is the sentence that the document leaves out but bears out."""
-    told = news.story(row, "story")
+    """The summary is a sentence that the document implies but does not contain."""
+    story = news.story(row, "story")
     return {
-        "document": with_aside(row, "\n".join(f"{sentence}." for sentence in _body(row, told))),
-        "summary": f"{told.lead}.",
+        "document": with_aside(row, "\n".join(f"{sentence}." for sentence in _body(row, story))),
+        "summary": f"{story.lead}.",
         "id": str(10_000_000 + row.number),
     }
 
@@ -209,13 +209,13 @@ def xsum(row: SampleRow) -> SampleRecord:
 
 
 def idebate(row: SampleRow) -> SampleRecord:
-    """Arguments of one side, and the claim they make together."""
+    """Arguments for one side of a debate, and their common claim."""
     motion, *sides = row.one("debate", news.DEBATES)
     claim, arguments = row.one("side", sides)
-    said = row.some("arguments", arguments, row.between("count", 3, 5))
+    chosen = row.some("arguments", arguments, row.between("count", 3, 5))
     forms = row.shuffled("forms", _ARGUED)
     texts = [
-        forms[i].format(argument, n=someone(row, f"speaker {i}").name) for i, argument in enumerate(said)
+        forms[i].format(argument, n=someone(row, f"speaker {i}").name) for i, argument in enumerate(chosen)
     ]
     return {
         "_argument_sentences": [{"key": str(i), "value": text} for i, text in enumerate(texts)],
@@ -233,7 +233,7 @@ _ARGUED = (
 
 
 def rotten_tomatoes(row: SampleRow) -> SampleRecord:
-    """Reviews that agree on two things; the consensus says what they agree on."""
+    """Reviews that agree on two points, and the consensus that states these points."""
     sign = row.below("sign", 2)
     film = row.one("film", KINDS["book"].names)
     parts = row.some("parts", opinions.MOVIE_PARTS, 2)
@@ -262,7 +262,7 @@ _REVIEWS = (
 
 
 def wiki_lingua(row: SampleRow) -> SampleRecord:
-    """GEM's form: the paragraphs of an article, and its steps as the summary."""
+    """GEM's version: the paragraphs of an article, and its steps as the summary."""
     _, document, summary = _section(row, "section")
     identifier = f"wiki_lingua_en-{row.split}-{row.number}"
     return {
@@ -277,7 +277,7 @@ def wiki_lingua(row: SampleRow) -> SampleRecord:
 
 
 def wiki_lingua_release(row: SampleRow) -> SampleRecord:
-    """The authors' form: an article has sections, each with its document and summary."""
+    """The authors' version: an article has sections, each with its document and summary."""
     sections = [_section(row, f"section {i}") for i in range(row.between("sections", 1, 3))]
     title = sections[0][0].replace(" ", "-")
     return {

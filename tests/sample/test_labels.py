@@ -22,7 +22,7 @@ def told(text: str, kind_names: tuple[str, ...] = tuple(KINDS)) -> set[tuple[str
     facts = set()
     for kind in kind_names:
         for relation in KINDS[kind].relations:
-            for pattern in relation.says:
+            for pattern in relation.statements:
                 shape = re.escape(pattern).replace(r"\{v\}", "(.+)").replace(r"\{a\}", "an?")
                 shape = re.sub(r"\\\{[sop]\\\}", "[^.]+?", shape).removesuffix(r"\.")
                 facts |= {

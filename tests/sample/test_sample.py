@@ -125,7 +125,7 @@ def test_a_class_id_without_a_class_name_is_an_error(declared):
 
 
 @pytest.mark.parametrize(("repo", "config", "split"), SPLITS, ids=NAMES)
-def test_a_bigger_sample_extends_a_smaller_one(repo, config, split):
+def test_a_larger_sample_extends_a_smaller_one(repo, config, split):
     small, big = (rows_of(repo, config, split, rows) for rows in (40, 90))
     order = DATASETS[repo, config].order
     if order is None:
@@ -135,7 +135,7 @@ def test_a_bigger_sample_extends_a_smaller_one(repo, config, split):
         assert [row[order] for row in big] == sorted(row[order] for row in big)
 
 
-def test_no_split_outgrows_upstream():
+def test_no_split_has_more_rows_than_upstream():
     assert len(rows_of("aps/super_glue", "cb", "train", 30_000)) == 250
     assert len(rows_of("aps/super_glue", "cb", "validation", 30_000)) == 56
     assert len(rows_of("facebook/anli", "plain_text", "dev_r1", 500)) == 100
@@ -191,7 +191,7 @@ def test_train_and_test_share_few_rows():
         assert len(train & test) < 0.05 * len(test)
 
 
-# ---- the world's quirks, as upstream has them
+# ---- quirks of the upstream texts
 
 
 def test_hidden_labels_are_hidden():
@@ -229,7 +229,7 @@ def test_hidden_labels_are_hidden():
         ("fancyzhx/ag_news", "default", "text", " #39;"),
     ],
 )
-def test_upstreams_marks_are_in_the_text(repo, config, column, pattern):
+def test_texts_have_the_marks_of_upstream(repo, config, column, pattern):
     texts = [row[column] for row in rows_of(repo, config, rows=2000)]
     share = sum(bool(re.search(pattern, text)) for text in texts) / len(texts)
 
@@ -273,7 +273,7 @@ def test_imdb_comes_sorted_by_class():
     assert set(labels) == {0, 1}
 
 
-def test_polarity_two_is_in_the_test_split_alone():
+def test_only_the_test_split_has_the_neutral_polarity():
     assert {row["sentiment"] for row in rows_of("stanfordnlp/sentiment140", "sentiment140")} == {0, 4}
     assert {
         row["sentiment"] for row in rows_of("stanfordnlp/sentiment140", "sentiment140", "test", 2000)

@@ -17,7 +17,7 @@ from hub_server import Repo
 
 from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.declare.task import Task
-from flanbuild.sample import sample_splits, sample_table
+from flanbuild.sample import sample_table
 from flanbuild.sources.hub import CONVERSION
 from flanbuild.sources.layout import MEMBER
 
@@ -79,9 +79,7 @@ def _real(task: Task, split: str, real: Path) -> pa.Table | None:
 
 
 def _sample(task: Task, split: str, rows: int) -> pa.Table:
-    repo, config = task.source.repo, task.source.config
-    assert split in sample_splits(repo, config)
-    return sample_table(repo, config, split, rows=rows)
+    return sample_table(task, split, rows=rows)
 
 
 def _one_line(table: pa.Table) -> pa.Table:

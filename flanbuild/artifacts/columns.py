@@ -1,7 +1,7 @@
-"""The upstream columns that a page relies on, as Arrow types, and whether a table has them."""
+"""The upstream columns that a task file declares, as an Arrow schema, and the check of a table against them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -23,39 +23,46 @@ _SCALARS = {
 
 
 def arrow_schema(task: Task) -> pa.Schema:
-    """The declared columns in their order; a class_label is the int64 that the hub's files hold."""
+    """The declared columns in their order. A class_label is an int64, as in the hub's files."""
     return pa.schema([(name, _arrow_type(kind)) for name, kind in task.columns.items()])
 
 
-def check_schema(task: Task, found: pa.Schema, place: str) -> None:
-    """Raises SourceError when a declared column is missing, has another kind of type, or other classes.
+def hub_schema(task: Task) -> pa.Schema:
+    """`arrow_schema` with the metadata that the `datasets` library writes: the features with their class names."""
+    features = {name: _feature(kind, task.labels) for name, kind in task.columns.items()}
+    return arrow_schema(task).with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
-    Widths may differ (a string may be a large_string, an int32 an int64): `conform` casts them.
-    `place` names the split and where it came from.
+
+def check_schema(task: Task, actual: pa.Schema, source: str) -> None:
+    """Raises SourceError if a declared column is missing, has another kind of type, or other class names.
+
+    Widths may differ (a large_string for a string, an int64 for an int32): `conform` casts them.
+    `source` names the split and its origin in the message.
     """
     for field in arrow_schema(task):
-        index = found.get_field_index(field.name)
+        index = actual.get_field_index(field.name)
         if index < 0:
-            hint = nearest(field.name, found.names)
+            hint = nearest(field.name, actual.names)
             raise SourceError(
-                f"{task.page}: columns.{field.name}: {place} has no column '{field.name}'.{hint}"
+                f"{task.page}: columns.{field.name}: {source} has no column '{field.name}'.{hint}"
             )
-        actual = found.field(index).type
-        if not _castable(actual, field.type):
+        actual_type = actual.field(index).type
+        if not _castable(actual_type, field.type):
             raise SourceError(
-                f"{task.page}: columns.{field.name}: expected {_show(field.type)}, but {place} has {_show(actual)}."
+                f"{task.page}: columns.{field.name}: expected {_show(field.type)}, "
+                f"but {source} has {_show(actual_type)}."
             )
-    _check_classes(task, found, place)
+    _check_classes(task, actual, source)
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Only the columns of `schema`, in its order and types. Raises ArrowInvalid where a value would not fit."""
+    """The columns of `schema` alone, in its order and types. Raises ArrowInvalid if a value does not fit its type."""
     return table.select(schema.names).replace_schema_metadata(None).cast(schema)
 
 
-def class_names(found: pa.Schema, column: str) -> list[str] | None:
-    """The class names that the `datasets` library wrote beside a label column, if it did."""
-    metadata = found.metadata or {}
+def class_names(schema: pa.Schema, column: str) -> list[str] | None:
+    """The class names of a label column in the metadata of the `datasets` library, or None without them."""
+    metadata = schema.metadata or {}
     if b"huggingface" not in metadata:
         return None
     features = json.loads(metadata[b"huggingface"]).get("info", {}).get("features") or {}
@@ -63,12 +70,12 @@ def class_names(found: pa.Schema, column: str) -> list[str] | None:
     return feature.get("names") if feature.get("_type") == "ClassLabel" else None
 
 
-def _check_classes(task: Task, found: pa.Schema, place: str) -> None:
+def _check_classes(task: Task, actual: pa.Schema, source: str) -> None:
     column = task.label_column
-    names = class_names(found, column) if column else None
+    names = class_names(actual, column) if column else None
     if names is not None and names != list(task.labels):
         raise SourceError(
-            f"{task.page}: labels: expected {list(task.labels)}, but {place} says that column '{column}' has {names}."
+            f"{task.page}: labels: expected {list(task.labels)}, but {source} column '{column}' has {names}."
         )
 
 
@@ -80,8 +87,19 @@ def _arrow_type(kind: Any) -> pa.DataType:
     return _SCALARS[kind]
 
 
+def _feature(kind: Any, labels: Sequence[str]) -> Any:
+    """A declared type as the `datasets` library describes it in JSON."""
+    if isinstance(kind, dict):
+        return {name: _feature(inner, labels) for name, inner in kind.items()}
+    if isinstance(kind, list):
+        return {"feature": _feature(kind[0], labels), "_type": "List"}
+    if kind == CLASS_LABEL:
+        return {"names": list(labels), "_type": "ClassLabel"}
+    return {"dtype": kind, "_type": "Value"}
+
+
 def _castable(actual: pa.DataType, declared: pa.DataType) -> bool:
-    """The same kind of type, whatever its width. A column of nulls alone is of any type."""
+    """Whether the types are of one kind, whatever their width. A column of nulls has every type."""
     if pa.types.is_null(actual):
         return True
     if pa.types.is_struct(declared):

@@ -4,27 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flanbuild.sample import facts
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import any_entity
-from flanbuild.sample.features import Feature, Items
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import article
 
 
 @dataclass(frozen=True, slots=True)
 class Quiz:
-    """A question, its answer, and wrong answers of the same kind."""
+    """A question, its answer, and wrong answers of the same type."""
 
     question: str
     answer: str
     wrong: Sequence[str]
 
 
-def _others(of: Sequence[Sequence[str]], column: int, answer: str) -> list[str]:
-    return sorted({line[column] for line in of} - {answer})
+def _others(lines: Sequence[Sequence[str]], column: int, answer: str) -> list[str]:
+    return sorted({line[column] for line in lines} - {answer})
 
 
-def _country(row: Row) -> Quiz:
+def _country(row: SampleRow) -> Quiz:
     line = row.one("line", facts.COUNTRIES)
     column = row.between("column", 1, 4)
     forms = (
@@ -50,13 +49,13 @@ def _country(row: Row) -> Quiz:
     )
 
 
-def _capital(row: Row) -> Quiz:
+def _capital(row: SampleRow) -> Quiz:
     line = row.one("line", facts.COUNTRIES)
     form = row.one("form", ("Of which country is {} the capital?", "Which country has {} as its capital?"))
     return Quiz(form.format(line[1]), line[0], _others(facts.COUNTRIES, 0, line[0]))
 
 
-def _animal(row: Row) -> Quiz:
+def _animal(row: SampleRow) -> Quiz:
     line = row.one("line", facts.ANIMALS)
     column = row.between("column", 1, 4)
     forms = (
@@ -69,7 +68,7 @@ def _animal(row: Row) -> Quiz:
     return Quiz(question, line[column], _others(facts.ANIMALS, column, line[column]))
 
 
-def _element(row: Row) -> Quiz:
+def _element(row: SampleRow) -> Quiz:
     line = row.one("line", facts.ELEMENTS)
     asked, given, form = row.one("form", (
         (1, 0, "What is the chemical symbol of {}?"),
@@ -80,18 +79,18 @@ def _element(row: Row) -> Quiz:
     return Quiz(form.format(line[given]), line[asked], _others(facts.ELEMENTS, asked, line[asked]))
 
 
-def _planet(row: Row) -> Quiz:
-    place = row.below("place", 8)
-    planet = facts.PLANETS[place]
+def _planet(row: SampleRow) -> Quiz:
+    index = row.below("place", 8)
+    planet = facts.PLANETS[index]
     form = row.one(
         "form", ("Which planet is the {} from the Sun?", "Counted from the Sun, which is the {} planet?")
     )
     return Quiz(
-        form.format(facts.ORDINALS[place]), planet, [name for name in facts.PLANETS if name != planet]
+        form.format(facts.ORDINALS[index]), planet, [name for name in facts.PLANETS if name != planet]
     )
 
 
-def _work(row: Row) -> Quiz:
+def _work(row: SampleRow) -> Quiz:
     work, done, who = row.one("line", facts.WORKS)
     form = row.one(
         "form",
@@ -105,7 +104,7 @@ def _work(row: Row) -> Quiz:
     return Quiz(form.format(done=done, work=work, passive=passive), who, _others(facts.WORKS, 2, who))
 
 
-def _gauge(row: Row) -> Quiz:
+def _gauge(row: SampleRow) -> Quiz:
     line = row.one("line", facts.GAUGES)
     asked, form = row.one("form", (
         (0, "Which tool is used to measure {}?"),
@@ -115,7 +114,7 @@ def _gauge(row: Row) -> Quiz:
     return Quiz(form.format(line[1 - asked]), line[asked], _others(facts.GAUGES, asked, line[asked]))
 
 
-def _organ(row: Row) -> Quiz:
+def _organ(row: SampleRow) -> Quiz:
     line = row.one("line", facts.ORGANS)
     asked, form = row.one(
         "form", ((0, "Which part of a living thing {}?"), (1, "What is the main job of the {}?"))
@@ -123,7 +122,7 @@ def _organ(row: Row) -> Quiz:
     return Quiz(form.format(line[1 - asked]), line[asked], _others(facts.ORGANS, asked, line[asked]))
 
 
-def _sort(row: Row) -> Quiz:
+def _sort(row: SampleRow) -> Quiz:
     sort = row.one("sort", tuple(facts.SORTS))
     form = row.one(
         "form",
@@ -137,7 +136,7 @@ def _overlap(sort: str, other: str) -> bool:
     return sort == other or any({sort, other} <= group for group in _OVERLAPS)
 
 
-# What is in one class may be in the other too: gas is a fuel and does not conduct, a wolf is no producer.
+# Classes that may share members: gas is a fuel and does not conduct electricity.
 _OVERLAPS = (
     {"a metal that conducts electricity", "a body in the solar system", "a simple machine"},
     {
@@ -149,7 +148,7 @@ _OVERLAPS = (
 )  # fmt: skip
 
 
-def _law(row: Row) -> Quiz:
+def _law(row: SampleRow) -> Quiz:
     cause, effect, _ = row.one("law", facts.LAWS)
     form = row.one(
         "form",
@@ -162,7 +161,7 @@ def _law(row: Row) -> Quiz:
     return Quiz(form.format(cause), effect, [law[1] for law in facts.LAWS if law[1] != effect])
 
 
-def _why(row: Row) -> Quiz:
+def _why(row: SampleRow) -> Quiz:
     cause, effect, why = row.one("law", facts.LAWS)
     form = row.one(
         "form", ("When {}, {}. Which statement best explains this?", "Why is it that {1} when {0}?")
@@ -170,7 +169,7 @@ def _why(row: Row) -> Quiz:
     return Quiz(form.format(cause, effect), why, [law[2] for law in facts.LAWS if law[2] != why])
 
 
-def _speed(row: Row) -> Quiz:
+def _speed(row: SampleRow) -> Quiz:
     speed, hours = 5 * row.between("speed", 2, 30), row.between("hours", 2, 9)
     mover = row.one("mover", ("A train", "A car", "A bus", "A ship", "A bird", "A cyclist"))
     wrong = [f"{n} km per hour" for n in (speed + 5, speed * hours, speed + hours, speed * 2) if n != speed]
@@ -178,7 +177,7 @@ def _speed(row: Row) -> Quiz:
     return Quiz(question, f"{speed} km per hour", sorted(set(wrong)))
 
 
-def _force(row: Row) -> Quiz:
+def _force(row: SampleRow) -> Quiz:
     mass, push = row.between("mass", 2, 12), row.between("push", 2, 9)
     wrong = [f"{n} newtons" for n in (mass + push, mass * push * 2, mass * push + 5, mass * push - 1)]
     question = (
@@ -193,8 +192,8 @@ _CHALLENGE = (_why, _speed, _force, _element, _sort, _law)
 _COMMON = (_country, _capital, _animal, _element, _planet, _work)
 
 
-def arc(row: Row, quizzes: Sequence[object]) -> Record:
-    """Four choices as a rule; a few rows have three or five, a few number them instead of lettering."""
+def arc(row: SampleRow, quizzes: Sequence[object]) -> SampleRecord:
+    """Mostly four choices; a few rows have three or five, or digits instead of letters as labels."""
     make = row.one("quiz", quizzes)
     assert callable(make)
     quiz: Quiz = make(row)
@@ -211,8 +210,8 @@ def arc(row: Row, quizzes: Sequence[object]) -> Record:
     }
 
 
-def _question(row: Row) -> tuple[str, str]:
-    """A question about the real world or, mostly, about ours."""
+def _question(row: SampleRow) -> tuple[str, str]:
+    """A question and its answer, mostly about a generated entity, otherwise about the real world."""
     if row.chance("real", 15):
         quiz: Quiz = row.one("quiz", _COMMON)(row)
         return quiz.question, quiz.answer
@@ -221,8 +220,8 @@ def _question(row: Row) -> tuple[str, str]:
     return about.ask(relation, row.bits("wording")), about.value(relation)
 
 
-def natural_questions(row: Row) -> Record:
-    """Lower case and no question mark, as typed into a search box; some have a second answer."""
+def natural_questions(row: SampleRow) -> SampleRecord:
+    """Questions in lower case without question mark, as in a search box; some have a second answer."""
     question, answer = _question(row)
     return {
         "question": question.removesuffix("?").lower(),
@@ -230,8 +229,8 @@ def natural_questions(row: Row) -> Record:
     }
 
 
-def trivia_qa(row: Row) -> Record:
-    """No evidence, as in the nocontext configs; the test split has no answers."""
+def trivia_qa(row: SampleRow) -> SampleRecord:
+    """Questions without evidence, as in the nocontext configs; the test split has no answers."""
     question, answer = _question(row)
     aliases = _aliases(answer)
     hidden = row.split == "test"
@@ -261,57 +260,28 @@ def _aliases(answer: str) -> list[str]:
 
 
 def normalised(answer: str) -> str:
-    """Lower case, without articles and punctuation."""
+    """The answer in lower case, without articles and punctuation."""
     plain = "".join(letter if letter.isalnum() or letter in " _" else " " for letter in answer.lower())
     return " ".join(word for word in plain.split() if word not in ("a", "an", "the"))
 
 
 _PAGES = ("doc_source", "filename", "title", "wiki_context")
 _RESULTS = ("description", "filename", "rank", "title", "url", "search_context")
-_STRINGS = Items("string")
-_ARC: dict[str, Feature] = {
-    "id": "string",
-    "question": "string",
-    "choices": {"text": _STRINGS, "label": _STRINGS},
-    "answerKey": "string",
-}
-_TRIVIA: dict[str, Feature] = {
-    "question": "string",
-    "question_id": "string",
-    "question_source": "string",
-    "entity_pages": dict.fromkeys(_PAGES, _STRINGS),
-    "search_results": {name: Items("int32") if name == "rank" else _STRINGS for name in _RESULTS},
-    "answer": {
-        "aliases": _STRINGS,
-        "normalized_aliases": _STRINGS,
-        "matched_wiki_entity_name": "string",
-        "normalized_matched_wiki_entity_name": "string",
-        "normalized_value": "string",
-        "type": "string",
-        "value": "string",
-    },
-}
 
 DATASETS = {
-    ("allenai/ai2_arc", "ARC-Easy"): Dataset(
-        "arc_easy", _ARC, {"train": 2251, "validation": 570, "test": 2376}, lambda row: arc(row, _EASY)
+    ("allenai/ai2_arc", "ARC-Easy"): SampleDataset(
+        "arc_easy", {"train": 2251, "validation": 570, "test": 2376}, lambda row: arc(row, _EASY)
     ),
-    ("allenai/ai2_arc", "ARC-Challenge"): Dataset(
-        "arc_challenge",
-        _ARC,
-        {"train": 1119, "validation": 299, "test": 1172},
-        lambda row: arc(row, _CHALLENGE),
+    ("allenai/ai2_arc", "ARC-Challenge"): SampleDataset(
+        "arc_challenge", {"train": 1119, "validation": 299, "test": 1172}, lambda row: arc(row, _CHALLENGE)
     ),
-    ("google-research-datasets/nq_open", "nq_open"): Dataset(
-        "natural_questions",
-        {"question": "string", "answer": _STRINGS},
-        {"train": 87925, "validation": 3610},
-        natural_questions,
+    ("google-research-datasets/nq_open", "nq_open"): SampleDataset(
+        "natural_questions", {"train": 87925, "validation": 3610}, natural_questions
     ),
-    ("mandarjoshi/trivia_qa", "unfiltered.nocontext"): Dataset(
-        "trivia_qa", _TRIVIA, {"train": 87622, "validation": 11313, "test": 10832}, trivia_qa
+    ("mandarjoshi/trivia_qa", "unfiltered.nocontext"): SampleDataset(
+        "trivia_qa", {"train": 87622, "validation": 11313, "test": 10832}, trivia_qa
     ),
-    ("mandarjoshi/trivia_qa", "rc.nocontext"): Dataset(
-        "trivia_qa", _TRIVIA, {"train": 138384, "validation": 17944, "test": 17210}, trivia_qa
+    ("mandarjoshi/trivia_qa", "rc.nocontext"): SampleDataset(
+        "trivia_qa", {"train": 138384, "validation": 17944, "test": 17210}, trivia_qa
     ),
 }

@@ -1,16 +1,15 @@
 """Commonsense: COPA, HellaSwag, PIQA, StoryCloze."""
 
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.events import ACTIVITIES, CAUSES, STORIES, WAYS
-from flanbuild.sample.features import Items, Label
 from flanbuild.sample.passages import with_aside
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.world import DAYS, MONTHS
 
 
-def copa(row: Row) -> Record:
-    """The right choice is the other half of a cause and its effect, the wrong one half of another pair."""
+def copa(row: SampleRow) -> SampleRecord:
+    """The right choice is the cause or effect of the premise, the wrong choice belongs to another pair."""
     right, wrong = row.some("pairs", CAUSES, 2)
     who = someone(row, "who")
     label = row.below("label", 2)
@@ -26,8 +25,8 @@ def copa(row: Row) -> Record:
     }
 
 
-def hellaswag(row: Row) -> Record:
-    """The right ending is the activity's next step, the wrong ones are steps of other activities."""
+def hellaswag(row: SampleRow) -> SampleRecord:
+    """The right ending is the next step of the activity, the wrong ones are steps of other activities."""
     activity, *others = row.some("activities", ACTIVITIES, 4)
     step = row.below("step", 3)
     label = row.below("label", 4)
@@ -52,7 +51,7 @@ def hellaswag(row: Row) -> Record:
     }
 
 
-def _caption(row: Row, activity: tuple[str, tuple[str, ...]], step: int) -> tuple[str, str, str]:
+def _caption(row: SampleRow, activity: tuple[str, tuple[str, ...]], step: int) -> tuple[str, str, str]:
     noun, he = row.one("noun", _SEEN)
     look = row.one("look", _LOOKS)
     first, second = activity[1][step], activity[1][step + 1]
@@ -63,7 +62,7 @@ def _caption(row: Row, activity: tuple[str, tuple[str, ...]], step: int) -> tupl
     )
 
 
-def _how_to(row: Row, activity: tuple[str, tuple[str, ...]], step: int) -> tuple[str, str, str]:
+def _how_to(row: SampleRow, activity: tuple[str, tuple[str, ...]], step: int) -> tuple[str, str, str]:
     done = activity[0].lower()
     look = row.one("look", _LOOKS)
     text = f"[header] How to be good at {done} [title] Watch a {look} friend. [step] Your friend {activity[1][step]}."
@@ -85,8 +84,8 @@ _LOOKS = (
 )  # fmt: skip
 
 
-def piqa(row: Row) -> Record:
-    """The right solution does it, the wrong one uses a thing that can't."""
+def piqa(row: SampleRow) -> SampleRecord:
+    """The right solution reaches the goal, the wrong one uses an unsuitable thing."""
     goal, right, wrong = row.one("way", WAYS)
     label = row.below("label", 2)
     fill = {name: row.one(name, options) for name, options in _THINGS.items()}
@@ -165,8 +164,8 @@ _THINGS = {
 }
 
 
-def story_cloze(row: Row) -> Record:
-    """The right ending follows from the story, the wrong one denies it."""
+def story_cloze(row: SampleRow) -> SampleRecord:
+    """The right ending follows from the story, the wrong one contradicts it."""
     first, *rest, right, wrong = row.one("story", STORIES)
     opening = f"One {row.one('day', DAYS)} in {row.one('month', MONTHS)}, " if row.chance("dated", 70) else ""
     who = someone(row, "who")
@@ -185,44 +184,19 @@ def story_cloze(row: Row) -> Record:
 
 
 DATASETS = {
-    ("aps/super_glue", "copa"): Dataset(
-        "copa",
-        {
-            "premise": "string", "choice1": "string", "choice2": "string", "question": "string",
-            "idx": "int32", "label": Label(("choice1", "choice2")),
-        },
-        {"train": 400, "validation": 100, "test": 500},
-        copa,
-        hidden={"test": {"label": -1}},
+    ("aps/super_glue", "copa"): SampleDataset(
+        "copa", {"train": 400, "validation": 100, "test": 500}, copa, hidden={"test": {"label": -1}}
     ),
-    ("Rowan/hellaswag", "default"): Dataset(
-        "hellaswag",
-        {
-            "ind": "int32", "activity_label": "string", "ctx_a": "string", "ctx_b": "string", "ctx": "string",
-            "endings": Items("string"), "source_id": "string", "split": "string", "split_type": "string",
-            "label": "string",
-        },
-        {"train": 39905, "validation": 10042, "test": 10003},
-        hellaswag,
+    ("Rowan/hellaswag", "default"): SampleDataset(
+        "hellaswag", {"train": 39905, "validation": 10042, "test": 10003}, hellaswag
     ),
     **{
-        (repo, config): Dataset(
-            "piqa",
-            {"goal": "string", "sol1": "string", "sol2": "string", "label": Label(("0", "1"))},
-            {"train": 16113, "validation": 1838, "test": 3084},
-            piqa,
-            hidden={"test": {"label": -1}},
+        (repo, config): SampleDataset(
+            "piqa", {"train": 16113, "validation": 1838, "test": 3084}, piqa, hidden={"test": {"label": -1}}
         )
         for repo, config in (("ybisk/piqa", "plain_text"), ("baber/piqa", "default"))
     },
-    ("LSDSem/story_cloze", "2016"): Dataset(
-        "story_cloze",
-        {
-            "story_id": "string", "input_sentence_1": "string", "input_sentence_2": "string",
-            "input_sentence_3": "string", "input_sentence_4": "string", "sentence_quiz1": "string",
-            "sentence_quiz2": "string", "answer_right_ending": "int32",
-        },
-        {"validation": 1871, "test": 1871},
-        story_cloze,
+    ("LSDSem/story_cloze", "2016"): SampleDataset(
+        "story_cloze", {"validation": 1871, "test": 1871}, story_cloze
     ),
-}  # fmt: skip
+}

@@ -1,18 +1,17 @@
-"""Coreference: DPR, Winogrande, WSC273 and SuperGLUE's WSC; WNLI asks the same of an inference."""
+"""Coreference: DPR, Winogrande, WSC273 and SuperGLUE's WSC; WNLI, which turns coreference into inference."""
 
 from dataclasses import dataclass
 
-from flanbuild.sample import schemas
-from flanbuild.sample.dataset import Dataset, Record
-from flanbuild.sample.features import Items, Label
+from flanbuild.sample import winograd
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
-from flanbuild.sample.world import DAYS, FEMALE, MALE, MONTHS, words
+from flanbuild.sample.rows import SampleRow
+from flanbuild.sample.world import DAYS, FEMALE, MALE, MONTHS
 
 
 @dataclass(frozen=True, slots=True)
 class Puzzle:
-    """A sentence around its pronoun, the two candidates, and which of them the pronoun means."""
+    """A sentence with a pronoun, split around it; `answer` is the index of the candidate that the pronoun means."""
 
     before: str
     pronoun: str
@@ -22,20 +21,20 @@ class Puzzle:
 
     @property
     def text(self) -> str:
-        """The sentence."""
+        """The whole sentence."""
         return self.before + self.pronoun + self.after
 
 
-def puzzle(row: Row) -> Puzzle:
-    """Either version of a schema, about things or two people of one gender."""
+def puzzle(row: SampleRow) -> Puzzle:
+    """One of the two versions of a schema, about things or about two people with the same pronoun."""
     answer = row.below("answer", 2)
     if row.chance("people", 55):
-        pattern, *ways = row.one("schema", schemas.OF_PEOPLE)
+        pattern, *ways = row.one("schema", winograd.OF_PEOPLE)
         first = someone(row, "first")
         second = row.other("second", FEMALE if first.woman else MALE, first.name)
         candidates, pronoun = (first.name, second), "she" if first.woman else "he"
     else:
-        pattern, *ways, pairs = row.one("schema", schemas.OF_THINGS)
+        pattern, *ways, pairs = row.one("schema", winograd.OF_THINGS)
         candidates, pronoun = row.one("pair", pairs), "it"
     when = row.one("when", _WHEN)
     a = candidates[0] if when else candidates[0][0].upper() + candidates[0][1:]
@@ -52,74 +51,74 @@ _WHEN = (
 )  # fmt: skip
 
 
-def dpr(row: Row) -> Record:
-    """The candidates come in either order."""
-    found = puzzle(row)
-    candidates = row.shuffled("candidates", found.candidates)
+def dpr(row: SampleRow) -> SampleRecord:
+    """The candidates are in random order."""
+    chosen = puzzle(row)
+    candidates = row.shuffled("candidates", chosen.candidates)
     return {
-        "sentence": found.text,
-        "pronoun": found.pronoun,
+        "sentence": chosen.text,
+        "pronoun": chosen.pronoun,
         "candidates": candidates,
-        "label": candidates.index(found.candidates[found.answer]),
+        "label": candidates.index(chosen.candidates[chosen.answer]),
     }
 
 
-def winogrande(row: Row) -> Record:
-    """A blank in place of the pronoun; of things, the noun alone is the option."""
-    found = puzzle(row)
-    thing = found.pronoun == "it"
-    options = [name.removeprefix("the ") for name in row.shuffled("options", found.candidates)]
-    right = found.candidates[found.answer].removeprefix("the ")
+def winogrande(row: SampleRow) -> SampleRecord:
+    """A blank replaces the pronoun; an option for a thing is the noun without article."""
+    chosen = puzzle(row)
+    thing = chosen.pronoun == "it"
+    options = [name.removeprefix("the ") for name in row.shuffled("options", chosen.candidates)]
+    right = chosen.candidates[chosen.answer].removeprefix("the ")
     return {
-        "sentence": f"{found.before}{'the _' if thing else '_'}{found.after}",
+        "sentence": f"{chosen.before}{'the _' if thing else '_'}{chosen.after}",
         "option1": options[0],
         "option2": options[1],
         "answer": "" if row.split == "test" else str(options.index(right) + 1),
     }
 
 
-def wsc273(row: Row) -> Record:
-    """Places are counted in characters; the quote is the pronoun with what follows."""
-    found = puzzle(row)
-    place = len(found.before)
-    options = row.shuffled("options", found.candidates)
+def wsc273(row: SampleRow) -> SampleRecord:
+    """Positions are in characters; the quote is the pronoun and the rest of the sentence."""
+    chosen = puzzle(row)
+    start = len(chosen.before)
+    options = row.shuffled("options", chosen.candidates)
     return {
-        "text": found.text,
-        "pronoun": found.pronoun,
-        "pronoun_loc": place,
-        "quote": f"{found.pronoun}{found.after}".rstrip("."),
-        "quote_loc": place,
+        "text": chosen.text,
+        "pronoun": chosen.pronoun,
+        "pronoun_loc": start,
+        "quote": f"{chosen.pronoun}{chosen.after}".rstrip("."),
+        "quote_loc": start,
         "options": options,
-        "label": options.index(found.candidates[found.answer]),
+        "label": options.index(chosen.candidates[chosen.answer]),
         "source": "sample world",
     }
 
 
-def wsc(row: Row) -> Record:
-    """Spans are counted in words; the label says whether span 1 is what span 2, the pronoun, means."""
-    found = puzzle(row)
+def wsc(row: SampleRow) -> SampleRecord:
+    """Spans are indices of words; the label is true if the pronoun, span 2, means span 1."""
+    chosen = puzzle(row)
     label = row.below("label", 2)
-    candidate = found.candidates[found.answer if label else 1 - found.answer]
-    start = found.text.lower().index(candidate.lower())
+    candidate = chosen.candidates[chosen.answer if label else 1 - chosen.answer]
+    start = chosen.text.lower().index(candidate.lower())
     return {
-        "text": found.text,
-        "span1_index": len(found.text[:start].split()),
-        "span2_index": len(found.before.split()),
-        "span1_text": found.text[start : start + len(candidate)],
-        "span2_text": found.pronoun,
+        "text": chosen.text,
+        "span1_index": len(chosen.text[:start].split()),
+        "span2_index": len(chosen.before.split()),
+        "span1_text": chosen.text[start : start + len(candidate)],
+        "span2_text": chosen.pronoun,
         "idx": row.number,
         "label": label,
     }
 
 
-def wnli(row: Row) -> Record:
-    """The second sentence puts a candidate in the pronoun's place."""
-    found = puzzle(row)
+def wnli(row: SampleRow) -> SampleRecord:
+    """In the second sentence a candidate replaces the pronoun."""
+    chosen = puzzle(row)
     label = row.below("label", 2)
-    candidate = found.candidates[found.answer if label else 1 - found.answer]
-    claimed = f"{candidate}{found.after}"
+    candidate = chosen.candidates[chosen.answer if label else 1 - chosen.answer]
+    claimed = f"{candidate}{chosen.after}"
     return {
-        "sentence1": found.text,
+        "sentence1": chosen.text,
         "sentence2": claimed[0].upper() + claimed[1:],
         "label": label,
         "idx": row.number,
@@ -128,48 +127,26 @@ def wnli(row: Row) -> Record:
 
 _WINOGRANDE_TRAIN = {"xs": 160, "s": 640, "m": 2558, "l": 10234, "xl": 40398, "debiased": 9248}
 _DAVIS = {"wsc273": 273, "wsc285": 285}
-_TRUE = Label(("False", "True"))
 
 DATASETS = {
-    ("community-datasets/definite_pronoun_resolution", "plain_text"): Dataset(
-        "dpr",
-        {"sentence": "string", "pronoun": "string", "candidates": Items("string", 2), "label": Label(("0", "1"))},
-        {"train": 1322, "test": 564},
-        dpr,
+    ("community-datasets/definite_pronoun_resolution", "plain_text"): SampleDataset(
+        "dpr", {"train": 1322, "test": 564}, dpr
     ),
     **{
-        ("allenai/winogrande", f"winogrande_{size}"): Dataset(
-            "winogrande",
-            dict.fromkeys(words("sentence option1 option2 answer"), "string"),
-            {"train": rows, "test": 1767, "validation": 1267},
-            winogrande,
+        ("allenai/winogrande", f"winogrande_{size}"): SampleDataset(
+            "winogrande", {"train": rows, "test": 1767, "validation": 1267}, winogrande
         )
         for size, rows in _WINOGRANDE_TRAIN.items()
     },
     **{
-        (repo, config): Dataset(
-            "wsc273",
-            {
-                "text": "string", "pronoun": "string", "pronoun_loc": "int32", "quote": "string",
-                "quote_loc": "int32", "options": Items("string"), "label": Label(("0", "1")), "source": "string",
-            },
-            {"test": rows},
-            wsc273,
-        )
+        (repo, config): SampleDataset("wsc273", {"test": rows}, wsc273)
         for repo in ("ErnestSDavis/winograd_wsc", "lighteval/winograd_wsc")
         for config, rows in _DAVIS.items()
     },
     **{
-        ("aps/super_glue", config): Dataset(
-            "wsc",
-            {
-                "text": "string", "span1_index": "int32", "span2_index": "int32", "span1_text": "string",
-                "span2_text": "string", "idx": "int32", "label": _TRUE,
-            },
-            {"train": 554, "validation": 104, "test": 146},
-            wsc,
-            hidden={"test": {"label": -1}},
+        ("aps/super_glue", config): SampleDataset(
+            "wsc", {"train": 554, "validation": 104, "test": 146}, wsc, hidden={"test": {"label": -1}}
         )
         for config in ("wsc", "wsc.fixed")
     },
-}  # fmt: skip
+}

@@ -1,53 +1,58 @@
-"""What a sample dataset is: columns, splits, and the function that writes a row."""
+"""A generated dataset: its splits, and the function that makes one of its rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from flanbuild.sample.features import Feature, schema
-from flanbuild.sample.rows import Row, rows
+from flanbuild.sample.rows import SampleRow, sample_rows
 
-Record = dict[str, Any]
+SampleRecord = dict[str, Any]
+"""One generated row: a value for every upstream column."""
 
-_RUN = 4096  # rows whose choices are drawn together: a few MB
+_BATCH = 4096  # rows whose choices are hashed together: a few MB
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class SampleDataset:
     """One config of a hub repository.
 
-    `splits` gives the rows of each split upstream, which we never exceed. `hidden` says what upstream
-    withholds in a split (`{"test": {"label": -1}}`). `order` is the column by which upstream's files are
-    sorted, if any. Datasets of one `name` draw the same rows: the same data under two repositories, or a part and its whole.
+    `splits` maps each upstream split to its upstream number of rows, which is the maximum here too. `hidden` holds
+    the values that upstream withholds, by split (`{"test": {"label": -1}}`). `order` is the integer column by which
+    upstream sorts its files, if any. Datasets with the same `name` have the same rows: the same data in two
+    repositories, or a part and the whole.
     """
 
     name: str
-    features: Mapping[str, Feature]
     splits: Mapping[str, int]
-    make: Callable[[Row], Record]
-    hidden: Mapping[str, Record] = field(default_factory=dict)
+    make: Callable[[SampleRow], SampleRecord]
+    hidden: Mapping[str, SampleRecord] = field(default_factory=dict)
     order: str | None = None
 
-    def table(self, split: str, count: int) -> pa.Table:
-        """The first `count` rows of a split."""
+    def batches(self, split: str, count: int) -> Iterator[list[SampleRecord]]:
+        """The first `count` rows of a split by row number, so not yet sorted by `order`."""
         hidden = self.hidden.get(split, {})
-        layout = schema(self.features)
-        parts = []
-        for start in range(0, count, _RUN):
-            run = rows(self.name, split, start, min(start + _RUN, count))
-            records = [self.make(row) | hidden for row in run]
-            columns = [pa.array([r[column.name] for r in records], column.type) for column in layout]
-            parts.append(pa.Table.from_arrays(columns, schema=layout))
-        table = pa.concat_tables(parts).combine_chunks() if parts else layout.empty_table()
-        return table if self.order is None else _sorted(table, self.order)
+        for start in range(0, count, _BATCH):
+            rows = sample_rows(self.name, split, start, min(start + _BATCH, count))
+            yield [self.make(row) | hidden for row in rows]
 
+    def records(self, split: str, count: int) -> list[SampleRecord]:
+        """The first `count` rows of a split, sorted by `order`, with all columns."""
+        records = [record for batch in self.batches(split, count) for record in batch]
+        order = self.order
+        return records if order is None else sorted(records, key=lambda record: record[order])
 
-def _sorted(table: pa.Table, column: str) -> pa.Table:
-    # By (value, place), since Arrow does not promise a stable sort.
-    places = pa.array(range(table.num_rows), pa.int64())
-    keys = pa.table({"value": table[column], "place": places})
-    order = [("value", "ascending"), ("place", "ascending")]
-    return table.take(pc.sort_indices(keys, sort_keys=order))
+    def table(self, split: str, count: int, schema: pa.Schema) -> pa.Table:
+        """The rows of `records` with the columns of `schema`, which every record has to contain."""
+        tables = [schema.empty_table()]
+        keys: list[int] = []
+        for records in self.batches(split, count):
+            columns = [
+                pa.array([record[column.name] for record in records], column.type) for column in schema
+            ]
+            tables.append(pa.Table.from_arrays(columns, schema=schema))
+            keys += [] if self.order is None else [record[self.order] for record in records]
+        table = pa.concat_tables(tables).combine_chunks()
+        return table.take(np.argsort(keys, kind="stable")) if keys else table

@@ -1,8 +1,8 @@
-"""The people, towns, companies and works of the sample world, and the facts of each.
+"""The people, towns, companies and works of the generated texts, and the facts about them.
 
-A fact is a relation and its value; a relation knows how it is said, asked and tested. What is true of an
-entity is a keyed choice by its name, so that every dataset tells the same story: the mayor in a passage is the
-mayor in a triple and the answer of a quiz.
+A fact is a relation with a value; a relation has sentences that state it and questions about it. The values of an
+entity are keyed choices, so all datasets agree: the mayor in a passage is also the mayor in a triple and the answer
+of a quiz.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,30 @@ import numpy as np
 
 from flanbuild.keys import row_keys, task_key
 from flanbuild.sample import world
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import article, sentence
 from flanbuild.sample.world import words
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One kind of fact. `{s}` is the entity as subject, `{o}` as object, `{p}` its possessive, `{v}` the
-    value, `{a}` the value's article.
+    """One kind of fact: its possible values, and patterns of sentences and questions.
 
-    `says` are equivalent sentences, `asks` questions that `{v}` answers, `whether` a yes-no question.
+    `statements` are equivalent sentences, `questions` have the answer `{v}`, `yes_no` is a yes-no question. In the
+    patterns `{s}` is the entity as subject, `{o}` as object, `{p}` its possessive, `{v}` the value and `{a}` the
+    article of the value.
     """
 
     name: str
     values: Sequence[str]
-    says: tuple[str, ...]
-    asks: tuple[str, ...]
-    whether: str
+    statements: tuple[str, ...]
+    questions: tuple[str, ...]
+    yes_no: str
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of entity: its names, what a later sentence calls one, and what can be known of one."""
+class EntityKind:
+    """A kind of entity: the names of its members, the noun in later sentences, and the relations."""
 
     name: str
     category: str
@@ -46,78 +47,79 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One inhabitant of the world."""
+    """A person, town, company or other thing; `index` is its index in the names of its kind."""
 
-    kind: Kind
-    place: int
+    kind: EntityKind
+    index: int
 
     @property
     def name(self) -> str:
-        """As a passage first names it."""
-        return self.kind.names[self.place]
+        """The full name."""
+        return self.kind.names[self.index]
 
     @property
     def short(self) -> tuple[str, str, str]:
-        """Subject, object and possessive of a later mention: `("she", "her", "her")`."""
+        """Subject, object and possessive of later mentions: `("she", "her", "her")`."""
         if self.kind.name == "person":
             return ("she", "her", "her") if self.name.split(" ", 1)[0] in _WOMEN else ("he", "him", "his")
         return f"the {self.kind.noun}", f"the {self.kind.noun}", f"the {self.kind.noun}'s"
 
     def value(self, relation: Relation) -> str:
-        """What is true."""
-        return relation.values[_facts(self.kind.name)[relation.name][self.place]]
+        """The true value of a relation."""
+        return relation.values[_facts(self.kind.name)[relation.name][self.index]]
 
     def say(self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False) -> str:
-        """The fact as a sentence; another `value` makes a false one."""
+        """The fact as a sentence. Another `value` makes the sentence false; `short` uses a pronoun or noun for the name."""
         return sentence(self.clause(relation, wording, value=value, short=short))
 
     def clause(
         self, relation: Relation, wording: int, *, value: str | None = None, short: bool = False
     ) -> str:
-        """The sentence without its capital and full stop."""
+        """The sentence of `say` without capital and full stop."""
         subject, objective, possessive = self.short if short else (self.name, self.name, f"{self.name}'s")
-        pattern = relation.says[wording % len(relation.says)]
+        pattern = relation.statements[wording % len(relation.statements)]
         value = value or self.value(relation)
         text = pattern.format(s=subject, o=objective, p=possessive, v=value, a=article(value))
         return (text if pattern.startswith("{") else text[0].lower() + text[1:]).removesuffix(".")
 
     def ask(self, relation: Relation, wording: int, *, short: bool = False) -> str:
-        """A question that the fact answers."""
+        """A question with the value as its answer."""
         subject, _, possessive = self.short if short else (self.name, "", f"{self.name}'s")
-        return relation.asks[wording % len(relation.asks)].format(s=subject, p=possessive)
+        return relation.questions[wording % len(relation.questions)].format(s=subject, p=possessive)
 
     def whether(self, relation: Relation, value: str, *, short: bool = False) -> str:
-        """A yes-no question, in lower case but for names, without its mark."""
+        """A yes-no question about the value, with a small first letter and without question mark."""
         subject = self.short[0] if short else self.name
-        return relation.whether.format(s=subject, v=value, a=article(value))
+        return relation.yes_no.format(s=subject, v=value, a=article(value))
 
 
-def entity(row: Row, purpose: str, kind: str) -> Entity:
-    """One entity of the kind."""
+def entity(row: SampleRow, purpose: str, kind: str) -> Entity:
+    """A random entity of the kind."""
     return Entity(KINDS[kind], row.below(purpose, len(KINDS[kind].names)))
 
 
-def any_entity(row: Row, purpose: str) -> Entity:
-    """One entity of any kind; a quarter are people."""
+def any_entity(row: SampleRow, purpose: str) -> Entity:
+    """A random entity of any kind; a quarter are people."""
     return entity(row, purpose, row.one(f"{purpose} kind", _MOSTLY_PEOPLE))
 
 
-def facts(row: Row, purpose: str, of: Entity, count: int) -> list[Relation]:
+def facts(row: SampleRow, purpose: str, about: Entity, count: int) -> list[Relation]:
     """`count` different relations of the entity."""
-    return row.some(purpose, of.kind.relations, count)
+    return row.some(purpose, about.kind.relations, count)
 
 
-def full_name(row: Row, purpose: str) -> str:
-    """Somebody's first name and surname."""
+def full_name(row: SampleRow, purpose: str) -> str:
+    """A first name and a surname."""
     return row.one(purpose, PEOPLE)
 
 
 @cache
 def _facts(kind: str) -> dict[str, list[int]]:
-    places = np.arange(len(KINDS[kind].names))
+    """For each relation, the index of the true value by the index of the entity."""
+    numbers = np.arange(len(KINDS[kind].names))
     chosen = {}
     for relation in KINDS[kind].relations:
-        keys = row_keys(task_key(0, f"sample fact {relation.name}", kind), places)
+        keys = row_keys(task_key(0, f"sample fact {relation.name}", kind), numbers)
         chosen[relation.name] = (keys % np.uint64(len(relation.values))).tolist()
     return chosen
 
@@ -176,7 +178,7 @@ def _numbers(low: int, high: int, step: int) -> tuple[str, ...]:
     return tuple(f"{number:,}" for number in range(low, high, step))
 
 
-_PERSON = Kind(
+_PERSON = EntityKind(
     "person",
     "Person",
     "person",
@@ -261,7 +263,7 @@ _PERSON = Kind(
         ),
     ),
 )
-_TOWN = Kind(
+_TOWN = EntityKind(
     "town",
     "City",
     "town",
@@ -356,7 +358,7 @@ _TOWN = Kind(
         ),
     ),
 )
-_COMPANY = Kind(
+_COMPANY = EntityKind(
     "company",
     "Company",
     "company",
@@ -425,7 +427,7 @@ _COMPANY = Kind(
         ),
     ),
 )
-_BOOK = Kind(
+_BOOK = EntityKind(
     "book",
     "WrittenWork",
     "book",
@@ -502,7 +504,7 @@ _BOOK = Kind(
         ),
     ),
 )
-_BUILDING = Kind(
+_BUILDING = EntityKind(
     "building",
     "Building",
     "building",
@@ -559,7 +561,7 @@ _BUILDING = Kind(
         ),
     ),
 )
-_CLUB = Kind(
+_CLUB = EntityKind(
     "club",
     "SportsTeam",
     "club",
@@ -637,7 +639,7 @@ _CLUB = Kind(
         ),
     ),
 )
-_FOOD = Kind(
+_FOOD = EntityKind(
     "dish",
     "Food",
     "dish",
@@ -684,7 +686,7 @@ _FOOD = Kind(
         ),
     ),
 )
-_AIRPORT = Kind(
+_AIRPORT = EntityKind(
     "airport",
     "Airport",
     "airport",

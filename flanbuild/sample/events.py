@@ -1,9 +1,9 @@
-"""What happens in the sample world: causes and effects, activities step by step, ways of doing things, stories.
+"""Events of the generated texts: causes and effects, activities step by step, solutions to tasks, stories. Data only.
 
-`{n}` is somebody's name, `{he}`, `{him}` and `{his}` the pronouns of that person. Data only.
+`{n}` is the name of a person, `{he}`, `{him}` and `{his}` are the pronouns of that person.
 """
 
-# (cause, effect): the one makes the other happen, and no other line's does.
+# (cause, effect): a cause leads to the effect of its own line and to no other effect.
 CAUSES = (
     ("{n} dropped the glass on the stone floor.", "The glass broke into pieces."),
     ("{n} went out in the rain without an umbrella.", "{n} came home soaked."),

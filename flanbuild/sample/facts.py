@@ -1,4 +1,4 @@
-"""Well known facts of the real world, in our own words: countries, animals, elements, works, tools. Data only."""
+"""Well-known facts of the real world: countries, animals, elements, works, tools. Data only."""
 
 from flanbuild.sample.world import words
 

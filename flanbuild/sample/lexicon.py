@@ -1,7 +1,7 @@
-"""Ten languages, the same words in the same order in each, and the sentence frames that keep them grammatical.
+"""Parallel word lists and sentence frames in ten languages, for translations. Data, and a function that fills a frame.
 
-Everything that would need inflection is avoided or listed: nouns with their object form, adjectives by gender,
-places as whole phrases, verbs in the present. Data, and one function that fills a frame.
+Entry i of a list means the same in every language. The lists avoid inflection or contain the inflected forms: nouns
+with their object form, adjectives by gender, places as whole phrases, verbs in the present tense.
 """
 
 from flanbuild.sample.world import words
@@ -168,21 +168,21 @@ JOINS = {
 }  # fmt: skip
 
 
-def clause(language: str, frame: int, places: dict[str, int], euros: int) -> str:
-    """A frame filled with the words at the given places of the lists."""
-    noun, verb = places["n"], places["v"]
+def clause(language: str, frame: int, indices: dict[str, int], euros: int) -> str:
+    """The frame filled with words; `indices` maps a slot of the frame to an index in the word list of the slot."""
+    noun, verb = indices["n"], indices["v"]
     unfinished = language == "fi" and verb in UNFINISHED
     count = f"{euros} de" if language == "ro" and not 1 <= euros % 100 <= 19 else str(euros)
     return FRAMES[language][frame].format(
-        s=SUBJECTS[language][places["s"]],
+        s=SUBJECTS[language][indices["s"]],
         v=VERBS[language][verb],
         o=PARTITIVES[noun] if unfinished else ACCUSATIVES[language][noun],
-        t=TIMES[language][places["t"]],
-        d=DOINGS[language][places["d"]],
-        p=PLACES[language][places["p"]],
+        t=TIMES[language][indices["t"]],
+        d=DOINGS[language][indices["d"]],
+        p=PLACES[language][indices["p"]],
         n=OBJECTS[language][noun],
-        a=_agreeing(language, places["a"], noun),
-        k=SAYINGS[language][places["k"]],
+        a=_agreeing(language, indices["a"], noun),
+        k=SAYINGS[language][indices["k"]],
         c=count,
     )
 

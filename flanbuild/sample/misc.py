@@ -3,13 +3,12 @@
 from math import gcd
 
 from flanbuild.sample import facts
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import any_entity, entity, full_name
-from flanbuild.sample.features import Items, Label
 from flanbuild.sample.passages import Passage, passage_about, with_aside, wrong_value
 from flanbuild.sample.people import someone
 from flanbuild.sample.reading_comprehension import value_at
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import scene
 from flanbuild.sample.senses import SENSES
 from flanbuild.sample.wording import sentence
@@ -18,11 +17,11 @@ from flanbuild.sample.world import BEASTS, DAYS, PRODUCTS, words
 # ---- conversations
 
 
-def coqa(row: Row) -> Record:
-    """Questions after the first say she or he; every other one may be answered yes or no."""
+def coqa(row: SampleRow) -> SampleRecord:
+    """Questions after the first use a pronoun; a third of the questions have the answer yes or no."""
     source = passage_about(row, "story", entity(row, "who", "person"), 4)
     story = with_aside(row, " \n\n".join((" ".join(source.sentences[:2]), " ".join(source.sentences[2:]))), 2)
-    turns = [_coqa_turn(row, source, place) for place in range(4)]
+    turns = [_coqa_turn(row, source, turn) for turn in range(4)]
     starts = [story.index(sentence) for sentence in source.sentences]
     return {
         "source": row.one("from", words("wikipedia cnn gutenberg race mctest")),
@@ -36,27 +35,27 @@ def coqa(row: Row) -> Record:
     }
 
 
-def _coqa_turn(row: Row, source: Passage, place: int) -> tuple[str, str]:
-    relation = source.relations[place]
-    if row.chance(f"open {place}", 65):
-        return source.about.ask(relation, row.bits(f"ask {place}"), short=place > 0), source.about.value(
+def _coqa_turn(row: SampleRow, source: Passage, turn: int) -> tuple[str, str]:
+    relation = source.relations[turn]
+    if row.chance(f"open {turn}", 65):
+        return source.about.ask(relation, row.bits(f"ask {turn}"), short=turn > 0), source.about.value(
             relation
         )
-    true = row.chance(f"true {place}", 50)
+    true = row.chance(f"true {turn}", 50)
     value = (
-        source.about.value(relation) if true else wrong_value(row, f"wrong {place}", source.about, relation)
+        source.about.value(relation) if true else wrong_value(row, f"wrong {turn}", source.about, relation)
     )
-    question = source.about.whether(relation, value, short=place > 0)
+    question = source.about.whether(relation, value, short=turn > 0)
     return f"{question[0].upper()}{question[1:]}?", "yes" if true else "no"
 
 
-def quac(row: Row) -> Record:
-    """A dialogue on a section; the context ends in CANNOTANSWER, the answer to what it doesn't tell."""
+def quac(row: SampleRow) -> SampleRecord:
+    """A dialogue about a section. The context ends in CANNOTANSWER, the answer to an unanswerable question."""
     source = passage_about(row, "section", any_entity(row, "about"), 4)
     context = f"{with_aside(row, source.text)} CANNOTANSWER"
     nowhere = ("CANNOTANSWER", len(context) - len("CANNOTANSWER"))
-    turns = [(relation, value_at(source, context, place)) for place, relation in enumerate(source.relations)]
-    turns.insert(row.below("unanswered", 4) + 1, (source.untold(row, "untold"), nowhere))
+    turns = [(relation, value_at(source, context, index)) for index, relation in enumerate(source.relations)]
+    turns.insert(row.below("unanswered", 4) + 1, (source.unstated(row, "untold"), nowhere))
     count = row.between("turns", 3, 5)
     turns = turns[:count]
     identifier = f"C_{row.hexadecimal('id', 32)}_{row.below('part', 2)}"
@@ -88,8 +87,8 @@ def quac(row: Row) -> Record:
 # ---- words and sentences
 
 
-def wic(row: Row) -> Record:
-    """Two sentences with one word, in one of its senses or in two."""
+def wic(row: SampleRow) -> SampleRecord:
+    """Two sentences with the same word, in the same sense or in two senses."""
     word, *senses = row.one("word", SENSES)
     label = row.below("label", 2)
     sense = row.below("sense", 2)
@@ -129,7 +128,8 @@ _FINE = words(
     "LOC:other LOC:state NUM:code NUM:count NUM:date NUM:dist NUM:money NUM:ord NUM:other NUM:period "
     "NUM:perc NUM:speed NUM:temp NUM:volsize NUM:weight"
 )
-# {p} a person, {t} a town, {g} goods, {c} a country, {b} beasts, {e} an element, {o} an organ, {m} a firm
+# {p} a person, {t} a town, {g} goods, {c} a country, {b} a club's animals, {e} an element, {o} an organ, {m} a firm,
+# {x} an abbreviation
 _TREC = {
     "ABBR:abb": ("What is the abbreviation of the word {e} ?", "How is the name of {m} shortened ?"),
     "ABBR:exp": ("What does the abbreviation {x} stand for ?", "What is the full form of {x} ?"),
@@ -171,8 +171,8 @@ _TREC = {
 }
 
 
-def trec(row: Row) -> Record:
-    """The form of the question decides both classes."""
+def trec(row: SampleRow) -> SampleRecord:
+    """The pattern of the question decides both classes."""
     fine = row.one("class", tuple(_TREC))
     question = row.one("form", _TREC[fine]).format(
         p=full_name(row, "person"),
@@ -192,8 +192,8 @@ def trec(row: Row) -> Record:
     }
 
 
-def cola(row: Row) -> Record:
-    """A sentence of English, or one that breaks its grammar in one place."""
+def cola(row: SampleRow) -> SampleRecord:
+    """A grammatical sentence, or a sentence with one grammatical error."""
     label = 1 if row.chance("acceptable", 70) else 0
     seen = scene(row, "scene")
     who = someone(row, "who").name
@@ -218,13 +218,13 @@ _BAD = (
 # ---- mathematics
 
 
-def _literal(question: str, answer: object) -> Record:
-    """As the old loading script left the lines: Python byte literals with their newline."""
+def _literal(question: str, answer: object) -> SampleRecord:
+    """Upstream's format, which its loading script made: Python byte literals with a newline."""
     return {"question": f"b'{question}\\n'", "answer": f"b'{answer}\\n'"}
 
 
-def linear_1d(row: Row) -> Record:
-    """One unknown, a whole number; both sides may hold more than one term."""
+def linear_1d(row: SampleRow) -> SampleRecord:
+    """A linear equation with one unknown, an integer; both sides may have several terms."""
     x = row.between("x", -30, 30)
     a = row.other("a", range(-40, 41), 0)
     b, c = row.between("b", -200, 200), row.between("c", -60, 60)
@@ -239,8 +239,8 @@ def linear_1d(row: Row) -> Record:
     return _literal(f"Solve {left} = {right_text} for {name}.", x)
 
 
-def linear_2d(row: Row) -> Record:
-    """Two unknowns, whole numbers; the first is asked for."""
+def linear_2d(row: SampleRow) -> SampleRecord:
+    """Two linear equations with two unknowns, integers; the question is about the first."""
     x, y = row.between("x", -12, 12), row.between("y", -12, 12)
     a, b, c, d = (row.other(name, range(-9, 10), 0) for name in "abcd")
     if a * d == b * c:
@@ -259,8 +259,8 @@ def _signed(number: int, name: str = "") -> str:
     return f"{'-' if number < 0 else '+'} {size}"
 
 
-def add_or_sub(row: Row) -> Record:
-    """A sum or a difference of whole numbers."""
+def add_or_sub(row: SampleRow) -> SampleRecord:
+    """A sum or a difference of integers."""
     a, b = row.between("a", -99999, 99999), row.between("b", -999, 9999)
     plus = row.chance("plus", 50)
     form = row.one("form", ("What is {a} {s} {b}?", "Calculate {a} {s} {b}.", "Work out {a} {s} {b}."))
@@ -268,15 +268,15 @@ def add_or_sub(row: Row) -> Record:
     return _literal(form.format(a=a, s="+" if plus else "-", b=shown), a + b if plus else a - b)
 
 
-def mul(row: Row) -> Record:
-    """A product of whole numbers."""
+def mul(row: SampleRow) -> SampleRecord:
+    """A product of integers."""
     a, b = row.between("a", -9999, 9999), row.between("b", -99, 999)
     form = row.one("form", ("What is {} times {}?", "Multiply {} and {}.", "Product of {} and {}.", "{}*{}"))
     return _literal(form.format(a, b), a * b)
 
 
-def closest(row: Row) -> Record:
-    """Which choice is nearest to a number; ties do not occur."""
+def closest(row: SampleRow) -> SampleRecord:
+    """The choice that is nearest to a number; there are no ties."""
     target = row.between("target", -50, 50)
     distances = row.some("distances", range(1, 60), 4)
     choices = [target + (far if row.chance(f"above {i}", 50) else -far) for i, far in enumerate(distances)]
@@ -285,8 +285,8 @@ def closest(row: Row) -> Record:
     return _literal(f"Which is the closest to {target}?  {lettered}", "abcd"[choices.index(best)])
 
 
-def clock(row: Row) -> Record:
-    """Minutes between two times of a day and a half, or a time so many minutes later."""
+def clock(row: SampleRow) -> SampleRecord:
+    """The minutes between two times (at most 12 hours), or the time after a number of minutes."""
     start, minutes = row.below("start", 1440), row.between("minutes", 2, 715)
     if row.chance("how long", 50):
         return _literal(
@@ -300,8 +300,8 @@ def _time(minute: int) -> str:
     return f"{(hour - 1) % 12 + 1}:{rest:02} {'AM' if hour < 12 else 'PM'}"
 
 
-def common_divisor(row: Row) -> Record:
-    """The greatest, of two numbers that share one on purpose."""
+def common_divisor(row: SampleRow) -> SampleRecord:
+    """The greatest common divisor of two numbers with a common factor."""
     shared, a, b = (row.between(name, 1, 90) for name in ("shared", "a", "b"))
     a, b = shared * a, shared * b
     form = row.one(
@@ -314,8 +314,8 @@ def common_divisor(row: Row) -> Record:
     return _literal(form.format(a, b), gcd(a, b))
 
 
-def is_prime(row: Row) -> Record:
-    """Asked as it is or turned round."""
+def is_prime(row: SampleRow) -> SampleRecord:
+    """Whether a number is prime or, in some rows, composite."""
     number = row.between("number", 2, 99999)
     prime = all(number % divisor for divisor in range(2, int(number**0.5) + 1))
     asked = row.one("form", ("Is {} a prime number?", "Is {} prime?", "Is {} a composite number?"))
@@ -332,68 +332,20 @@ _MATH = {
     "numbers__gcd": common_divisor,
     "numbers__is_prime": is_prime,
 }
-_STRINGS, _INTS = Items("string"), Items("int32")
 
 DATASETS = {
-    ("stanfordnlp/coqa", "default"): Dataset(
-        "coqa",
-        {
-            "source": "string",
-            "story": "string",
-            "questions": _STRINGS,
-            "answers": {"input_text": _STRINGS, "answer_start": _INTS, "answer_end": _INTS},
-        },
-        {"train": 7199, "validation": 500},
-        coqa,
+    ("stanfordnlp/coqa", "default"): SampleDataset("coqa", {"train": 7199, "validation": 500}, coqa),
+    ("allenai/quac", "plain_text"): SampleDataset("quac", {"train": 11567, "validation": 1000}, quac),
+    ("aps/super_glue", "wic"): SampleDataset(
+        "wic", {"train": 5428, "validation": 638, "test": 1400}, wic, hidden={"test": {"label": -1}}
     ),
-    ("allenai/quac", "plain_text"): Dataset(
-        "quac",
-        {
-            **dict.fromkeys(
-                words("dialogue_id wikipedia_page_title background section_title context"), "string"
-            ),
-            "turn_ids": _STRINGS,
-            "questions": _STRINGS,
-            "followups": Items(Label(("y", "n", "m"))),
-            "yesnos": Items(Label(("y", "n", "x"))),
-            "answers": {"texts": Items(_STRINGS), "answer_starts": Items(_INTS)},
-            "orig_answers": {"texts": _STRINGS, "answer_starts": _INTS},
-        },
-        {"train": 11567, "validation": 1000},
-        quac,
-    ),
-    ("aps/super_glue", "wic"): Dataset(
-        "wic",
-        {
-            "word": "string",
-            "sentence1": "string",
-            "sentence2": "string",
-            **dict.fromkeys(words("start1 start2 end1 end2 idx"), "int32"),
-            "label": Label(("False", "True")),
-        },
-        {"train": 5428, "validation": 638, "test": 1400},
-        wic,
-        hidden={"test": {"label": -1}},
-    ),
-    ("CogComp/trec", "default"): Dataset(
-        "trec",
-        {"text": "string", "coarse_label": Label(_COARSE), "fine_label": Label(_FINE)},
-        {"train": 5452, "test": 500},
-        trec,
-    ),
-    ("nyu-mll/glue", "cola"): Dataset(
-        "cola",
-        {"sentence": "string", "label": Label(("unacceptable", "acceptable")), "idx": "int32"},
-        {"train": 8551, "validation": 1043, "test": 1063},
-        cola,
-        hidden={"test": {"label": -1}},
+    ("CogComp/trec", "default"): SampleDataset("trec", {"train": 5452, "test": 500}, trec),
+    ("nyu-mll/glue", "cola"): SampleDataset(
+        "cola", {"train": 8551, "validation": 1043, "test": 1063}, cola, hidden={"test": {"label": -1}}
     ),
     **{
-        ("deepmind/math_dataset", config): Dataset(
-            f"math_{config}",
-            {"question": "string", "answer": "string"},
-            {"train": 1999998, "test": 10000},
-            make,
+        ("deepmind/math_dataset", config): SampleDataset(
+            f"math_{config}", {"train": 1999998, "test": 10000}, make
         )
         for config, make in _MATH.items()
     },

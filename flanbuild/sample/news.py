@@ -1,4 +1,4 @@
-"""The sample world's news: headlines, leads and details by topic, debates, chats. Data, and a story made from it.
+"""News: headlines, leads and details by topic, debates, chats. Data, and the stories made from it.
 
 {p} {q} people, {t} {u} towns, {r} a region, {v} a river, {m} {k} firms, {g} goods, {d} a day, {n} a small and {N} a
 large number, {c} {b} clubs, {x} {y} goals of the winner and the loser.
@@ -7,12 +7,12 @@ large number, {c} {b} clubs, {x} {y} goals of the winner and the loser.
 from dataclasses import dataclass
 
 from flanbuild.sample.entities import COMPANIES, KINDS, PEOPLE, TOWNS
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.world import DAYS, PRODUCTS, REGIONS, RIVERS
 
 TOPICS = ("World", "Sports", "Business", "Sci/Tech")
 
-# By topic: headline, lead, three details that bear it out.
+# By topic: headline, lead, three details that support the lead.
 _STORIES = (
     (
         ("Flood drives hundreds from homes in {t}", "{N} people had to leave their homes in {t} after the river {v} burst its banks", ("The river {v} rose over its banks on {d}", "Helpers brought {N} people from {t} to safety", "{p}, the mayor, called it the worst flood in {n} years")),
@@ -57,7 +57,7 @@ _FILLERS = (
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A piece of news. Sentences have their capital, but no full stop."""
+    """A news story. Sentences have a capital but no full stop."""
 
     topic: int
     headline: str
@@ -69,8 +69,8 @@ class Story:
     day: str
 
 
-def story(row: Row, purpose: str) -> Story:
-    """A story on any topic; what its lead says, its details say too."""
+def story(row: SampleRow, purpose: str) -> Story:
+    """A story about a random topic; its details imply its lead."""
     topic = row.below(f"{purpose} topic", len(TOPICS))
     headline, lead, details = row.one(f"{purpose} story", _STORIES[topic])
     fill = _fill(row, purpose)
@@ -87,7 +87,7 @@ def story(row: Row, purpose: str) -> Story:
     )
 
 
-def _fill(row: Row, purpose: str) -> dict[str, str]:
+def _fill(row: SampleRow, purpose: str) -> dict[str, str]:
     p, q = row.some(f"{purpose} people", PEOPLE, 2)
     t, u = row.some(f"{purpose} towns", TOWNS, 2)
     m, k = row.some(f"{purpose} firms", COMPANIES, 2)
@@ -111,7 +111,7 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-# Motion, then claims with the arguments behind each.
+# Motion, then the two claims, each with its arguments.
 DEBATES = (
     ("ban cars from town centres", ("Streets without cars are safer", ("fewer children are run over", "cyclists need not fear lorries", "old people cross the street with ease", "drivers no longer hit walkers", "accidents become rare")), ("Shops would lose customers", ("people buy where they can park", "heavy goods cannot be carried on foot", "shops by the motorway would win", "owners fear for their income", "fewer visitors come from far away"))),
     ("make museums free of charge", ("More people would visit museums", ("families with little money could come", "pupils would drop in after school", "tourists stay longer in free museums", "nobody is kept out by the price", "visits rose where entry became free")), ("Museums need the money", ("roofs and lifts must be repaired", "guards have to be paid", "new pictures cost a fortune", "taxes alone do not suffice", "without tickets the budget shrinks"))),
@@ -121,7 +121,7 @@ DEBATES = (
     ("give every citizen the same income", ("Nobody would be poor", ("rent could always be paid", "children would not go hungry", "old people could live in dignity", "losing a job would not mean losing a home", "beggars would vanish from the streets")), ("It would cost too much", ("taxes would have to double", "the state is in debt already", "the rich do not need it", "prices would rise", "no country has that much money"))),
 )  # fmt: skip
 
-# Chats of two: the lines in turn, and the summary. {a} and {b} talk.
+# Chats between {a} and {b}: the messages in turn, and the summary.
 CHATS = (
     (("Hi {b}, are you free on {d}?", "Yes, why?", "Let's go to the {place} in {t} at {h}", "Great, see you there :)"), "{a} and {b} will go to the {place} in {t} on {d} at {h}."),
     (("{b}, did you see my {thing}?", "No, where did you leave it?", "I think in the {place}", "Then ask them on {d}, they close at {h} today"), "{a} is looking for a lost {thing} and will ask at the {place} on {d}, as {b} advises."),

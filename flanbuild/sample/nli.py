@@ -1,37 +1,35 @@
 """Natural language inference: ANLI, RTE, CB, SNLI, MNLI, QNLI, WNLI."""
 
 from flanbuild.sample.coreference import wnli
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import TOWNS, full_name
-from flanbuild.sample.features import Label
 from flanbuild.sample.passages import Passage, passage, with_aside, wrong_value
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import INDOORS, OUTDOORS, UNKNOWABLE, Scene, scene
 from flanbuild.sample.wording import sentence
 from flanbuild.sample.world import words
 
-_THREE = Label(("entailment", "neutral", "contradiction"))
-_TWO = Label(("entailment", "not_entailment"))
+_CLASSES = ("entailment", "neutral", "contradiction")
 
 
-def claim(row: Row, of: Passage, label: str) -> str:
-    """A sentence that follows from the passage, that contradicts it, or on which it is silent.
+def claim(row: SampleRow, source: Passage, label: str) -> str:
+    """A sentence that follows from the passage, contradicts it, or is not decided by it.
 
-    It is worded otherwise than the passage, so that copying tells nothing.
+    Its wording differs from the passage, so that equal sentences do not reveal the label.
     """
     change = row.between("claim wording", 1, 2)
     if label == "neutral":
-        relation = of.untold(row, "claim relation")
-        return of.about.say(relation, change, value=row.one("claim value", relation.values))
-    place = row.below("claim relation", len(of.relations))
-    relation = of.relations[place]
-    value = None if label == "entailment" else wrong_value(row, "claim value", of.about, relation)
-    return of.about.say(relation, of.wordings[place] + change, value=value)
+        relation = source.unstated(row, "claim relation")
+        return source.about.say(relation, change, value=row.one("claim value", relation.values))
+    index = row.below("claim relation", len(source.relations))
+    relation = source.relations[index]
+    value = None if label == "entailment" else wrong_value(row, "claim value", source.about, relation)
+    return source.about.say(relation, source.wordings[index] + change, value=value)
 
 
-def rte(row: Row) -> Record:
-    """What is not entailed is half contradicted, half unsaid."""
+def rte(row: SampleRow) -> SampleRecord:
+    """Half of the hypotheses that are not entailed contradict the premise, the others are undecided."""
     label = row.below("label", 2)
     source = passage(row, "premise", row.between("length", 1, 3))
     kind = "entailment" if label == 0 else row.one("not entailed", ("neutral", "contradiction"))
@@ -43,18 +41,18 @@ def rte(row: Row) -> Record:
     }
 
 
-def rte_as_glue(row: Row) -> Record:
-    """The same rows under GLUE's column names."""
+def rte_as_glue(row: SampleRow) -> SampleRecord:
+    """The rows of `rte` with the column names of GLUE."""
     record = rte(row)
     return {"sentence1": record.pop("premise"), "sentence2": record.pop("hypothesis"), **record}
 
 
-def anli(row: Row) -> Record:
-    """Later rounds have longer premises; a third of the rows give the annotator's reason."""
+def anli(row: SampleRow) -> SampleRecord:
+    """Later rounds have longer premises; a third of the rows have the annotator's reason."""
     round_ = int(row.split[-1])
     label = row.below("label", 3)
     source = passage(row, "premise", round_ + row.between("length", 0, 1))
-    hypothesis = claim(row, source, _THREE.names[label])
+    hypothesis = claim(row, source, _CLASSES[label])
     return {
         "uid": row.hexadecimal("uid", 32),
         "premise": with_aside(row, source.text),
@@ -71,14 +69,14 @@ _REASONS = (
 )
 
 
-def cb(row: Row) -> Record:
-    """Somebody embeds a clause; the verb decides whether it holds."""
+def cb(row: SampleRow) -> SampleRecord:
+    """A person states a clause with a verb that decides whether the clause is true."""
     label = row.below("label", 3)
     source = passage(row, "clause", 1)
     clause = source.about.clause(source.relations[0], 0)
     who = someone(row, "who")
-    told = row.one("embedding", _EMBEDDINGS[label])
-    premise = who.tell(told, c=clause, other=full_name(row, "other"))
+    embedding = row.one("embedding", _EMBEDDINGS[label])
+    premise = who.tell(embedding, c=clause, other=full_name(row, "other"))
     return {
         "premise": with_aside(row, f"{row.one('before', _BEFORE)}{premise}"),
         "hypothesis": clause[0].upper() + clause[1:],
@@ -87,7 +85,7 @@ def cb(row: Row) -> Record:
     }
 
 
-# By label: what follows, what is denied, what stays open.
+# By label: the clause is true, false, undecided.
 _EMBEDDINGS = (
     (
         "{n} knows that {c}.", "{n} was glad that {c}.", "{n} forgot that {c}.", "{n} was surprised that {c}.",
@@ -114,8 +112,8 @@ _BEFORE = (
 )
 
 
-def snli(row: Row) -> Record:
-    """Captions and what follows from them; a few rows lack a gold label."""
+def snli(row: SampleRow) -> SampleRecord:
+    """A caption and a claim about it; a few rows have no gold label (-1)."""
     label = row.below("label", 3)
     seen = scene(row, "scene")
     unlabelled = row.chance("unlabelled", 0.5)
@@ -123,7 +121,7 @@ def snli(row: Row) -> Record:
     return {"premise": seen.caption, "hypothesis": hypothesis, "label": -1 if unlabelled else label}
 
 
-def _implied(row: Row, seen: Scene) -> str:
+def _implied(row: SampleRow, seen: Scene) -> str:
     where = "outdoors" if seen.outdoors else "indoors"
     claims = (
         f"{seen.general} is {seen.action.general}", f"a person is {where}", f"{seen.general} is {seen.action.doing}",
@@ -132,11 +130,11 @@ def _implied(row: Row, seen: Scene) -> str:
     return sentence(row.one("claim", claims))
 
 
-def _unknowable(row: Row, seen: Scene) -> str:
+def _unknowable(row: SampleRow, seen: Scene) -> str:
     return sentence(f"the {seen.noun} {row.one('claim', UNKNOWABLE)}")
 
 
-def _impossible(row: Row, seen: Scene) -> str:
+def _impossible(row: SampleRow, seen: Scene) -> str:
     where = "indoors" if seen.outdoors else "outdoors"
     elsewhere = row.one("elsewhere", INDOORS if seen.outdoors else OUTDOORS)
     claims = (
@@ -146,14 +144,14 @@ def _impossible(row: Row, seen: Scene) -> str:
     return sentence(row.one("claim", claims))
 
 
-def mnli(row: Row) -> Record:
-    """Two genres: facts about the world, and counts with all, some and none."""
+def mnli(row: SampleRow) -> SampleRecord:
+    """Two genres: facts about an entity, and counts with all, some and none."""
     label = row.below("label", 3)
     if row.chance("counts", 40):
         premise, hypothesis = _counted(row, label)
     else:
         source = passage(row, "premise", row.between("length", 1, 2))
-        premise, hypothesis = source.text, claim(row, source, _THREE.names[label])
+        premise, hypothesis = source.text, claim(row, source, _CLASSES[label])
     return {
         "premise": with_aside(row, premise),
         "hypothesis": hypothesis,
@@ -162,7 +160,7 @@ def mnli(row: Row) -> Record:
     }
 
 
-def _counted(row: Row, label: int) -> tuple[str, str]:
+def _counted(row: SampleRow, label: int) -> tuple[str, str]:
     many = row.between("many", 4, 60)
     part = row.between("part", 2, many - 1)
     things, done, place = row.one("things", _COUNTED), row.one("done", _DONE), row.one("town", TOWNS)
@@ -186,8 +184,8 @@ _COUNTS = (
 )  # fmt: skip
 
 
-def qnli(row: Row) -> Record:
-    """Does the sentence hold the answer? If not, it tells something else of the same entity."""
+def qnli(row: SampleRow) -> SampleRecord:
+    """If the sentence does not contain the answer, it states another fact about the same entity."""
     label = row.below("label", 2)
     source = passage(row, "source", 2)
     asked = source.relations[label]
@@ -200,71 +198,49 @@ def qnli(row: Row) -> Record:
 
 
 DATASETS = {
-    ("facebook/anli", "plain_text"): Dataset(
+    ("facebook/anli", "plain_text"): SampleDataset(
         "anli",
-        {"uid": "string", "premise": "string", "hypothesis": "string", "label": _THREE, "reason": "string"},
         {
-            "train_r1": 16946, "dev_r1": 1000, "test_r1": 1000,
-            "train_r2": 45460, "dev_r2": 1000, "test_r2": 1000,
-            "train_r3": 100459, "dev_r3": 1200, "test_r3": 1200,
+            "train_r1": 16946,
+            "dev_r1": 1000,
+            "test_r1": 1000,
+            "train_r2": 45460,
+            "dev_r2": 1000,
+            "test_r2": 1000,
+            "train_r3": 100459,
+            "dev_r3": 1200,
+            "test_r3": 1200,
         },
         anli,
     ),
-    ("aps/super_glue", "rte"): Dataset(
-        "rte",
-        {"premise": "string", "hypothesis": "string", "idx": "int32", "label": _TWO},
-        {"train": 2490, "validation": 277, "test": 3000},
-        rte,
-        hidden={"test": {"label": -1}},
+    ("aps/super_glue", "rte"): SampleDataset(
+        "rte", {"train": 2490, "validation": 277, "test": 3000}, rte, hidden={"test": {"label": -1}}
     ),
-    ("nyu-mll/glue", "rte"): Dataset(
-        "rte",
-        {"sentence1": "string", "sentence2": "string", "label": _TWO, "idx": "int32"},
-        {"train": 2490, "validation": 277, "test": 3000},
-        rte_as_glue,
-        hidden={"test": {"label": -1}},
+    ("nyu-mll/glue", "rte"): SampleDataset(
+        "rte", {"train": 2490, "validation": 277, "test": 3000}, rte_as_glue, hidden={"test": {"label": -1}}
     ),
-    ("aps/super_glue", "cb"): Dataset(
-        "cb",
-        {
-            "premise": "string", "hypothesis": "string", "idx": "int32",
-            "label": Label(("entailment", "contradiction", "neutral")),
-        },
-        {"train": 250, "validation": 56, "test": 250},
-        cb,
-        hidden={"test": {"label": -1}},
+    ("aps/super_glue", "cb"): SampleDataset(
+        "cb", {"train": 250, "validation": 56, "test": 250}, cb, hidden={"test": {"label": -1}}
     ),
-    ("stanfordnlp/snli", "plain_text"): Dataset(
-        "snli",
-        {"premise": "string", "hypothesis": "string", "label": _THREE},
-        {"train": 550152, "validation": 10000, "test": 10000},
-        snli,
+    ("stanfordnlp/snli", "plain_text"): SampleDataset(
+        "snli", {"train": 550152, "validation": 10000, "test": 10000}, snli
     ),
-    ("nyu-mll/glue", "mnli"): Dataset(
+    ("nyu-mll/glue", "mnli"): SampleDataset(
         "mnli",
-        {"premise": "string", "hypothesis": "string", "label": _THREE, "idx": "int32"},
         {
-            "train": 392702, "validation_matched": 9815, "validation_mismatched": 9832,
-            "test_matched": 9796, "test_mismatched": 9847,
+            "train": 392702,
+            "validation_matched": 9815,
+            "validation_mismatched": 9832,
+            "test_matched": 9796,
+            "test_mismatched": 9847,
         },
         mnli,
         hidden={"test_matched": {"label": -1}, "test_mismatched": {"label": -1}},
     ),
-    ("nyu-mll/glue", "qnli"): Dataset(
-        "qnli",
-        {"question": "string", "sentence": "string", "label": _TWO, "idx": "int32"},
-        {"train": 104743, "validation": 5463, "test": 5463},
-        qnli,
-        hidden={"test": {"label": -1}},
+    ("nyu-mll/glue", "qnli"): SampleDataset(
+        "qnli", {"train": 104743, "validation": 5463, "test": 5463}, qnli, hidden={"test": {"label": -1}}
     ),
-    ("nyu-mll/glue", "wnli"): Dataset(
-        "wnli",
-        {
-            "sentence1": "string", "sentence2": "string", "label": Label(("not_entailment", "entailment")),
-            "idx": "int32",
-        },
-        {"train": 635, "validation": 71, "test": 146},
-        wnli,
-        hidden={"test": {"label": -1}},
+    ("nyu-mll/glue", "wnli"): SampleDataset(
+        "wnli", {"train": 635, "validation": 71, "test": 146}, wnli, hidden={"test": {"label": -1}}
     ),
-}  # fmt: skip
+}

@@ -1,15 +1,15 @@
-"""What people say when they like something or not, by what they talk about. Data only."""
+"""Words and sentences of praise and complaint, by topic. Data only."""
 
 from flanbuild.sample.world import words
 
-# Words that say the judgement by themselves: (negative, positive).
+# Adjectives with a sentiment: (negative, positive).
 QUALITIES = (
     words("dull,tedious,lifeless,clumsy,shallow,predictable,lazy,awful,boring,messy,flat,hollow,tiresome,sloppy,"
           "dreadful,forgettable,painful,pointless,stale,unbearable,joyless,bland,feeble,muddled,grating", ","),
     words("brilliant,charming,moving,witty,gripping,delightful,superb,warm,clever,lovely,dazzling,touching,honest,"
           "wonderful,fresh,graceful,hilarious,masterful,rich,stunning,tender,thrilling,inventive,joyful,splendid", ","),
 )  # fmt: skip
-# Sentences about {it}; {q} is a quality of the same sign.
+# Sentences about {it}: (negative, positive); {q} is an adjective of the same sentiment.
 VERDICTS = (
     ("I would not recommend {it} to anyone.", "What a waste of time.", "I want my money back.", "I was bored within minutes.", "It was {q} from start to end.", "I was so disappointed.", "Never again.", "Stay away from {it}.", "I regret every minute of it.", "It was one of the worst I know."),
     ("I would recommend {it} to everyone.", "It was worth every minute.", "I can't wait to come back to it.", "I smiled all the way through.", "It was {q} from start to end.", "I was so pleased.", "I loved it.", "Don't miss {it}.", "I enjoyed every minute of it.", "It was one of the best I know."),
@@ -30,14 +30,14 @@ PLACE_PARTS = words(
     "service,staff,price,waiting time,location,owner,atmosphere,parking,music,view,menu,toilet,coffee,"
     "website,reception,heating", ","
 )  # fmt: skip
-# How a part is, or how the staff were: (negative, positive)
+# Adjectives for a part of a place or its staff: (negative, positive).
 PLACE_WORDS = (
     words("rude,slow,dirty,overpriced,terrible,careless,cold,horrible,noisy,disgusting,unfriendly,disappointing,poor,"
           "useless,chaotic,bad", ","),
     words("friendly,quick,spotless,fair,excellent,attentive,cosy,fantastic,pleasant,delicious,helpful,outstanding,great,"
           "perfect,welcoming,good", ","),
 )  # fmt: skip
-# Things that happen to people who write short messages: (negative, neutral, positive)
+# Events in short messages: (negative, neutral, positive).
 MOMENTS = (
     words("my phone fell into the sink,missed the bus again,the rain ruined our picnic,have to work all weekend,my tooth hurts so much,lost my favourite scarf,the match was cancelled,can't sleep at all,stuck in traffic for hours,my laptop crashed,got a cold,failed my driving test,the cake burnt,homesick today,my bike got stolen,the wifi is down again", ","),
     words("the train leaves at nine,reading the news,the shop opens at ten,on the way to the office,the meeting is on Tuesday,there are two exits,it is three o'clock,the new model comes out in May", ","),

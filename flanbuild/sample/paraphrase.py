@@ -1,22 +1,21 @@
 """Paraphrase: MRPC, QQP, PAWS, STS-B."""
 
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import COMPANIES, PEOPLE, TOWNS, Entity, any_entity, facts, full_name
-from flanbuild.sample.features import Label
 from flanbuild.sample.passages import wrong_value
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import ACTIONS, INDOORS, OUTDOORS, Scene, scene
 from flanbuild.sample.scenes import PEOPLE as SEEN
 from flanbuild.sample.world import DAYS, MONTHS, PRODUCTS
 
 
 def tokenised(text: str) -> str:
-    """With blanks around punctuation, as newswire corpora have it."""
+    """The text with spaces around punctuation, as in newswire corpora."""
     return text.replace(", ", " , ").replace("'s", " 's").replace("?", " ?").replace('"', "``")
 
 
-def mrpc(row: Row) -> Record:
-    """Equivalent sentences tell the same facts in other words; the others differ in one."""
+def mrpc(row: SampleRow) -> SampleRecord:
+    """Equivalent sentences state the same two facts in other words; otherwise one fact differs."""
     label = row.below("label", 2)
     about = any_entity(row, "about")
     relations = facts(row, "facts", about, 2)
@@ -31,17 +30,19 @@ def mrpc(row: Row) -> Record:
     forms = row.some(
         "said", ("{1} said on {2} that {0}", "{0}", "According to {1} , {0}", "{0} , {1} said"), 2
     )
-    told = [form.format(tokenised(text), *fill) for form, text in zip(forms, (first, second), strict=True)]
+    sentences = [
+        form.format(tokenised(text), *fill) for form, text in zip(forms, (first, second), strict=True)
+    ]
     return {
-        "sentence1": f"{told[0][0].upper()}{told[0][1:]} .",
-        "sentence2": f"{told[1][0].upper()}{told[1][1:]} .",
+        "sentence1": f"{sentences[0][0].upper()}{sentences[0][1:]} .",
+        "sentence2": f"{sentences[1][0].upper()}{sentences[1][1:]} .",
         "label": label,
         "idx": row.number,
     }
 
 
-def qqp(row: Row) -> Record:
-    """A duplicate asks for the same fact; the others ask for another fact, or about somebody else."""
+def qqp(row: SampleRow) -> SampleRecord:
+    """A duplicate asks for the same fact; otherwise the second question is about another fact or entity."""
     label = row.below("label", 2)
     about = any_entity(row, "about")
     asked, other = facts(row, "facts", about, 2)
@@ -54,14 +55,14 @@ def qqp(row: Row) -> Record:
     else:
         others = about.kind.names
         second = Entity(
-            about.kind, (about.place + row.between("other", 1, len(others) - 1)) % len(others)
+            about.kind, (about.index + row.between("other", 1, len(others) - 1)) % len(others)
         ).ask(asked, wording)
     if row.chance("quoted", 3):
         second = second.replace("?", ' "" please ""?')
     return {"question1": first, "question2": second, "label": label, "idx": row.number}
 
 
-# {a} and {b} are people, {c} and {d} towns, {k} a firm, {y} and {z} times: (sentence, same, roles swapped).
+# {a} and {b} are people, {c} and {d} towns, {k} a firm, {y} and {z} times: (sentence, paraphrase, sentence with swapped roles).
 _EVENTS = (
     ("{a} sold the {g} to {b} in {y} .", "In {y} {b} bought the {g} from {a} .", "{b} sold the {g} to {a} in {y} ."),
     ("{a} moved from {c} to {d} in {y} .", "In {y} , {a} left {c} for {d} .", "{a} moved from {d} to {c} in {y} ."),
@@ -78,8 +79,8 @@ _EVENTS = (
 )  # fmt: skip
 
 
-def paws(row: Row) -> Record:
-    """Both sentences share their words; a negative swaps who did what to whom, or whence and whither."""
+def paws(row: SampleRow) -> SampleRecord:
+    """Both sentences have the same words; a negative swaps two people or two towns."""
     label = row.below("label", 2)
     event = row.one("event", _EVENTS)
     (a, b), (c, d) = row.some("people", PEOPLE, 2), row.some("towns", TOWNS, 2)
@@ -98,8 +99,8 @@ def paws(row: Row) -> Record:
     }
 
 
-def stsb(row: Row) -> Record:
-    """The score counts what two captions share: who, doing what, where."""
+def stsb(row: SampleRow) -> SampleRecord:
+    """The score follows from what two captions share: the person, the action, the place."""
     grade = row.below("grade", 6)
     seen = scene(row, "scene")
     second = (_unlike, _same_place, _same_person, _same_action, _less_detail, _reworded)[grade](row, seen)
@@ -113,75 +114,52 @@ def _caption(who: str, doing: str, place: str) -> str:
     return f"{who[0].upper()}{who[1:]} is {doing} {place}.".replace(" .", ".")
 
 
-def _reworded(row: Row, seen: Scene) -> str:
+def _reworded(row: SampleRow, seen: Scene) -> str:
     form = row.one("form", ("{p}, {s} is {d}.", "There is {s} {d} {p}.", "{s} {p} is {d}."))
     text = form.format(p=seen.place, s=seen.seen, d=seen.action.doing)
     return text[0].upper() + text[1:]
 
 
-def _less_detail(row: Row, seen: Scene) -> str:
+def _less_detail(row: SampleRow, seen: Scene) -> str:
     return _caption(seen.general, seen.action.doing, seen.place if row.chance("place", 50) else "")
 
 
-def _same_action(row: Row, seen: Scene) -> str:
+def _same_action(row: SampleRow, seen: Scene) -> str:
     who = row.other("who", [person[0] for person in SEEN], seen.seen)
     return _caption(
         who, seen.action.doing, row.other("place", OUTDOORS if seen.outdoors else INDOORS, seen.place)
     )
 
 
-def _same_person(row: Row, seen: Scene) -> str:
+def _same_person(row: SampleRow, seen: Scene) -> str:
     return _caption(
         seen.seen, _other_doing(row, seen), row.one("place", INDOORS if seen.outdoors else OUTDOORS)
     )
 
 
-def _same_place(row: Row, seen: Scene) -> str:
+def _same_place(row: SampleRow, seen: Scene) -> str:
     who = row.other("who", [person[0] for person in SEEN], seen.seen)
     return _caption(who, _other_doing(row, seen), seen.place)
 
 
-def _unlike(row: Row, seen: Scene) -> str:
+def _unlike(row: SampleRow, seen: Scene) -> str:
     about = any_entity(row, "about")
     return about.say(row.one("fact", about.kind.relations), len(seen.place))
 
 
-def _other_doing(row: Row, seen: Scene) -> str:
+def _other_doing(row: SampleRow, seen: Scene) -> str:
     return row.other("doing", [action.doing for action in ACTIONS], seen.action.doing)
 
 
-_PAIR = {"sentence1": "string", "sentence2": "string"}
-
 DATASETS = {
-    ("nyu-mll/glue", "mrpc"): Dataset(
-        "mrpc",
-        {**_PAIR, "label": Label(("not_equivalent", "equivalent")), "idx": "int32"},
-        {"train": 3668, "validation": 408, "test": 1725},
-        mrpc,
+    ("nyu-mll/glue", "mrpc"): SampleDataset("mrpc", {"train": 3668, "validation": 408, "test": 1725}, mrpc),
+    ("nyu-mll/glue", "qqp"): SampleDataset(
+        "qqp", {"train": 363846, "validation": 40430, "test": 390965}, qqp, hidden={"test": {"label": -1}}
     ),
-    ("nyu-mll/glue", "qqp"): Dataset(
-        "qqp",
-        {
-            "question1": "string",
-            "question2": "string",
-            "label": Label(("not_duplicate", "duplicate")),
-            "idx": "int32",
-        },
-        {"train": 363846, "validation": 40430, "test": 390965},
-        qqp,
-        hidden={"test": {"label": -1}},
+    ("google-research-datasets/paws", "labeled_final"): SampleDataset(
+        "paws", {"train": 49401, "test": 8000, "validation": 8000}, paws
     ),
-    ("google-research-datasets/paws", "labeled_final"): Dataset(
-        "paws",
-        {"id": "int32", **_PAIR, "label": Label(("0", "1"))},
-        {"train": 49401, "test": 8000, "validation": 8000},
-        paws,
-    ),
-    ("nyu-mll/glue", "stsb"): Dataset(
-        "stsb",
-        {**_PAIR, "label": "float32", "idx": "int32"},
-        {"train": 5749, "validation": 1500, "test": 1379},
-        stsb,
-        hidden={"test": {"label": -1.0}},
+    ("nyu-mll/glue", "stsb"): SampleDataset(
+        "stsb", {"train": 5749, "validation": 1500, "test": 1379}, stsb, hidden={"test": {"label": -1.0}}
     ),
 }

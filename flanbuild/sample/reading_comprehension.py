@@ -3,32 +3,32 @@
 from collections.abc import Sequence
 
 from flanbuild.sample import facts
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import KINDS, Relation, entity, full_name
 from flanbuild.sample.events import CAUSES
-from flanbuild.sample.features import Feature, Items, Label
 from flanbuild.sample.passages import Passage, passage, passage_about, with_aside, wrong_value
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import article
 from flanbuild.sample.world import DAYS, words
 
 # ---- BoolQ
 
 
-def boolq(row: Row) -> Record:
-    """A question in lower case; false ones ask for a value that the passage contradicts."""
+def boolq(row: SampleRow) -> SampleRecord:
+    """A question in lower case; if the answer is no, the passage contradicts the value in the question."""
     record = _boolq(row)
     return {"question": record["question"], "answer": record["label"] == 1, "passage": record["passage"]}
 
 
-def boolq_with_title(row: Row) -> Record:
-    """SuperGLUE's form: the passage opens with the page's title and a double dash."""
+def boolq_with_title(row: SampleRow) -> SampleRecord:
+    """SuperGLUE's version: the passage starts with the title of the page and a double dash."""
     record = _boolq(row)
-    return {**record, "passage": f"{record.pop('title')} -- {record['passage']}", "idx": row.number}
+    title = record.pop("title")
+    return {**record, "passage": f"{title} -- {record['passage']}", "idx": row.number}
 
 
-def _boolq(row: Row) -> Record:
+def _boolq(row: SampleRow) -> SampleRecord:
     label = 1 if row.chance("true", 60) else 0
     source = passage(row, "passage", row.between("length", 2, 4))
     asked = row.one("asked", source.relations)
@@ -44,8 +44,8 @@ def _boolq(row: Row) -> Record:
 # ---- OpenBookQA
 
 
-def openbookqa(row: Row) -> Record:
-    """The fact decides among four choices."""
+def openbookqa(row: SampleRow) -> SampleRecord:
+    """A question with four choices that a fact of elementary science decides."""
     _, stem, answer, wrong = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(
         row
     )
@@ -58,8 +58,8 @@ def openbookqa(row: Row) -> Record:
     }
 
 
-def openbookqa_with_fact(row: Row) -> Record:
-    """The `additional` config; the fact is drawn as in `openbookqa`."""
+def openbookqa_with_fact(row: SampleRow) -> SampleRecord:
+    """The `additional` config: the same rows with the fact."""
     fact, *_ = row.one("topic", (_book_law, _book_law, _book_animal, _book_gauge, _book_sort))(row)
     return {
         **openbookqa(row),
@@ -73,7 +73,7 @@ def openbookqa_with_fact(row: Row) -> Record:
 _Book = tuple[str, str, str, Sequence[str]]
 
 
-def _book_law(row: Row) -> _Book:
+def _book_law(row: SampleRow) -> _Book:
     cause, effect, why = row.one("law", facts.LAWS)
     who = someone(row, "who").name
     stem = row.one(
@@ -88,7 +88,7 @@ def _book_law(row: Row) -> _Book:
     return why, stem.format(n=who, c=cause), effect, [law[1] for law in facts.LAWS if law[1] != effect]
 
 
-def _book_animal(row: Row) -> _Book:
+def _book_animal(row: SampleRow) -> _Book:
     name, _, young, *_ = row.one("animal", facts.ANIMALS)
     stem = row.one(
         "stem",
@@ -99,7 +99,7 @@ def _book_animal(row: Row) -> _Book:
     return f"the young of {article(name)} {name} is called {article(young)} {young}", text, young, wrong
 
 
-def _book_gauge(row: Row) -> _Book:
+def _book_gauge(row: SampleRow) -> _Book:
     tool, what = row.one("gauge", facts.GAUGES)
     stem = row.one("stem", ("{n} wants to measure {w} and takes a", "To find out about {w}, {n} needs a"))
     wrong = [line[0] for line in facts.GAUGES if line[0] != tool]
@@ -111,7 +111,7 @@ def _book_gauge(row: Row) -> _Book:
     )
 
 
-def _book_sort(row: Row) -> _Book:
+def _book_sort(row: SampleRow) -> _Book:
     part, job = row.one("organ", facts.ORGANS)
     stem = row.one("stem", ("{n} learns that what {j} is the", "{n} asks which part {j}; it is the"))
     wrong = [line[0] for line in facts.ORGANS if line[0] != part]
@@ -126,8 +126,8 @@ def _book_sort(row: Row) -> _Book:
 # ---- DROP
 
 
-def drop(row: Row) -> Record:
-    """Questions that take counting, adding or comparing; now and then the answer is several spans."""
+def drop(row: SampleRow) -> SampleRecord:
+    """Questions that need counting, addition or comparison; some answers are several spans."""
     match = row.group(5)
     home, away = match.some("clubs", KINDS["club"].names, 2)
     goals = [match.between(f"goals {i}", 1, 9) for i in range(4)]
@@ -144,7 +144,7 @@ def drop(row: Row) -> Record:
         f"The last shot, from {shots[2]} metres, came from {scorers[2]}."
     )
     questions = _drop_questions(match.below("side", 2), (home, away), goals, scorers, shots)
-    question, spans, kind = questions[(match.bits("first question") + row.place(5)) % len(questions)]
+    question, spans, kind = questions[(match.bits("first question") + row.position(5)) % len(questions)]
     return {
         "section_id": f"nfl_{match.number + 1}",
         "query_id": row.hexadecimal("query", 32),
@@ -186,47 +186,49 @@ def _drop_questions(
 
 # ---- SQuAD
 
-_QUESTIONS = 4  # to a paragraph
+_QUESTIONS = 4  # per paragraph
 
 
-def squad(row: Row) -> Record:
-    """The answer stands in the context; validation rows carry two or three annotators' answers."""
+def squad(row: SampleRow) -> SampleRecord:
+    """The answer is a span of the context; validation rows have the answers of two or three annotators."""
     context, source = _context(row)
-    place = row.below("asked", len(source.relations))
-    question = source.about.ask(source.relations[place], row.bits("question"))
-    return _squad(row, source, context, question, _span(row, source, context, place))
+    index = row.below("asked", len(source.relations))
+    question = source.about.ask(source.relations[index], row.bits("question"))
+    return _squad(row, source, context, question, _span(row, source, context, index))
 
 
-def squad_v2(row: Row) -> Record:
-    """As SQuAD, but every third question asks what the context doesn't tell."""
+def squad_v2(row: SampleRow) -> SampleRecord:
+    """SQuAD, but the context does not answer a third of the questions."""
     if not row.chance("unanswerable", 33):
         return squad(row)
     context, source = _context(row)
-    question = source.about.ask(source.untold(row, "untold"), row.bits("question"))
+    question = source.about.ask(source.unstated(row, "untold"), row.bits("question"))
     return _squad(row, source, context, question, {"text": [], "answer_start": []})
 
 
-def _context(row: Row) -> tuple[str, Passage]:
+def _context(row: SampleRow) -> tuple[str, Passage]:
     paragraph = row.group(_QUESTIONS)
     source = passage(paragraph, "context", 4)
     return with_aside(paragraph, source.text), source
 
 
-def _span(row: Row, source: Passage, context: str, place: int) -> Record:
-    value, start = value_at(source, context, place)
+def _span(row: SampleRow, source: Passage, context: str, index: int) -> SampleRecord:
+    value, start = value_at(source, context, index)
     count = 1 if row.split == "train" else row.between("annotators", 2, 3)
     return {"text": [value] * count, "answer_start": [start] * count}
 
 
-def value_at(source: Passage, context: str, place: int) -> tuple[str, int]:
-    """The value of the passage's fact as the context spells it, and where it starts there."""
-    value = source.about.value(source.relations[place])
-    before = sum(len(sentence) + 1 for sentence in source.sentences[:place])
+def value_at(source: Passage, context: str, index: int) -> tuple[str, int]:
+    """The value of relation `index` as written in the context, and its start in characters."""
+    value = source.about.value(source.relations[index])
+    before = sum(len(sentence) + 1 for sentence in source.sentences[:index])
     start = context.lower().index(value.lower(), before)
     return context[start : start + len(value)], start
 
 
-def _squad(row: Row, source: Passage, context: str, question: str, answers: Record) -> Record:
+def _squad(
+    row: SampleRow, source: Passage, context: str, question: str, answers: SampleRecord
+) -> SampleRecord:
     return {
         "id": row.hexadecimal("id", 24),
         "title": source.about.name.replace(" ", "_"),
@@ -238,19 +240,19 @@ def _squad(row: Row, source: Passage, context: str, question: str, answers: Reco
 
 # ---- MultiRC
 
-_ANSWERS = 4  # to a question
+_ANSWERS = 4  # per question
 _PARAGRAPH = 3 * _ANSWERS
 
 
-def multirc(row: Row) -> Record:
-    """Candidates of one question: a value, or a sentence that holds one; several may be right."""
+def multirc(row: SampleRow) -> SampleRecord:
+    """One of the candidate answers to a question: a value or a sentence with it; several may be right."""
     paragraph, question = row.group(_PARAGRAPH), row.group(_ANSWERS)
     source = passage(paragraph, "paragraph", 4)
-    place = row.place(_ANSWERS)
+    position = row.position(_ANSWERS)
     asked = source.relations[question.below("asked", 4)]
-    label = 1 if place == question.below("surely right", _ANSWERS) else row.below("label", 2)
+    label = 1 if position == question.below("surely right", _ANSWERS) else row.below("label", 2)
     value = source.about.value(asked) if label else wrong_value(row, "value", source.about, asked)
-    wording = (place + question.bits("wording")) % _ANSWERS
+    wording = (position + question.bits("wording")) % _ANSWERS
     return {
         "paragraph": with_aside(paragraph, source.text),
         "question": source.about.ask(asked, question.bits("question")),
@@ -263,8 +265,8 @@ def multirc(row: Row) -> Record:
 # ---- Cosmos QA
 
 
-def cosmos_qa(row: Row) -> Record:
-    """What came of it, or why it came: the answer isn't in the text but follows from it."""
+def cosmos_qa(row: SampleRow) -> SampleRecord:
+    """A question about the cause or the effect of an event; the text implies the answer but does not state it."""
     right, *others = row.some("pairs", CAUSES, 4)
     who = someone(row, "who")
     given, asked = (0, 1) if row.chance("effect", 50) else (1, 0)
@@ -312,13 +314,13 @@ _NAMED = {
 }
 
 
-def record(row: Row) -> Record:
-    """A query from the highlights with a name blanked; the name is one of the passage's entities."""
+def record(row: SampleRow) -> SampleRecord:
+    """A query with a blank for a name; the name is one of the entities of the passage."""
     story = row.group(2)
     about = entity(story, "about", story.one("kind", tuple(_NAMED)))
     source = passage_about(story, "story", about, 4)
     named = _named(about.kind.relations, about.kind.name)
-    asked = named[(story.bits("asked") + row.place(2)) % len(named)]
+    asked = named[(story.bits("asked") + row.position(2)) % len(named)]
     stated = [
         about.say(relation, story.bits("stated")) for relation in named if relation not in source.relations
     ]
@@ -351,100 +353,33 @@ def _named(relations: Sequence[Relation], kind: str) -> list[Relation]:
     return [relation for relation in relations if relation.name in _NAMED[kind]]
 
 
-_STRINGS = Items("string")
-_SQUAD: dict[str, Feature] = {
-    "id": "string",
-    "title": "string",
-    "context": "string",
-    "question": "string",
-    "answers": {"text": _STRINGS, "answer_start": Items("int32")},
-}
-_BOOK: dict[str, Feature] = {
-    "id": "string",
-    "question_stem": "string",
-    "choices": {"text": _STRINGS, "label": _STRINGS},
-    "answerKey": "string",
-}
 _BOOK_SPLITS = {"train": 4957, "validation": 500, "test": 500}
-_TRUE = Label(("False", "True"))
 
 DATASETS = {
-    ("google/boolq", "default"): Dataset(
+    ("google/boolq", "default"): SampleDataset("boolq", {"train": 9427, "validation": 3270}, boolq),
+    ("aps/super_glue", "boolq"): SampleDataset(
         "boolq",
-        {"question": "string", "answer": "bool", "passage": "string"},
-        {"train": 9427, "validation": 3270},
-        boolq,
-    ),
-    ("aps/super_glue", "boolq"): Dataset(
-        "boolq",
-        {"question": "string", "passage": "string", "idx": "int32", "label": _TRUE},
         {"train": 9427, "validation": 3270, "test": 3245},
         boolq_with_title,
         hidden={"test": {"label": -1}},
     ),
-    ("allenai/openbookqa", "main"): Dataset("openbookqa", _BOOK, _BOOK_SPLITS, openbookqa),
-    ("allenai/openbookqa", "additional"): Dataset(
-        "openbookqa",
-        {
-            **_BOOK,
-            "fact1": "string",
-            "humanScore": "float32",
-            "clarity": "float32",
-            "turkIdAnonymized": "string",
-        },
-        _BOOK_SPLITS,
-        openbookqa_with_fact,
+    ("allenai/openbookqa", "main"): SampleDataset("openbookqa", _BOOK_SPLITS, openbookqa),
+    ("allenai/openbookqa", "additional"): SampleDataset("openbookqa", _BOOK_SPLITS, openbookqa_with_fact),
+    ("ucinlp/drop", "default"): SampleDataset("drop", {"train": 77400, "validation": 9535}, drop),
+    ("rajpurkar/squad", "plain_text"): SampleDataset("squad", {"train": 87599, "validation": 10570}, squad),
+    ("rajpurkar/squad_v2", "squad_v2"): SampleDataset(
+        "squad_v2", {"train": 130319, "validation": 11873}, squad_v2
     ),
-    ("ucinlp/drop", "default"): Dataset(
-        "drop",
-        {
-            "section_id": "string",
-            "query_id": "string",
-            "passage": "string",
-            "question": "string",
-            "answers_spans": {"spans": _STRINGS, "types": _STRINGS},
-        },
-        {"train": 77400, "validation": 9535},
-        drop,
+    ("aps/super_glue", "multirc"): SampleDataset(
+        "multirc", {"train": 27243, "validation": 4848, "test": 9693}, multirc, hidden={"test": {"label": -1}}
     ),
-    ("rajpurkar/squad", "plain_text"): Dataset("squad", _SQUAD, {"train": 87599, "validation": 10570}, squad),
-    ("rajpurkar/squad_v2", "squad_v2"): Dataset(
-        "squad_v2", _SQUAD, {"train": 130319, "validation": 11873}, squad_v2
-    ),
-    ("aps/super_glue", "multirc"): Dataset(
-        "multirc",
-        {
-            "paragraph": "string",
-            "question": "string",
-            "answer": "string",
-            "idx": {"paragraph": "int32", "question": "int32", "answer": "int32"},
-            "label": _TRUE,
-        },
-        {"train": 27243, "validation": 4848, "test": 9693},
-        multirc,
-        hidden={"test": {"label": -1}},
-    ),
-    ("allenai/cosmos_qa", "default"): Dataset(
+    ("allenai/cosmos_qa", "default"): SampleDataset(
         "cosmos_qa",
-        {
-            **dict.fromkeys(words("id context question answer0 answer1 answer2 answer3"), "string"),
-            "label": "int32",
-        },
         {"train": 25262, "test": 6963, "validation": 2985},
         cosmos_qa,
         hidden={"test": {"label": -1}},
     ),
-    ("aps/super_glue", "record"): Dataset(
-        "record",
-        {
-            "passage": "string",
-            "query": "string",
-            "entities": _STRINGS,
-            "entity_spans": {"text": _STRINGS, "start": Items("int32"), "end": Items("int32")},
-            "answers": _STRINGS,
-            "idx": {"passage": "int32", "query": "int32"},
-        },
-        {"train": 100730, "validation": 10000, "test": 10000},
-        record,
+    ("aps/super_glue", "record"): SampleDataset(
+        "record", {"train": 100730, "validation": 10000, "test": 10000}, record
     ),
 }

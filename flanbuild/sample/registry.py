@@ -1,4 +1,4 @@
-"""Which dataset each hub repository and config stands for."""
+"""The generated datasets by hub repository and config."""
 
 from flanbuild.sample import (
     closed_book_qa,
@@ -13,9 +13,9 @@ from flanbuild.sample import (
     summarization,
     translation,
 )
-from flanbuild.sample.dataset import Dataset
+from flanbuild.sample.dataset import SampleDataset
 
-DATASETS: dict[tuple[str, str], Dataset] = {
+DATASETS: dict[tuple[str, str], SampleDataset] = {
     **nli.DATASETS,
     **commonsense.DATASETS,
     **sentiment.DATASETS,

@@ -1,15 +1,15 @@
-"""What a photograph might show: who, doing what, where. Data, and the sentences made from it."""
+"""Scenes of a photograph: a person, an action and a place. Data, and the sentences made from it."""
 
 from dataclasses import dataclass
 
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import sentence
 from flanbuild.sample.world import words
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`doing` implies `general` and rules out `instead`; `base` is the bare verb phrase for other tenses."""
+    """`doing` implies `general` and contradicts `instead`; `base` is the verb phrase in the infinitive."""
 
     doing: str
     base: str
@@ -71,7 +71,7 @@ knitting a scarf|knit a scarf|working with wool|riding a horse|any|knit scarf"""
     )
 )
 
-# (as seen, what that implies, head noun)
+# (as seen, a more general phrase, head noun)
 PEOPLE = tuple(
     words(line, "|")
     for line in words(
@@ -110,7 +110,7 @@ OUTDOORS = words(
     "a lake,in a forest,on a village square,in an orchard",
     ",",
 )
-# What no photograph tells.
+# Claims that a photograph cannot show.
 UNKNOWABLE = words(
     "is on holiday,has two brothers,will go home soon,is thinking of an old friend,does this every "
     "day,was born in a village,is waiting for a phone call,has a birthday today,lives near here,learned "
@@ -122,7 +122,7 @@ UNKNOWABLE = words(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Somebody doing something somewhere."""
+    """A person who does something in a place; `seen` implies `general`."""
 
     seen: str
     general: str
@@ -133,12 +133,12 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """The whole scene in a sentence."""
+        """The scene as a sentence."""
         return sentence(f"{self.seen} is {self.action.doing} {self.place}")
 
 
-def scene(row: Row, purpose: str) -> Scene:
-    """A possible scene: nobody rides a bicycle in a library."""
+def scene(row: SampleRow, purpose: str) -> Scene:
+    """A scene whose place fits the action: nobody rides a bicycle in a library."""
     seen, general, noun = row.one(f"{purpose} who", PEOPLE)
     action = row.one(f"{purpose} action", ACTIONS)
     outdoors = action.where == "out" or (action.where == "any" and row.chance(f"{purpose} outdoors", 50))

@@ -1,4 +1,4 @@
-"""Words of two senses with sentences for each; `{n}` is anybody's name, `{d}` a day. Data only."""
+"""Words with two senses, and sentences for each sense; `{n}` is a name, `{d}` a day. Data only."""
 
 from flanbuild.sample.world import words
 

@@ -1,17 +1,16 @@
-"""Sentiment: IMDB, Sentiment140, SST-2, Yelp. What is said of the thing as a whole decides the label."""
+"""Sentiment: IMDB, Sentiment140, SST-2, Yelp. The verdict on the whole decides the label."""
 
 from flanbuild.sample import opinions
-from flanbuild.sample.dataset import Dataset, Record
-from flanbuild.sample.features import Label
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.passages import with_aside
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import with_articles
 from flanbuild.sample.world import DAYS, SURNAMES
 
 
-def sst2(row: Row) -> Record:
-    """Phrases as well as sentences, in lower case, with a blank at the end as upstream has it."""
+def sst2(row: SampleRow) -> SampleRecord:
+    """Phrases and sentences in lower case with a space at the end, as upstream."""
     label = row.below("label", 2)
     first, second = row.some("qualities", opinions.QUALITIES[label], 2)
     fill = {
@@ -35,8 +34,8 @@ _PHRASES = (
 )  # fmt: skip
 
 
-def review(row: Row, label: int, count: int) -> list[str]:
-    """Sentences about a film that agree with the label, but for one concession at most."""
+def review(row: SampleRow, label: int, count: int) -> list[str]:
+    """Sentences about a film that agree with the label, with at most one exception."""
     name = row.one("surname", SURNAMES)
     parts = row.some("parts", opinions.MOVIE_PARTS, count)
     good = row.some("qualities", opinions.QUALITIES[label], count)
@@ -61,8 +60,8 @@ _OF_PARTS = (
 )  # fmt: skip
 
 
-def imdb(row: Row) -> Record:
-    """Several paragraphs, broken by HTML tags; one review in a hundred is very long."""
+def imdb(row: SampleRow) -> SampleRecord:
+    """Paragraphs separated by HTML tags; one review in a hundred is very long."""
     label = row.below("label", 2)
     sentences = review(row, label, row.between("length", 3, 8))
     if row.chance("very long", 1):
@@ -73,8 +72,8 @@ def imdb(row: Row) -> Record:
     return {"text": with_aside(row, text), "label": label}
 
 
-def yelp(row: Row) -> Record:
-    r"""Escaped as upstream: a newline is `\n` in two characters, a double quote is `\""`."""
+def yelp(row: SampleRow) -> SampleRecord:
+    r"""Escaped as upstream: a newline is the two characters `\n`, a double quote is `\""`."""
     label = row.below("label", 2)
     count = row.between("length", 2, 5)
     place = row.one("place", opinions.PLACES)
@@ -105,8 +104,8 @@ _OF_PLACES = (
 )  # fmt: skip
 
 
-def sentiment140(row: Row) -> Record:
-    """Train holds polarities 0 and 4; test also has 2, which says neither."""
+def sentiment140(row: SampleRow) -> SampleRecord:
+    """Train has the polarities 0 and 4; test also has 2, the neutral one."""
     sign = row.below("sign", 3 if row.split == "test" else 2)
     sign = sign if row.split == "test" else 2 * sign
     moment = " and ".join(row.some("moments", opinions.MOMENTS[sign], row.between("count", 1, 2)))
@@ -133,32 +132,18 @@ def sentiment140(row: Row) -> Record:
 
 
 DATASETS = {
-    ("stanfordnlp/imdb", "plain_text"): Dataset(
+    ("stanfordnlp/imdb", "plain_text"): SampleDataset(
         "imdb",
-        {"text": "string", "label": Label(("neg", "pos"))},
         {"train": 25000, "test": 25000, "unsupervised": 50000},
         imdb,
         hidden={"unsupervised": {"label": -1}},
         order="label",
     ),
-    ("stanfordnlp/sentiment140", "sentiment140"): Dataset(
-        "sentiment140",
-        {"text": "string", "date": "string", "user": "string", "sentiment": "int32", "query": "string"},
-        {"train": 1600000, "test": 498},
-        sentiment140,
-        order="sentiment",
+    ("stanfordnlp/sentiment140", "sentiment140"): SampleDataset(
+        "sentiment140", {"train": 1600000, "test": 498}, sentiment140, order="sentiment"
     ),
-    ("nyu-mll/glue", "sst2"): Dataset(
-        "sst2",
-        {"sentence": "string", "label": Label(("negative", "positive")), "idx": "int32"},
-        {"train": 67349, "validation": 872, "test": 1821},
-        sst2,
-        hidden={"test": {"label": -1}},
+    ("nyu-mll/glue", "sst2"): SampleDataset(
+        "sst2", {"train": 67349, "validation": 872, "test": 1821}, sst2, hidden={"test": {"label": -1}}
     ),
-    ("fancyzhx/yelp_polarity", "plain_text"): Dataset(
-        "yelp",
-        {"text": "string", "label": Label(("1", "2"))},
-        {"train": 560000, "test": 38000},
-        yelp,
-    ),
-}  # fmt: skip
+    ("fancyzhx/yelp_polarity", "plain_text"): SampleDataset("yelp", {"train": 560000, "test": 38000}, yelp),
+}

@@ -1,36 +1,34 @@
-"""Structure to text: CommonGen, DART, E2E, WebNLG. Every triple is told, and nothing else."""
+"""Structure to text: CommonGen, DART, E2E, WebNLG. A text states all its triples and nothing else."""
 
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import Entity, Relation, entity
-from flanbuild.sample.features import Feature, Items
 from flanbuild.sample.passages import Passage, passage_about
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.scenes import scene
 from flanbuild.sample.wording import article, sentence
 from flanbuild.sample.world import words
 
 _WEB_KINDS = ("airport", "book", "building", "club", "company", "dish", "person", "town")
 _REFERENCES = 3
-_STRINGS = Items("string")
 
 
-def _told(row: Row) -> Passage:
+def _source(row: SampleRow) -> Passage:
     """One to four facts about one entity."""
     return passage_about(
         row, "told", entity(row, "about", row.one("kind", _WEB_KINDS)), row.between("size", 1, 4)
     )
 
 
-def _texts(row: Row, told: Passage, count: int) -> list[str]:
+def _texts(row: SampleRow, source: Passage, count: int) -> list[str]:
     """The same facts in several wordings, at most three."""
     bits = row.bits("wordings")
-    return [" ".join(_retold(told, bits, i)) for i in range(count)]
+    return [" ".join(_sentences(source, bits, i)) for i in range(count)]
 
 
-def _retold(told: Passage, bits: int, first: int) -> list[str]:
+def _sentences(source: Passage, bits: int, first: int) -> list[str]:
     return [
-        told.about.say(relation, (bits >> 2 * place) + first, short=place > 0)
-        for place, relation in enumerate(told.relations)
+        source.about.say(relation, (bits >> 2 * index) + first, short=index > 0)
+        for index, relation in enumerate(source.relations)
     ]
 
 
@@ -38,31 +36,35 @@ def _triple(about: Entity, relation: Relation) -> tuple[str, str, str]:
     return about.name, relation.name, about.value(relation)
 
 
-def _resource(text: str) -> str:
+def _resource_name(text: str) -> str:
     return text.replace(" ", "_") if text[0].isupper() else text
 
 
-def web_nlg(row: Row) -> Record:
+def web_nlg(row: SampleRow) -> SampleRecord:
     """GEM's form: one row a text; validation and test rows carry all texts as references."""
     entry = row.group(_REFERENCES) if row.split == "train" else row
-    told = _told(entry)
-    texts = _texts(entry, told, _REFERENCES)
+    source = _source(entry)
+    texts = _texts(entry, source, _REFERENCES)
     return {
-        **_gem(row, "web_nlg_en", texts, row.place(_REFERENCES)),
-        "input": [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations],
-        "category": told.about.kind.category,
-        "webnlg_id": f"{row.split}/{told.about.kind.category}/{len(told.relations)}/Id{entry.number + 1}",
+        **_gem(row, "web_nlg_en", texts, row.position(_REFERENCES)),
+        "input": [
+            " | ".join(map(_resource_name, _triple(source.about, relation))) for relation in source.relations
+        ],
+        "category": source.about.kind.category,
+        "webnlg_id": f"{row.split}/{source.about.kind.category}/{len(source.relations)}/Id{entry.number + 1}",
     }
 
 
-def web_nlg_release(row: Row) -> Record:
-    """The challenge's form: all texts of an entry in one row."""
-    told = _told(row)
+def web_nlg_release(row: SampleRow) -> SampleRecord:
+    """The challenge's version: all texts of an entry in one row."""
+    source = _source(row)
     count = row.between("texts", 1, _REFERENCES)
-    texts = _texts(row, told, count)
-    triples = [" | ".join(map(_resource, _triple(told.about, relation))) for relation in told.relations]
+    texts = _texts(row, source, count)
+    triples = [
+        " | ".join(map(_resource_name, _triple(source.about, relation))) for relation in source.relations
+    ]
     return {
-        "category": told.about.kind.category,
+        "category": source.about.kind.category,
         "size": len(triples),
         "eid": f"Id{row.number + 1}",
         "original_triple_sets": {"otriple_set": [triples]},
@@ -81,10 +83,10 @@ def web_nlg_release(row: Row) -> Record:
     }
 
 
-def _dart_triples(row: Row, told: Passage) -> list[list[str]]:
-    triples = [list(_triple(told.about, relation)) for relation in told.relations]
+def _dart_triples(row: SampleRow, source: Passage) -> list[list[str]]:
+    triples = [list(_triple(source.about, relation)) for relation in source.relations]
     if row.chance("table", 15):
-        title = f"List of things in {told.about.kind.category}"
+        title = f"List of things in {source.about.kind.category}"
         return [
             *([["[TABLECONTEXT]", name.upper(), value] for _, name, value in triples]),
             ["[TABLECONTEXT]", "[TITLE]", title],
@@ -95,69 +97,69 @@ def _dart_triples(row: Row, told: Passage) -> list[list[str]]:
 _DART_SOURCES = ("WikiTableQuestions_mturk", "WikiSQL_decl_sents", "WikiSQL_lily", "webnlg", "e2e")
 
 
-def dart(row: Row) -> Record:
-    """GEM's form: one row a text."""
+def dart(row: SampleRow) -> SampleRecord:
+    """GEM's version: a row for each text."""
     entry = row.group(2) if row.split == "train" else row
-    told = _told(entry)
-    texts = _texts(entry, told, 2)
+    source = _source(entry)
+    texts = _texts(entry, source, 2)
     return {
-        **_gem(row, "dart", texts, row.place(2)),
+        **_gem(row, "dart", texts, row.position(2)),
         "dart_id": entry.number + 1,
-        "tripleset": _dart_triples(entry, told),
+        "tripleset": _dart_triples(entry, source),
         "subtree_was_extended": entry.chance("extended", 20),
         "target_sources": [entry.one("source", _DART_SOURCES)] * (1 if row.split == "train" else 2),
     }
 
 
-def dart_release(row: Row) -> Record:
-    """The authors' form: all texts of a tripleset in one row."""
-    told = _told(row)
+def dart_release(row: SampleRow) -> SampleRecord:
+    """The authors' version: all texts of a tripleset in one row."""
+    source = _source(row)
     count = row.between("texts", 1, 3)
     return {
-        "tripleset": _dart_triples(row, told),
+        "tripleset": _dart_triples(row, source),
         "subtree_was_extended": row.chance("extended", 20),
         "annotations": {
             "source": [row.one("source", _DART_SOURCES)] * count,
-            "text": _texts(row, told, count),
+            "text": _texts(row, source, count),
         },
     }
 
 
-def _gem(row: Row, name: str, texts: list[str], place: int) -> Record:
-    """In train each text is a row and there are no references; elsewhere the first text is the target."""
+def _gem(row: SampleRow, name: str, texts: list[str], position: int) -> SampleRecord:
+    """GEM's common columns: in train each text is a row without references, elsewhere the first text is the target."""
     identifier = f"{name}-{row.split}-{row.number + 1}"
     train = row.split == "train"
     return {
         "gem_id": identifier,
         "gem_parent_id": identifier,
-        "target": texts[place] if train else texts[0],
+        "target": texts[position] if train else texts[0],
         "references": [] if train else texts,
     }
 
 
-def e2e(row: Row) -> Record:
-    """GEM's cleaned form: every slot is told in every text."""
+def e2e(row: SampleRow) -> SampleRecord:
+    """GEM's cleaned version: every text states every slot."""
     entry = row.group(_REFERENCES) if row.split == "train" else row
     slots = _slots(entry)
-    texts = [_told_slots(entry, slots, i) for i in range(_REFERENCES)]
+    texts = [_slots_text(entry, slots, i) for i in range(_REFERENCES)]
     return {
-        **_gem(row, "e2e_nlg", texts, row.place(_REFERENCES)),
+        **_gem(row, "e2e_nlg", texts, row.position(_REFERENCES)),
         "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
     }
 
 
-def e2e_release(row: Row) -> Record:
-    """The authors' form: a text a row."""
+def e2e_release(row: SampleRow) -> SampleRecord:
+    """The authors' version: a row for each text."""
     entry = row.group(_REFERENCES)
     slots = _slots(entry)
     return {
         "meaning_representation": ", ".join(f"{slot}[{value}]" for slot, value in slots.items()),
-        "human_reference": _told_slots(entry, slots, row.place(_REFERENCES)),
+        "human_reference": _slots_text(entry, slots, row.position(_REFERENCES)),
     }
 
 
-def _slots(row: Row) -> dict[str, str]:
-    """The name and some of the rest, in upstream's order."""
+def _slots(row: SampleRow) -> dict[str, str]:
+    """The name and some of the other slots, in upstream's order."""
     names = row.some("names", _EATERIES, 2)
     chosen = {"name": names[0]}
     for slot, values in _SLOTS.items():
@@ -168,7 +170,7 @@ def _slots(row: Row) -> dict[str, str]:
     return chosen
 
 
-def _told_slots(row: Row, slots: dict[str, str], wording: int) -> str:
+def _slots_text(row: SampleRow, slots: dict[str, str], wording: int) -> str:
     name, kind = slots["name"], slots.get("eatType", "place")
     food = f" that serves {slots['food'].removesuffix(' food')} food" if "food" in slots else ""
     a = article(kind)
@@ -222,26 +224,26 @@ _SLOT_TEXTS = {
 _SLOT_VALUES = {("familyFriendly", "yes"): "a good place", ("familyFriendly", "no"): "not a good place"}
 
 
-def common_gen(row: Row) -> Record:
-    """GEM's form: sentences with all concepts; the test split's are hidden."""
+def common_gen(row: SampleRow) -> SampleRecord:
+    """GEM's version: sentences with all concepts; the test split has none."""
     train = row.split == "train"
     entry = row.group(_REFERENCES) if train else row
     concepts, texts = _concepts(entry)
     return {
-        **_gem(row, "common_gen", texts, row.place(_REFERENCES)),
+        **_gem(row, "common_gen", texts, row.position(_REFERENCES)),
         "concept_set_id": entry.number,
         "concepts": concepts,
     }
 
 
-def common_gen_release(row: Row) -> Record:
-    """One row a sentence in train and validation."""
+def common_gen_release(row: SampleRow) -> SampleRecord:
+    """A row for each sentence in train and validation."""
     entry = row.group(_REFERENCES) if row.split != "test" else row
     concepts, texts = _concepts(entry)
-    return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.place(_REFERENCES)]}
+    return {"concept_set_idx": entry.number, "concepts": concepts, "target": texts[row.position(_REFERENCES)]}
 
 
-def _concepts(row: Row) -> tuple[list[str], list[str]]:
+def _concepts(row: SampleRow) -> tuple[list[str], list[str]]:
     seen = scene(row, "scene")
     place = seen.place.rsplit(" ", 1)[1]
     concepts = [*seen.action.nouns, seen.noun, *([place] if row.chance("place", 60) else [])]
@@ -256,38 +258,12 @@ def _concepts(row: Row) -> tuple[list[str], list[str]]:
     return row.shuffled("order", concepts), texts
 
 
-_GEM: dict[str, Feature] = {"gem_id": "string", "gem_parent_id": "string"}
-_GEM_END: dict[str, Feature] = {"target": "string", "references": _STRINGS}
+_WEB_NLG = SampleDataset("web_nlg", {"train": 35426, "validation": 1667, "test": 1779}, web_nlg)
+_DART = SampleDataset("dart", {"train": 62659, "validation": 2768, "test": 5097}, dart)
 
-_WEB_NLG = Dataset(
-    "web_nlg",
-    {**_GEM, "input": _STRINGS, **_GEM_END, "category": "string", "webnlg_id": "string"},
-    {"train": 35426, "validation": 1667, "test": 1779},
-    web_nlg,
-)
-_DART = Dataset(
-    "dart",
-    {
-        **_GEM,
-        "dart_id": "int32",
-        "tripleset": Items(_STRINGS),
-        "subtree_was_extended": "bool",
-        "target_sources": _STRINGS,
-        **_GEM_END,
-    },
-    {"train": 62659, "validation": 2768, "test": 5097},
-    dart,
-)
-
-_E2E = Dataset(
-    "e2e_nlg",
-    {**_GEM, "meaning_representation": "string", **_GEM_END},
-    {"train": 33525, "validation": 4299, "test": 4693},
-    e2e,
-)
-_COMMON_GEN = Dataset(
+_E2E = SampleDataset("e2e_nlg", {"train": 33525, "validation": 4299, "test": 4693}, e2e)
+_COMMON_GEN = SampleDataset(
     "common_gen",
-    {**_GEM, "concept_set_id": "int32", "concepts": _STRINGS, **_GEM_END},
     {"train": 67389, "validation": 993, "test": 1497},
     common_gen,
     hidden={"test": {"target": "", "references": []}},
@@ -297,9 +273,8 @@ DATASETS = {
     ("GEM/gem", "common_gen"): _COMMON_GEN,
     ("GEM/common_gen", "common_gen"): _COMMON_GEN,
     ("GEM/common_gen", "default"): _COMMON_GEN,
-    ("allenai/common_gen", "default"): Dataset(
+    ("allenai/common_gen", "default"): SampleDataset(
         "common_gen_release",
-        {"concept_set_idx": "int32", "concepts": _STRINGS, "target": "string"},
         {"train": 67389, "validation": 4018, "test": 1497},
         common_gen_release,
         hidden={"test": {"target": ""}},
@@ -307,11 +282,8 @@ DATASETS = {
     ("GEM/gem", "e2e_nlg"): _E2E,
     ("GEM/e2e_nlg", "default"): _E2E,
     **{
-        (repo, "default"): Dataset(
-            "e2e_nlg_release",
-            {"meaning_representation": "string", "human_reference": "string"},
-            {"train": train, "validation": validation, "test": 4693},
-            e2e_release,
+        (repo, "default"): SampleDataset(
+            "e2e_nlg_release", {"train": train, "validation": validation, "test": 4693}, e2e_release
         )
         for repo, train, validation in (
             ("tuetschek/e2e_nlg", 42061, 4672),
@@ -320,34 +292,12 @@ DATASETS = {
     },
     ("GEM/gem", "web_nlg_en"): _WEB_NLG,
     ("GEM/web_nlg", "en"): _WEB_NLG,
-    ("webnlg-challenge/web_nlg", "release_v2"): Dataset(
-        "web_nlg_release",
-        {
-            "category": "string",
-            "size": "int32",
-            "eid": "string",
-            "original_triple_sets": {"otriple_set": Items(_STRINGS)},
-            "modified_triple_sets": {"mtriple_set": Items(_STRINGS)},
-            "shape": "string",
-            "shape_type": "string",
-            "lex": {"comment": _STRINGS, "lid": _STRINGS, "text": _STRINGS, "lang": _STRINGS},
-            "test_category": "string",
-            "dbpedia_links": _STRINGS,
-            "links": _STRINGS,
-        },
-        {"train": 12876, "dev": 1619, "test": 1600},
-        web_nlg_release,
+    ("webnlg-challenge/web_nlg", "release_v2"): SampleDataset(
+        "web_nlg_release", {"train": 12876, "dev": 1619, "test": 1600}, web_nlg_release
     ),
     ("GEM/gem", "dart"): _DART,
     ("GEM/dart", "default"): _DART,
-    ("Yale-LILY/dart", "default"): Dataset(
-        "dart_release",
-        {
-            "tripleset": Items(_STRINGS),
-            "subtree_was_extended": "bool",
-            "annotations": {"source": _STRINGS, "text": _STRINGS},
-        },
-        {"train": 30526, "validation": 2768, "test": 5097},
-        dart_release,
+    ("Yale-LILY/dart", "default"): SampleDataset(
+        "dart_release", {"train": 30526, "validation": 2768, "test": 5097}, dart_release
     ),
 }

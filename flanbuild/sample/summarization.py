@@ -1,25 +1,24 @@
-"""Summarisation: AESLC, AG News, CNN/DailyMail, Gigaword, Multi-News, Newsroom, Opinion Abstracts, SAMSum, WikiLingua, XSum."""
+"""Summarization: AESLC, AG News, CNN/DailyMail, Gigaword, Multi-News, Newsroom, Opinion Abstracts, SAMSum, WikiLingua, XSum."""
 
 import re
 
 from flanbuild.sample import news, opinions
-from flanbuild.sample.dataset import Dataset, Record
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
 from flanbuild.sample.entities import KINDS, TOWNS, full_name
 from flanbuild.sample.events import ACTIVITIES
-from flanbuild.sample.features import Items, Label
 from flanbuild.sample.passages import with_aside
 from flanbuild.sample.people import someone
-from flanbuild.sample.rows import Row
+from flanbuild.sample.rows import SampleRow
 from flanbuild.sample.wording import with_articles
 from flanbuild.sample.world import DAYS, MONTHS, PRODUCTS, words
 
-_LONG = 40  # times the usual length, for one document in a hundred
+_LONG = 40  # factor of the length of one document in a hundred
 
 # ---- mail and chat
 
 
-def aeslc(row: Row) -> Record:
-    """The subject names what the mail is about; upstream's fields end in a newline now and then."""
+def aeslc(row: SampleRow) -> SampleRecord:
+    """The subject is the topic of the mail; some fields end in a newline, as upstream."""
     day, other = row.some("days", DAYS, 2)
     who, boss = someone(row, "who").name, full_name(row, "boss")
     topic = f"{row.one('topic', _ADJECTIVES)} {row.one('thing', _THINGS)}"
@@ -54,24 +53,24 @@ _MAIL = (
 )  # fmt: skip
 
 
-def samsum(row: Row) -> Record:
-    """Lines end in carriage return and newline, but for some in newline alone."""
+def samsum(row: SampleRow) -> SampleRecord:
+    """Lines end in carriage return and newline, in some rows in newline alone."""
     lines, summary = row.one("chat", news.CHATS)
-    first, second = someone(row, "first").name, ""
+    first = someone(row, "first").name
     second = someone(row, "second", besides=first).name
     fill = {
         "a": first, "b": second, "x": someone(row, "third").name, "d": row.one("day", DAYS), "t": row.one("town", TOWNS),
         "place": row.one("place", _CHAT_PLACES), "thing": row.one("thing", _CHAT_THINGS), "g": row.one("goods", PRODUCTS),
         "n": str(row.between("n", 2, 95)), "h": f"{row.between('hour', 1, 11)} o'clock",
     }  # fmt: skip
-    said = [f"{(first, second)[i % 2]}: {line.format(**fill)}" for i, line in enumerate(lines)]
-    said += [
+    messages = [f"{(first, second)[i % 2]}: {line.format(**fill)}" for i, line in enumerate(lines)]
+    messages += [
         f"{(first, second)[i % 2]}: {text}"
         for i, text in enumerate(row.some("small talk", _SMALL_TALK, row.below("more", 4)))
     ]
     return {
         "id": str(13_600_000 + row.number),
-        "dialogue": with_articles(("\n" if row.chance("newline", 20) else "\r\n").join(said)),
+        "dialogue": with_articles(("\n" if row.chance("newline", 20) else "\r\n").join(messages)),
         "summary": with_articles(summary.format(**fill)) + (" " if row.chance("blank", 5) else ""),
     }
 
@@ -85,24 +84,24 @@ _SMALL_TALK = ("ok", "lol", "Thanks!", "<file_photo>", "bye", "xx", "talk later"
 # ---- news
 
 
-def ag_news(row: Row) -> Record:
-    """Title and description in one text; some apostrophes are left escaped, as upstream."""
-    told = news.story(row, "story")
-    text = f"{told.headline} {row.one('agency', _AGENCIES)}{told.lead}. {told.details[2]}."
+def ag_news(row: SampleRow) -> SampleRecord:
+    """Title and description in one text; some apostrophes are escaped, as upstream."""
+    story = news.story(row, "story")
+    text = f"{story.headline} {row.one('agency', _AGENCIES)}{story.lead}. {story.details[2]}."
     if row.chance("quoted", 30):
-        text += f" It was {told.day}'s biggest story in {told.region}."
-    return {"text": text.replace("'", " #39;") if row.chance("escaped", 40) else text, "label": told.topic}
+        text += f" It was {story.day}'s biggest story in {story.region}."
+    return {"text": text.replace("'", " #39;") if row.chance("escaped", 40) else text, "label": story.topic}
 
 
 _AGENCIES = ("", "", "AP - ", "(Sample Press) ", "SAMPLE - ")
 
 
-def cnn_dailymail(row: Row) -> Record:
-    """Half of the articles open with a dateline; highlights are a line each, with a blank before the stop."""
-    told = news.story(row, "story")
-    text = ". ".join([told.lead, *_body(row, told)]) + "."
-    dateline = f"{told.town}, {told.region} (CNN) -- " if row.chance("dateline", 50) else _updated(row)
-    highlights = [told.lead, *told.details[: row.between("highlights", 2, 3)]]
+def cnn_dailymail(row: SampleRow) -> SampleRecord:
+    """Half of the articles start with a dateline; a highlight is a line with a space before the full stop."""
+    story = news.story(row, "story")
+    text = ". ".join([story.lead, *_body(row, story)]) + "."
+    dateline = f"{story.town}, {story.region} (CNN) -- " if row.chance("dateline", 50) else _updated(row)
+    highlights = [story.lead, *story.details[: row.between("highlights", 2, 3)]]
     return {
         "article": with_aside(row, dateline + text),
         "highlights": " .\n".join(highlights) + " .",
@@ -110,27 +109,27 @@ def cnn_dailymail(row: Row) -> Record:
     }
 
 
-def _updated(row: Row) -> str:
+def _updated(row: SampleRow) -> str:
     return f"By . {full_name(row, 'author')} . PUBLISHED: . {row.below('hour', 24):02}:15 EST, {row.between('day', 1, 28)} {row.one('month', MONTHS)} 2013 . "
 
 
-def _body(row: Row, told: news.Story) -> list[str]:
-    """Details and fillers in keyed order, one body in a hundred very long."""
-    body = row.shuffled("body", [*told.details, *told.fillers])
+def _body(row: SampleRow, story: news.Story) -> list[str]:
+    """Details and fillers in random order; one body in a hundred is very long."""
+    body = row.shuffled("body", [*story.details, *story.fillers])
     return body * _LONG if row.chance("very long", 1) else body
 
 
-def gigaword(row: Row) -> Record:
-    """Lower case, tokenised; a third of the rows hold number signs for digits, or UNK."""
-    told = news.story(row, "story")
-    document = _tokenised(f"{told.lead}, reports from {told.region} said on {told.day}.")
-    summary = _tokenised(told.headline)
+def gigaword(row: SampleRow) -> SampleRecord:
+    """Tokenized text in lower case; a third of the rows have number signs for digits, or UNK."""
+    story = news.story(row, "story")
+    document = _tokenised(f"{story.lead}, reports from {story.region} said on {story.day}.")
+    summary = _tokenised(story.headline)
     if row.chance("spelled", 75):
         document, summary = _spelled(document), _spelled(summary)
     document, summary = re.sub(r"\d", "#", document), re.sub(r"\d", "#", summary)
     if row.chance("rare", 8):
-        document = document.replace(told.town.lower(), "UNK")
-        summary = summary.replace(told.town.lower(), "UNK")
+        document = document.replace(story.town.lower(), "UNK")
+        summary = summary.replace(story.town.lower(), "UNK")
     return {"document": document, "summary": summary}
 
 
@@ -159,33 +158,33 @@ _BELOW_TWENTY = words(
 _TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
 
 
-def multi_news(row: Row) -> Record:
-    """Two to four articles on one event, five bars between them; raw rows have NEWLINE_CHAR for a newline."""
-    told = news.story(row, "story")
+def multi_news(row: SampleRow) -> SampleRecord:
+    """Two to four articles about one event, separated by five bars; some rows have NEWLINE_CHAR for a newline."""
+    story = news.story(row, "story")
     newline = "NEWLINE_CHAR" if row.chance("raw", 10) else "\n"
     articles = []
     for i in range(row.between("articles", 2, 4)):
-        body = row.shuffled(f"body {i}", [told.lead, *told.details, *told.fillers[i : i + 3]])
+        body = row.shuffled(f"body {i}", [story.lead, *story.details, *story.fillers[i : i + 3]])
         articles.append(f" {newline} {newline} ".join(f"{text}." for text in body))
     if row.chance("very long", 1):
         articles = articles * _LONG
-    summary = ". ".join([told.lead, *told.details])
+    summary = ". ".join([story.lead, *story.details])
     return {"document": with_aside(row, " ||||| ".join(articles)), "summary": f"– {summary}."}
 
 
-def newsroom(row: Row) -> Record:
-    """How much the summary copies decides the bins."""
-    told = news.story(row, "story")
+def newsroom(row: SampleRow) -> SampleRecord:
+    """The bins depend on whether the text contains the summary."""
+    story = news.story(row, "story")
     copied = row.chance("copied", 60)
     text = "\n\n".join(
-        f"{sentence}." for sentence in ([told.lead, *_body(row, told)] if copied else _body(row, told))
+        f"{sentence}." for sentence in ([story.lead, *_body(row, story)] if copied else _body(row, story))
     )
     density = row.between("density", 20, 400) / 10 if copied else row.between("density", 5, 20) / 10
     return {
         "text": with_aside(row, text),
-        "summary": f"{told.lead}.",
-        "title": told.headline,
-        "url": f"http://news.example.org/{row.number}/{told.town.lower()}.html",
+        "summary": f"{story.lead}.",
+        "title": story.headline,
+        "url": f"http://news.example.org/{row.number}/{story.town.lower()}.html",
         "date": f"20{row.between('year', 1, 17):02}{row.between('month', 1, 12):02}{row.between('day', 1, 28):02}120000",
         "density_bin": "extractive" if copied else "abstractive",
         "coverage_bin": "high" if copied else "low",
@@ -196,12 +195,12 @@ def newsroom(row: Row) -> Record:
     }
 
 
-def xsum(row: Row) -> Record:
-    """The summary is the sentence that the document leaves out but bears out."""
-    told = news.story(row, "story")
+def xsum(row: SampleRow) -> SampleRecord:
+    """The summary is a sentence that the document implies but does not contain."""
+    story = news.story(row, "story")
     return {
-        "document": with_aside(row, "\n".join(f"{sentence}." for sentence in _body(row, told))),
-        "summary": f"{told.lead}.",
+        "document": with_aside(row, "\n".join(f"{sentence}." for sentence in _body(row, story))),
+        "summary": f"{story.lead}.",
         "id": str(10_000_000 + row.number),
     }
 
@@ -209,14 +208,14 @@ def xsum(row: Row) -> Record:
 # ---- opinions
 
 
-def idebate(row: Row) -> Record:
-    """Arguments of one side, and the claim they make together."""
+def idebate(row: SampleRow) -> SampleRecord:
+    """Arguments for one side of a debate, and their common claim."""
     motion, *sides = row.one("debate", news.DEBATES)
     claim, arguments = row.one("side", sides)
-    said = row.some("arguments", arguments, row.between("count", 3, 5))
+    chosen = row.some("arguments", arguments, row.between("count", 3, 5))
     forms = row.shuffled("forms", _ARGUED)
     texts = [
-        forms[i].format(argument, n=someone(row, f"speaker {i}").name) for i, argument in enumerate(said)
+        forms[i].format(argument, n=someone(row, f"speaker {i}").name) for i, argument in enumerate(chosen)
     ]
     return {
         "_argument_sentences": [{"key": str(i), "value": text} for i, text in enumerate(texts)],
@@ -233,8 +232,8 @@ _ARGUED = (
 )  # fmt: skip
 
 
-def rotten_tomatoes(row: Row) -> Record:
-    """Reviews that agree on two things; the consensus says what they agree on."""
+def rotten_tomatoes(row: SampleRow) -> SampleRecord:
+    """Reviews that agree on two points, and the consensus that states these points."""
     sign = row.below("sign", 2)
     film = row.one("film", KINDS["book"].names)
     parts = row.some("parts", opinions.MOVIE_PARTS, 2)
@@ -262,8 +261,8 @@ _REVIEWS = (
 # ---- how to
 
 
-def wiki_lingua(row: Row) -> Record:
-    """GEM's form: the paragraphs of an article, and its steps as the summary."""
+def wiki_lingua(row: SampleRow) -> SampleRecord:
+    """GEM's version: the paragraphs of an article, and its steps as the summary."""
     _, document, summary = _section(row, "section")
     identifier = f"wiki_lingua_en-{row.split}-{row.number}"
     return {
@@ -277,8 +276,8 @@ def wiki_lingua(row: Row) -> Record:
     }
 
 
-def wiki_lingua_release(row: Row) -> Record:
-    """The authors' form: an article has sections, each with its document and summary."""
+def wiki_lingua_release(row: SampleRow) -> SampleRecord:
+    """The authors' version: an article has sections, each with its document and summary."""
     sections = [_section(row, f"section {i}") for i in range(row.between("sections", 1, 3))]
     title = sections[0][0].replace(" ", "-")
     return {
@@ -291,7 +290,7 @@ def wiki_lingua_release(row: Row) -> Record:
     }
 
 
-def _section(row: Row, purpose: str) -> tuple[str, str, str]:
+def _section(row: SampleRow, purpose: str) -> tuple[str, str, str]:
     name, steps = row.one(purpose, ACTIVITIES)
     orders = [imperative(step) for step in steps]
     advice = row.some(f"{purpose} advice", _ADVICE, len(orders))
@@ -334,98 +333,38 @@ _ADVICE = (
     "This is the part that matters most.",
 )  # fmt: skip
 
-_STRINGS = Items("string")
-_PAIRS = Items({"key": "string", "value": "string"})
 
 DATASETS = {
-    ("Yale-LILY/aeslc", "default"): Dataset(
-        "aeslc",
-        {"email_body": "string", "subject_line": "string"},
-        {"train": 14436, "validation": 1960, "test": 1906},
-        aeslc,
+    ("Yale-LILY/aeslc", "default"): SampleDataset(
+        "aeslc", {"train": 14436, "validation": 1960, "test": 1906}, aeslc
     ),
-    ("fancyzhx/ag_news", "default"): Dataset(
-        "ag_news",
-        {"text": "string", "label": Label(news.TOPICS)},
-        {"train": 120000, "test": 7600},
-        ag_news,
+    ("fancyzhx/ag_news", "default"): SampleDataset("ag_news", {"train": 120000, "test": 7600}, ag_news),
+    ("abisee/cnn_dailymail", "3.0.0"): SampleDataset(
+        "cnn_dailymail", {"train": 287113, "validation": 13368, "test": 11490}, cnn_dailymail
     ),
-    ("abisee/cnn_dailymail", "3.0.0"): Dataset(
-        "cnn_dailymail",
-        {"article": "string", "highlights": "string", "id": "string"},
-        {"train": 287113, "validation": 13368, "test": 11490},
-        cnn_dailymail,
+    ("Harvard/gigaword", "default"): SampleDataset(
+        "gigaword", {"train": 3803957, "validation": 189651, "test": 1951}, gigaword
     ),
-    ("Harvard/gigaword", "default"): Dataset(
-        "gigaword",
-        {"document": "string", "summary": "string"},
-        {"train": 3803957, "validation": 189651, "test": 1951},
-        gigaword,
+    ("alexfabbri/multi_news", "default"): SampleDataset(
+        "multi_news", {"train": 44972, "validation": 5622, "test": 5622}, multi_news
     ),
-    ("alexfabbri/multi_news", "default"): Dataset(
-        "multi_news",
-        {"document": "string", "summary": "string"},
-        {"train": 44972, "validation": 5622, "test": 5622},
-        multi_news,
+    ("lil-lab/newsroom", "default"): SampleDataset(
+        "newsroom", {"train": 995041, "validation": 108837, "test": 108862}, newsroom
     ),
-    ("lil-lab/newsroom", "default"): Dataset(
-        "newsroom",
-        {
-            **dict.fromkeys(
-                words("text summary title url date density_bin coverage_bin compression_bin"), "string"
-            ),
-            **dict.fromkeys(words("density coverage compression"), "float32"),
-        },
-        {"train": 995041, "validation": 108837, "test": 108862},
-        newsroom,
+    ("opinion_abstracts", "idebate"): SampleDataset("idebate", {"train": 2259}, idebate),
+    ("opinion_abstracts", "rotten_tomatoes"): SampleDataset(
+        "rotten_tomatoes", {"train": 3731}, rotten_tomatoes
     ),
-    ("opinion_abstracts", "idebate"): Dataset(
-        "idebate",
-        {
-            "_argument_sentences": _PAIRS,
-            **dict.fromkeys(words("_claim _claim_id _debate_name _debate_id"), "string"),
-        },
-        {"train": 2259},
-        idebate,
+    ("knkarthick/samsum", "default"): SampleDataset(
+        "samsum", {"train": 14732, "validation": 818, "test": 819}, samsum
     ),
-    ("opinion_abstracts", "rotten_tomatoes"): Dataset(
-        "rotten_tomatoes",
-        {
-            "_critic_consensus": "string",
-            "_critics": _PAIRS,
-            "_movie_name": "string",
-            "_movie_id": "string",
-        },
-        {"train": 3731},
-        rotten_tomatoes,
+    ("GEM/wiki_lingua", "en"): SampleDataset(
+        "wiki_lingua", {"train": 99020, "validation": 13823, "test": 28614}, wiki_lingua
     ),
-    ("knkarthick/samsum", "default"): Dataset(
-        "samsum",
-        {"id": "string", "dialogue": "string", "summary": "string"},
-        {"train": 14732, "validation": 818, "test": 819},
-        samsum,
+    ("esdurmus/wiki_lingua", "english"): SampleDataset(
+        "wiki_lingua_release", {"train": 57945}, wiki_lingua_release
     ),
-    ("GEM/wiki_lingua", "en"): Dataset(
-        "wiki_lingua",
-        {
-            **dict.fromkeys(words("gem_id gem_parent_id source target"), "string"),
-            "source_aligned": {"en": "string"},
-            "target_aligned": {"en": "string"},
-            "references": _STRINGS,
-        },
-        {"train": 99020, "validation": 13823, "test": 28614},
-        wiki_lingua,
-    ),
-    ("esdurmus/wiki_lingua", "english"): Dataset(
-        "wiki_lingua_release",
-        {"url": "string", "article": {"section_name": _STRINGS, "document": _STRINGS, "summary": _STRINGS}},
-        {"train": 57945},
-        wiki_lingua_release,
-    ),
-    ("EdinburghNLP/xsum", "default"): Dataset(
-        "xsum",
-        {"document": "string", "summary": "string", "id": "string"},
-        {"train": 204045, "validation": 11332, "test": 11334},
-        xsum,
+    ("EdinburghNLP/xsum", "default"): SampleDataset(
+        "xsum", {"train": 204045, "validation": 11332, "test": 11334}, xsum
     ),
 }

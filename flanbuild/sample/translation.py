@@ -1,9 +1,8 @@
-"""Translation: WMT-14 and WMT-16, ParaCrawl; and the English corpora that text formatting is made from."""
+"""Translation: WMT-14, WMT-16 and ParaCrawl; and LM1B, an English corpus for text formatting."""
 
 from flanbuild.sample import lexicon
-from flanbuild.sample.dataset import Dataset, Record
-from flanbuild.sample.features import Translation
-from flanbuild.sample.rows import Row
+from flanbuild.sample.dataset import SampleDataset, SampleRecord
+from flanbuild.sample.rows import SampleRow
 
 _SIZES = {
     "s": len(lexicon.SUBJECTS["en"]),
@@ -17,26 +16,26 @@ _SIZES = {
 }
 
 
-def sentences(row: Row, languages: tuple[str, ...]) -> dict[str, str]:
+def sentences(row: SampleRow, languages: tuple[str, ...]) -> dict[str, str]:
     """The same one or two clauses in every language."""
     count = 1 if row.chance("simple", 25) else 2
-    made = {language: [_clause(row, language, i) for i in range(count)] for language in languages}
+    clauses = {language: [_clause(row, language, i) for i in range(count)] for language in languages}
     join = row.below("join", 2)
-    texts = {language: lexicon.JOINS[language][join].join(parts) for language, parts in made.items()}
+    texts = {language: lexicon.JOINS[language][join].join(parts) for language, parts in clauses.items()}
     return {language: f"{text[0].upper()}{text[1:]}." for language, text in texts.items()}
 
 
-def _clause(row: Row, language: str, number: int) -> str:
+def _clause(row: SampleRow, language: str, number: int) -> str:
     bits = row.bits(f"places {number}")
-    places = {}
+    indices = {}
     for slot, size in _SIZES.items():
-        bits, places[slot] = divmod(bits, size)
+        bits, indices[slot] = divmod(bits, size)
     frame = row.one(f"frame {number}", (0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 4, 5, 6))
-    return lexicon.clause(language, frame, places, row.between(f"euros {number}", 5, 990))
+    return lexicon.clause(language, frame, indices, row.between(f"euros {number}", 5, 990))
 
 
-def pair(row: Row, first: str, second: str) -> Record:
-    """One row in a hundred is a number, a name or an empty side, as in crawled corpora."""
+def pair(row: SampleRow, first: str, second: str) -> SampleRecord:
+    """A translated pair; one row in a hundred is a number, a name or has an empty side, as in crawled corpora."""
     languages = (first, second) if first < second else (second, first)
     if row.chance("debris", 1):
         left = row.one("debris", _DEBRIS)
@@ -56,17 +55,16 @@ _DEBRIS = (
 )
 
 
-def english(row: Row) -> Record:
-    """The English side alone, tokenised."""
+def english(row: SampleRow) -> SampleRecord:
+    """English sentences alone, tokenized."""
     text = sentences(row, ("en",))["en"]
     return {"text": text.replace(",", " ,").replace(".", " .")}
 
 
-def _dataset(source: str, other: str, splits: dict[str, int]) -> Dataset:
+def _dataset(source: str, other: str, splits: dict[str, int]) -> SampleDataset:
     languages = tuple(sorted(("en", other)))
-    return Dataset(
+    return SampleDataset(
         f"{source}_{other}",
-        {"translation": Translation(languages)},
         splits,
         lambda row: pair(row, *languages),
     )
@@ -89,7 +87,7 @@ DATASETS = {
         ("ParaCrawl/para_crawl", f"en{other}"): _dataset("para_crawl", other, {"train": rows})
         for other, rows in _PARA_CRAWL.items()
     },
-    ("billion-word-benchmark/lm1b", "plain_text"): Dataset(
-        "lm1b", {"text": "string"}, {"train": 30301028, "test": 306688}, english
+    ("billion-word-benchmark/lm1b", "plain_text"): SampleDataset(
+        "lm1b", {"train": 30301028, "test": 306688}, english
     ),
 }

@@ -1,18 +1,18 @@
-"""Small repairs of made sentences."""
+"""Articles, capitals and full stops of generated sentences."""
 
 import re
 
 
 def article(noun: str) -> str:
-    """`a` or `an`."""
+    """The indefinite article of the noun: `a` or `an`."""
     return "an" if noun[0] in "aeiouAEIOU" else "a"
 
 
 def with_articles(text: str) -> str:
-    """`a umbrella` becomes `an umbrella`."""
+    """The text with the right indefinite articles: `a umbrella` becomes `an umbrella`."""
     return re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", text)
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop."""
+    """The text with a capital and a full stop."""
     return f"{text[0].upper()}{text[1:]}."

@@ -1,8 +1,8 @@
-"""The words of the sample world: who lives there, where, with what, doing what. Data only."""
+"""The words of the generated texts: people, places, things, activities. Data only."""
 
 
 def words(text: str, separator: str | None = None) -> tuple[str, ...]:
-    """A tuple of short strings, written as one."""
+    """Splits one string into a tuple of short strings."""
     return tuple(text.split(separator))
 
 
@@ -126,7 +126,7 @@ INGREDIENTS = words(
     ",",
 )
 
-# What a text of any kind may contain: brackets, braces, quotes, tabs, other scripts, other planes.
+# Characters that any text may contain: brackets, braces, quotes, tabs, other scripts, characters beyond 16 bits.
 ASIDES = (
     "See note {3}.",
     "(The form said {name} and nothing else.)",

@@ -1,7 +1,7 @@
-"""Rows out of files, by the ending of their name: Parquet, JSON lines, JSON, CSV, TSV, text; gz and zip around them.
+"""Readers of rows, chosen by file extension: Parquet, JSON lines, JSON, CSV, TSV, text, also inside gz and zip.
 
-Parquet carries its own types. The others get those of the page: text that can't be read as the declared type
-is a fault, and an object where the page declares a list of {key, value} is its items in their order.
+Parquet files contain their types. Other files get the types of the task file: text that is not of the declared type
+is an error, and an object for a declared list of {key, value} becomes the list of its items in their order.
 """
 
 import csv
@@ -22,78 +22,83 @@ from flanbuild.errors import SourceError, nearest
 from flanbuild.sources.layout import MEMBER, Location
 
 Open = Callable[[str], IO[bytes]]
-"""Opens a file of the repository, seekable."""
+"""Opens a file of the repository as a seekable stream."""
 
 ROWS = 10_000
-"""Rows of a table that is made from text."""
+"""Maximum rows of a table that is read from text."""
 
 
-def schema_of(place: Location, open_file: Open, columns: pa.Schema) -> pa.Schema:
-    """What the file says of itself; `columns`, as declared, for files that say nothing."""
-    if not _is_parquet(place):
+def schema_of(location: Location, open_file: Open, columns: pa.Schema) -> pa.Schema:
+    """The schema in a Parquet file; `columns`, the declared ones, for a file without a schema."""
+    if not _is_parquet(location):
         return columns
-    with _parquet(place, open_file) as file:
+    with _parquet(location, open_file) as file:
         return file.schema_arrow
 
 
 def tables_of(
-    place: Location,
+    location: Location,
     open_file: Open,
     columns: pa.Schema,
     rename: Mapping[str, str],
     classes: Mapping[str, Sequence[str]],
 ) -> Iterator[pa.Table]:
-    """The place's rows in their order. Raises SourceError for a file that is damaged or not what its name says.
+    """The rows of a location in their order. Raises SourceError for a file that is damaged or not of its format.
 
-    `classes` holds the class names of label columns, for files that write a name instead of its number.
+    `rename` maps column names in files to declared names, except in Parquet files. `classes` maps a label column to
+    its class names, for files with names instead of ids.
     """
-    if _is_parquet(place):
-        with _parquet(place, open_file) as file:
+    if _is_parquet(location):
+        with _parquet(location, open_file) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=columns.names)
         return
-    rows = _lines(place, open_file) if isinstance(place, Mapping) else _records(place, open_file, rename)
+    rows = (
+        _lines(location, open_file)
+        if isinstance(location, Mapping)
+        else _records(location, open_file, rename)
+    )
     while batch := list(islice(rows, ROWS)):
-        yield _table(place, batch, columns, classes)
+        yield _table(location, batch, columns, classes)
 
 
-def _is_parquet(place: Location) -> bool:
-    return isinstance(place, str) and place.endswith(".parquet")
+def _is_parquet(location: Location) -> bool:
+    return isinstance(location, str) and location.endswith(".parquet")
 
 
-def _parquet(place: Location, open_file: Open) -> pq.ParquetFile:
-    assert isinstance(place, str)
+def _parquet(location: Location, open_file: Open) -> pq.ParquetFile:
+    assert isinstance(location, str)
     try:
-        return pq.ParquetFile(open_file(place))
+        return pq.ParquetFile(open_file(location))
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"{place}: not a whole Parquet file ({str(error).splitlines()[0]}).") from None
+        raise SourceError(f"{location}: not a whole Parquet file ({str(error).splitlines()[0]}).") from None
 
 
-def _lines(place: Mapping[str, str], open_file: Open) -> Iterator[dict[str, Any]]:
-    """Row i is line i of every file. Lines end at a newline only: texts may hold other separators."""
+def _lines(location: Mapping[str, str], open_file: Open) -> Iterator[dict[str, Any]]:
+    """Row i is line i of every file. Only a newline ends a line, since texts contain other separators."""
     with ExitStack() as stack:
-        files = [stack.enter_context(_text(path, open_file, newline="\n")) for path in place.values()]
+        files = [stack.enter_context(_text(path, open_file, newline="\n")) for path in location.values()]
         try:
             for lines in zip(*files, strict=True):
-                yield dict(zip(place, (line.rstrip("\n") for line in lines), strict=True))
+                yield dict(zip(location, (line.rstrip("\n") for line in lines), strict=True))
         except ValueError as error:
-            names = " and ".join(place.values())
+            names = " and ".join(location.values())
             raise SourceError(f"{names}: not line for line the same rows ({error}).") from None
 
 
 def _records(path: str, open_file: Open, rename: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Each row under the names of our columns."""
-    kind = path.removesuffix(".gz").rpartition(".")[2].lower()
-    if kind not in _READERS:
+    """The rows of a file with the declared column names."""
+    extension = path.removesuffix(".gz").rpartition(".")[2].lower()
+    if extension not in _READERS:
         raise SourceError(
             f"{path}: no way to read rows from it. Allowed: {', '.join(sorted(_READERS))}, gz, zip."
         )
-    with _text(path, open_file, newline="" if kind in ("csv", "tsv") else "\n") as file:
+    with _text(path, open_file, newline="" if extension in ("csv", "tsv") else "\n") as file:
         try:
-            for row in _READERS[kind](file):
+            for row in _READERS[extension](file):
                 yield {rename.get(name, name): value for name, value in row.items()}
         except (ValueError, csv.Error, AttributeError, EOFError, gzip.BadGzipFile) as error:
-            raise SourceError(f"{path}: not whole {kind.upper()} rows ({error}).") from None
+            raise SourceError(f"{path}: not whole {extension.upper()} rows ({error}).") from None
 
 
 def _json_lines(file: IO[str]) -> Iterator[dict[str, Any]]:
@@ -135,24 +140,24 @@ def _text(path: str, open_file: Open, newline: str) -> IO[str]:
 
 
 def _member(archive: str, raw: IO[bytes], pattern: str) -> IO[bytes]:
-    opened = zipfile.ZipFile(raw)
-    found = [name for name in opened.namelist() if fnmatchcase(name, pattern)]
-    if len(found) != 1:
-        names = ", ".join(opened.namelist()[:8])
-        raise SourceError(f"{archive}: {len(found)} members match '{pattern}', expected one of: {names}.")
-    return opened.open(found[0])
+    zip_file = zipfile.ZipFile(raw)
+    matches = [name for name in zip_file.namelist() if fnmatchcase(name, pattern)]
+    if len(matches) != 1:
+        names = ", ".join(zip_file.namelist()[:8])
+        raise SourceError(f"{archive}: {len(matches)} members match '{pattern}', expected one of: {names}.")
+    return zip_file.open(matches[0])
 
 
 def _table(
-    place: Location, rows: list[dict[str, Any]], columns: pa.Schema, classes: Mapping[str, Sequence[str]]
+    location: Location, rows: list[dict[str, Any]], columns: pa.Schema, classes: Mapping[str, Sequence[str]]
 ) -> pa.Table:
-    """The declared columns in the declared types; a name with a dot is a member of a struct."""
-    name = place if isinstance(place, str) else ", ".join(place.values())
-    found = {key.partition(".")[0] for row in rows for key in row}
+    """The declared columns with the declared types, other columns as nulls. A name with a dot is a member of a struct."""
+    name = location if isinstance(location, str) else ", ".join(location.values())
+    present = {key.partition(".")[0] for row in rows for key in row}
     arrays, fields = [], []
     for field in columns:
-        if field.name not in found:
-            continue  # check_schema says what is missing, and what is near
+        if field.name not in present:
+            continue  # check_schema reports it with the nearest name
         values = [_value(row, field.name) for row in rows]
         try:
             if names := classes.get(field.name):
@@ -162,7 +167,7 @@ def _table(
             reason = str(error).splitlines()[0]
             raise SourceError(f"{name}: column {field.name}: expected {field.type}: {reason}.") from None
         fields.append(field)
-    others = sorted(found - set(columns.names))
+    others = sorted(present - set(columns.names))
     return pa.table(
         [*arrays, *(pa.nulls(len(rows)) for _ in others)],
         schema=pa.schema([*fields, *(pa.field(other, pa.null()) for other in others)]),
@@ -177,7 +182,7 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
 
 
 def _class_id(value: Any, names: Sequence[str]) -> Any:
-    """The number of a class that is written as its name."""
+    """The id of a class for its name; other values unchanged."""
     if not isinstance(value, str) or not value.strip():
         return value
     if value in names:
@@ -188,7 +193,7 @@ def _class_id(value: Any, names: Sequence[str]) -> Any:
 
 
 def _as(value: Any, kind: pa.DataType) -> Any:
-    """What JSON and CSV can't say: numbers as text, items as an object."""
+    """The value for a type that JSON or CSV lacks: a number from text, a list of items from an object."""
     if isinstance(value, str) and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return None if not value.strip() else int(value) if pa.types.is_integer(kind) else float(value)
     if isinstance(value, str) and pa.types.is_boolean(kind):

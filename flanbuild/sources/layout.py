@@ -1,14 +1,16 @@
-"""Where the rows of a split lie among the files of a repository.
+"""The location of the rows of a split among the files of a repository.
 
-Nearly all of the hub is one of a few Parquet layouts, and those need no declaration:
+Nearly all repositories of the hub have one of a few Parquet layouts, which need no declaration:
 
     <config>/<split>-00000-of-00004.parquet        what `push_to_hub` writes
     <config>/<split>/0000.parquet                  the hub's own conversion, on refs/convert/parquet
     <config>/<name>-<split>-00000-of-00004.parquet an older conversion
     data/<split>-00000-of-00004.parquet            a repository of one config, `default`
 
-Where all Parquet of a repository lies in one folder, that is `default`, whatever it is called. A page says where the rest lies, under `source.files`, by upstream split: patterns of files with rows (`*`
-stays within a folder, `archive.zip!member` reaches into an archive), or a file of text lines for each column.
+If all Parquet files of a repository are in one folder, this folder is the config `default`, whatever its name.
+
+For other layouts the task file declares `source.files` by upstream split: patterns of files with rows (`*` matches
+within a folder, `archive.zip!member` names a member of an archive), or one file of text lines for each column.
 """
 
 import re
@@ -17,15 +19,16 @@ from collections.abc import Collection, Mapping
 from flanbuild.declare.task import Source as Declared
 
 Location = str | Mapping[str, str]
-"""A file of rows; or column -> text file, line i of each being row i."""
+"""A file of rows; or a text file for each column, where line i of each file belongs to row i."""
 
 MEMBER = "!"
+"""Separates an archive from its member in a path."""
 
 
 def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Location]:
-    """The split's places among `paths`, in name order; empty where the repository has no such split.
+    """The locations of the split among `paths`, in name order; empty if the repository has no such split.
 
-    What a page declares comes first; the layouts follow, so that a mirror may hold Parquet of what is text upstream.
+    Declared files come before the layouts, so that a mirror may have Parquet files in place of upstream's text files.
     """
     files = declared.files.get(split)
     if isinstance(files, Mapping):
@@ -44,9 +47,13 @@ def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Locat
     return []
 
 
-def paths_of(places: Collection[Location]) -> list[str]:
-    """The repository's files that the places need, each once, archives without their member."""
-    paths = (path for place in places for path in ([place] if isinstance(place, str) else place.values()))
+def paths_of(locations: Collection[Location]) -> list[str]:
+    """The files of the locations, each once; for a member of an archive, the archive."""
+    paths = (
+        path
+        for location in locations
+        for path in ([location] if isinstance(location, str) else location.values())
+    )
     return list(dict.fromkeys(path.partition(MEMBER)[0] for path in paths))
 
 
@@ -62,14 +69,14 @@ def _standard(config: str, split: str) -> list[tuple[str, ...]]:
 
 
 def _of_the_only_config(config: str, split: str, paths: Collection[str]) -> list[tuple[str, ...]]:
-    """A repository of one config calls it what it likes, `default` or a name: cards and conversions differ in it."""
-    found = {path.partition("/")[0] for path in paths if path.endswith(".parquet") and "/" in path}
-    only = found.pop() if len(found) == 1 else config
+    """The layouts of the only config, which may be called `default` or have a name: cards and conversions differ."""
+    folders = {path.partition("/")[0] for path in paths if path.endswith(".parquet") and "/" in path}
+    only = folders.pop() if len(folders) == 1 else config
     return _standard(only, split) if "default" in (config, only) else []
 
 
 def _matching(pattern: str, paths: Collection[str]) -> list[str]:
-    """The paths that match, each with the pattern's member if it has one."""
-    pattern, bang, member = pattern.partition(MEMBER)
+    """The paths that match, each with the member of the pattern if it has one."""
+    pattern, separator, member = pattern.partition(MEMBER)
     matcher = re.compile(re.escape(pattern).replace(r"\*", "[^/]*"))
-    return sorted(path + bang + member for path in paths if matcher.fullmatch(path))
+    return sorted(path + separator + member for path in paths if matcher.fullmatch(path))

@@ -1,6 +1,7 @@
-"""Files of one's own: what a page without a repository names under `source.files`, by their place relative to the page.
+"""Local files: a task file without a repository names them in `source.files`, relative to its own folder.
 
-The same patterns and formats as for a repository (sources/layout.py, sources/formats.py), whatever source is asked for.
+Patterns and formats are the same as for a repository (sources/layout.py, sources/formats.py). Such a task reads its
+files whatever source is chosen for the other tasks.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,68 +18,65 @@ from flanbuild.sources.rows import open_local, read_places
 
 
 class LocalFiles:
-    """Raises SourceError for a pattern that no file fits."""
+    """The local files of tasks. Raises SourceError for a pattern that matches no file."""
 
     kind: Kind = "files"
     threads = True
 
     def watch(self, report: Callable[[int], None]) -> None:
-        """Nothing comes over a network."""
+        """Reports nothing, since there is no download."""
 
     def close(self) -> None:
-        """Nothing waits."""
+        """Does nothing, since no thread waits for a network."""
 
     def commit(self, task: Task) -> str:
-        """A digest of the files stands for the commit."""
+        """A digest of the files in place of a commit."""
         return f"files {self.fingerprint(task)[:12]}"
 
     def fingerprint(self, task: Task) -> str:
-        """Of the bytes of all files."""
-        places = [place for split in task.upstream_splits() for place in _places(task, split)]
-        return digest_of([_described(task, path) for path in paths_of(places)])
+        """A digest of the bytes of all files."""
+        locations = [location for split in task.upstream_splits() for location in _locations(task, split)]
+        return digest_of([_file_record(task, path) for path in paths_of(locations)])
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The files that fit the split's patterns, one after the other, in name order."""
-        places = _places(task, split)
-        files = [_described(task, path) for path in paths_of(places)]
-        return read_places(task, places, lambda path: open_local(_folder(task) / path), files)
+        """The rows of the files that match the patterns of the split, in name order."""
+        locations = _locations(task, split)
+        files = [_file_record(task, path) for path in paths_of(locations)]
+        return read_places(task, locations, lambda path: open_local(_folder(task) / path), files)
 
 
 def _folder(task: Task) -> Path:
     return task.page.parent
 
 
-def _places(task: Task, split: str) -> list[Location]:
-    said = task.source.files[split]
-    patterns = [
-        pattern.partition(MEMBER)[0] for pattern in (said.values() if isinstance(said, Mapping) else said)
-    ]
-    found: set[str] = set()
-    for pattern in patterns:
-        fitting = {
-            str(path.relative_to(_folder(task))) for path in _folder(task).glob(pattern) if path.is_file()
-        }
-        if not fitting:
+def _locations(task: Task, split: str) -> list[Location]:
+    files = task.source.files[split]
+    patterns = files.values() if isinstance(files, Mapping) else files
+    folder = _folder(task)
+    paths: set[str] = set()
+    for pattern in (pattern.partition(MEMBER)[0] for pattern in patterns):
+        matches = {str(path.relative_to(folder)) for path in folder.glob(pattern) if path.is_file()}
+        if not matches:
             raise SourceError(
                 f"{task.page}: source.files.{split}: no file {pattern} there.{_near(task, pattern)}"
             )
-        found |= fitting
-    return locate(task.source, split, found)
+        paths |= matches
+    return locate(task.source, split, paths)
 
 
 def _near(task: Task, pattern: str) -> str:
-    """The file of nearly that name in the same folder."""
-    place = _folder(task) / pattern
-    beside = place.parent.iterdir() if place.parent.is_dir() else iter(())
-    names = [path.name for path in beside if path.is_file() and path != task.page]
-    return nearest(place.name, names)
+    """A hint with the file of the same folder whose name is nearest."""
+    wanted = _folder(task) / pattern
+    neighbours = wanted.parent.iterdir() if wanted.parent.is_dir() else iter(())
+    names = [path.name for path in neighbours if path.is_file() and path != task.page]
+    return nearest(wanted.name, names)
 
 
-def _described(task: Task, path: str) -> dict[str, Any]:
+def _file_record(task: Task, path: str) -> dict[str, Any]:
     stat = (_folder(task) / path).stat()
     return {"path": path, "bytes": stat.st_size, "sha256": _sha256(_folder(task) / path, stat.st_mtime_ns)}
 
 
 @cache
-def _sha256(path: Path, changed: int) -> str:  # noqa: ARG001  a key of the cache
+def _sha256(path: Path, modified: int) -> str:  # noqa: ARG001  a key of the cache
     return sha256_of(path)

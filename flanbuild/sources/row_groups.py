@@ -1,10 +1,11 @@
-"""A part of a split that is far larger than any cap, without reading the rest.
+"""A sample of the row groups of a split that is far larger than any cap, without reading the other row groups.
 
-WMT-14 has 40 million training pairs, and a mixture draws 30,000. Which rows those are is decided by keyed order,
-and rows in keyed order lie in nearly every row group, so that drawing exactly them would mean to download
-everything. Instead whole row groups are taken, in the keyed order of the groups, until there are `max_rows` rows
-(a page's `source.max_rows`); the cap then draws from these by row, as ever. Every row group has the same chance, so
-no part of the corpus is favoured; but rows of one group come together, so a page asks for many times its cap, and at least GROUPS groups are taken.
+WMT-14 has 40 million training pairs, and a mixture takes 30,000 of them. The cap takes rows in keyed order, and such
+rows are in nearly every row group, so reading exactly these rows would download everything. Instead, whole row
+groups are read, in the keyed order of the groups, until there are `max_rows` rows (`source.max_rows` of the task
+file); the cap then takes from these rows as usual. Every row group has the same probability, so no part of the corpus
+is preferred. Since the rows of a group come together, a task file sets `max_rows` to many times its cap, and at least
+GROUPS groups are read.
 """
 
 import hashlib
@@ -21,23 +22,23 @@ from flanbuild.errors import SourceError
 from flanbuild.keys import row_keys, task_key
 
 GROUPS = 32
-"""However many rows they have, fewer groups would stand for too few parts of a corpus."""
-_TAIL = 8  # the length of the footer, and PAR1
+"""Minimum number of row groups, whatever their rows: fewer would represent too few parts of a corpus."""
+_TAIL = 8  # bytes at the end of a Parquet file: the length of the footer, and PAR1
 
 
 class Ranges(Protocol):
-    """A file that can be read by range."""
+    """A file that can be read by range of bytes."""
 
     @property
     def name(self) -> str:
-        """For errors."""
+        """The name in error messages."""
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """The size in bytes."""
 
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes from `start` up to `stop`."""
+        """The bytes from `start` to `stop`, the latter excluded."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,16 @@ class _Group:
 
 
 class RowGroupSample:
-    """The chosen row groups of a split's files: their schemas, their tables, and a digest of what was read."""
+    """The chosen row groups of the files of a split: their schemas, their tables and a digest of the bytes read.
+
+    `of` is the number of rows of the whole split, `rows` that of the chosen row groups.
+    """
 
     def __init__(self, files: Sequence[Ranges], name: str, columns: Sequence[str], max_rows: int) -> None:
-        """Reads the footers only. `name` is the split's, and keys the choice."""
+        """Reads the footers only. `name` is the name of the split and the key of the choice."""
         self.columns = list(columns)
-        self._opened = [_Sparse(file) for file in files]
-        self._parquet = [_parquet(opened) for opened in self._opened]
+        self._files = [_RangeFile(file) for file in files]
+        self._parquet = [_parquet(file) for file in self._files]
         groups = [
             _Group(i, g, file.metadata.row_group(g).num_rows)
             for i, file in enumerate(self._parquet)
@@ -68,45 +72,48 @@ class RowGroupSample:
 
     @property
     def sha256(self) -> str:
-        """Of footers and row groups in reading order; final once the tables were read."""
+        """The digest of footers and row groups in reading order; complete after all tables are read."""
         return self._digest.hexdigest()
 
     def tables(self) -> Iterator[pa.Table]:
-        """The row groups in the order of the files, each fetched in one piece and let go of."""
-        for opened in self._opened:
-            self._digest.update(opened.footer())
+        """The row groups in the order of the files. Each is read with one request and not kept."""
+        for file in self._files:
+            self._digest.update(file.footer())
         for group in self._chosen:
-            opened, file = self._opened[group.file], self._parquet[group.file]
-            self._digest.update(opened.hold(*_extent(file.metadata.row_group(group.index), self.columns)))
-            yield file.read_row_group(group.index, columns=self.columns)
+            file, parquet = self._files[group.file], self._parquet[group.file]
+            extent = _extent(parquet.metadata.row_group(group.index), self.columns)
+            self._digest.update(file.prefetch(*extent))
+            yield parquet.read_row_group(group.index, columns=self.columns)
 
 
 def choose(rows: Sequence[int], name: str, max_rows: int) -> list[int]:
-    """Which groups of so many rows each: in keyed order, until they have `max_rows` and are GROUPS; in file order."""
+    """The indices of the chosen groups, sorted; `rows` has the rows of each group.
+
+    Groups are taken in keyed order until they have `max_rows` rows and are at least GROUPS.
+    """
     order = np.argsort(row_keys(task_key(0, "excerpt", name), np.arange(len(rows))), kind="stable")
-    reached = np.cumsum(np.asarray(rows, np.int64)[order])
-    count = max(int(np.searchsorted(reached, max_rows)) + 1, GROUPS)
+    totals = np.cumsum(np.asarray(rows, np.int64)[order])
+    count = max(int(np.searchsorted(totals, max_rows)) + 1, GROUPS)
     return sorted(int(group) for group in order[:count])
 
 
-class _Sparse(io.RawIOBase):
-    """A file whose reads are answered from what is held, and by range otherwise."""
+class _RangeFile(io.RawIOBase):
+    """A stream over `Ranges` that reads the footer and the prefetched bytes from memory."""
 
     def __init__(self, file: Ranges) -> None:
         self.file = file
-        self._at = 0
-        self._held: tuple[int, bytes] = (0, b"")
-        self._end = (file.size, b"")
+        self._position = 0
+        self._prefetched: tuple[int, bytes] = (0, b"")
         length = int.from_bytes(self.file.read(max(0, file.size - _TAIL), file.size)[:4], "little")
         start = max(0, file.size - _TAIL - length)
-        self._end = (start, self.file.read(start, file.size))
+        self._footer = (start, self.file.read(start, file.size))
 
     def footer(self) -> bytes:
-        return self._end[1]
+        return self._footer[1]
 
-    def hold(self, start: int, stop: int) -> bytes:
-        self._held = (start, self.file.read(start, stop))
-        return self._held[1]
+    def prefetch(self, start: int, stop: int) -> bytes:
+        self._prefetched = (start, self.file.read(start, stop))
+        return self._prefetched[1]
 
     def readable(self) -> bool:
         return True
@@ -115,37 +122,39 @@ class _Sparse(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.file.size}[whence]
-        return self._at
+        self._position = (
+            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.file.size}[whence]
+        )
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        stop = min(self._at + len(buffer), self.file.size)
-        data = self._bytes(self._at, stop) if stop > self._at else b""
+        stop = min(self._position + len(buffer), self.file.size)
+        data = self._bytes(self._position, stop) if stop > self._position else b""
         buffer[: len(data)] = data
-        self._at += len(data)
+        self._position += len(data)
         return len(data)
 
     def _bytes(self, start: int, stop: int) -> bytes:
-        for first, held in (self._end, self._held):
-            if first <= start and stop <= first + len(held):
-                return held[start - first : stop - first]
+        for first, data in (self._footer, self._prefetched):
+            if first <= start and stop <= first + len(data):
+                return data[start - first : stop - first]
         return self.file.read(start, stop)
 
 
-def _parquet(opened: _Sparse) -> pq.ParquetFile:
+def _parquet(file: _RangeFile) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(opened, pre_buffer=False)
+        return pq.ParquetFile(file, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(
-            f"{opened.file.name}: not a whole Parquet file ({str(error).splitlines()[0]})."
+            f"{file.file.name}: not a whole Parquet file ({str(error).splitlines()[0]})."
         ) from None
 
 
 def _extent(group: Any, columns: Sequence[str]) -> tuple[int, int]:
-    """Where the columns' bytes lie in the file, from the first to the last."""
+    """The range of bytes in the file that contains all columns."""
     extents = []
     for i in range(group.num_columns):
         column = group.column(i)

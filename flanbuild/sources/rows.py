@@ -1,4 +1,4 @@
-"""From located files to an upstream split's tables, for every kind of source that has files."""
+"""The tables of an upstream split from its files, for all sources that have files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,40 +15,44 @@ from flanbuild.sources.row_groups import RowGroupSample
 
 
 def read_places(
-    task: Task, places: Sequence[Location], open_file: Callable[[str], IO[bytes]], files: list[dict[str, Any]]
+    task: Task,
+    locations: Sequence[Location],
+    open_file: Callable[[str], IO[bytes]],
+    files: list[dict[str, Any]],
 ) -> Upstream:
-    """The rows of the places one after the other."""
+    """The rows of the locations in their order; `files` are the records of the files that were read."""
     columns = arrow_schema(task)
     classes = {task.label_column: task.labels} if task.label_column else {}
 
     def tables() -> Iterator[pa.Table]:
-        for place in places:
-            yield from formats.tables_of(place, open_file, columns, task.source.rename, classes)
+        for location in locations:
+            yield from formats.tables_of(location, open_file, columns, task.source.rename, classes)
 
-    return Upstream([formats.schema_of(place, open_file, columns) for place in places], tables(), files)
+    schemas = [formats.schema_of(location, open_file, columns) for location in locations]
+    return Upstream(schemas, tables(), files)
 
 
 def excerpt_upstream(
-    task: Task, excerpt: RowGroupSample, files: list[dict[str, Any]], expected: str | None
+    task: Task, sample: RowGroupSample, files: list[dict[str, Any]], expected: str | None
 ) -> Upstream:
-    """The excerpt's rows; its digest is compared once the last of them was read."""
+    """The rows of the chosen row groups. Raises SourceError after the last row if their digest is not `expected`."""
 
     def tables() -> Iterator[pa.Table]:
-        yield from excerpt.tables()
-        if expected is not None and excerpt.sha256 != expected:
+        yield from sample.tables()
+        if expected is not None and sample.sha256 != expected:
             raise SourceError(
                 f"{task.source.repo}: the row groups that came are not the locked ones: expected sha256 "
-                f"{expected[:12]}…, found {excerpt.sha256[:12]}…; nothing of it was kept."
+                f"{expected[:12]}…, found {sample.sha256[:12]}…; no rows were kept."
             )
 
-    return Upstream(excerpt.schemas, tables(), files, of=excerpt.of)
+    return Upstream(sample.schemas, tables(), files, of=sample.of)
 
 
 def excerpt_name(task: Task, split: str) -> str:
-    """What keys the choice: the split, not the task, so that tasks of one split choose the same groups."""
+    """The key of the choice of row groups: the split, not the task, so that its tasks read the same row groups."""
     return f"{task.source.repo}/{task.source.config}/{split}"
 
 
 def open_local(path: Path) -> Any:
-    """Parquet memory-mapped, which threads read without getting in each other's way."""
+    """Opens a local file; Parquet files are memory-mapped, so that threads read them independently."""
     return pa.memory_map(str(path)) if path.suffix == ".parquet" else path.open("rb")

@@ -1,19 +1,17 @@
-"""The sample world as a source: every dataset's schema, no network."""
+"""The generated rows of flanbuild.sample as a source; it needs no network."""
 
 from collections.abc import Callable
-
-import pyarrow as pa
 
 from flanbuild.declare.task import Task
 from flanbuild.sample import sample_splits, sample_table
 from flanbuild.sources import Kind, Upstream
 
 WORTH_PROCESSES = 2_000
-"""Rows a split from which it takes longer to make them than to start a process."""
+"""Rows of a train split from which generating them takes longer than starting a process."""
 
 
 class SampleSource:
-    """`rows` rows for a train split, fewer for the others."""
+    """`rows` rows for a train split, fewer for the other splits."""
 
     kind: Kind = "sample"
 
@@ -22,23 +20,22 @@ class SampleSource:
         self.threads = rows < WORTH_PROCESSES
 
     def watch(self, report: Callable[[int], None]) -> None:
-        """Nothing comes over a network."""
+        """Reports nothing, since there is no download."""
 
     def close(self) -> None:
-        """Nothing waits."""
+        """Does nothing, since no thread waits for a network."""
 
     def commit(self, task: Task) -> str:  # noqa: ARG002  the sample has one revision
-        """The sample is part of flanbuild; its size is all that can be chosen."""
+        """The size of the sample; the rows themselves are part of flanbuild."""
         return f"sample of {self.rows} rows"
 
     def fingerprint(self, task: Task) -> str:
-        """Rows depend on their number alone."""
+        """The same as `commit`, since a row depends on its number alone."""
         return self.commit(task)
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The split as upstream has it."""
-        repo, config = task.source.repo, task.source.config
-        if split not in sample_splits(repo, config):
+        """The generated rows of an upstream split, or None if upstream has no such split."""
+        if split not in sample_splits(task.source.repo, task.source.config):
             return None
-        table: pa.Table = sample_table(repo, config, split, rows=self.rows)
+        table = sample_table(task, split, rows=self.rows)
         return Upstream([table.schema], iter([table]))

@@ -132,7 +132,7 @@ def _tables(name: str, origin: str) -> dict[str, pa.Table]:
     """A few rows of every upstream split that the task reads. Skips the test where the mirror has none."""
     source, splits = TASKS[name].source, TASKS[name].upstream_splits()
     if origin == "sample":
-        return {split: sample_table(source.repo, source.config, split, rows=200) for split in splits}
+        return {split: sample_table(TASKS[name], split, rows=200) for split in splits}
     if not MIRROR.is_dir():
         pytest.skip(f"no mirror at {MIRROR}; FLANBUILD_MIRROR names one")
     folder = MIRROR / source.repo / source.config

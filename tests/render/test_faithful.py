@@ -80,7 +80,7 @@ def _tables(task: Task, origin: str) -> Iterator[tuple[str, pa.Table]]:
     source = (task.source.repo, task.source.config)
     if origin == "sample":
         for split in sample_splits(*source):
-            yield split, sample_table(*source, split, rows=200)
+            yield split, sample_table(task, split, rows=200)
         return
     if not MIRROR.is_dir():
         pytest.skip(f"no mirror at {MIRROR}; FLANBUILD_MIRROR names one")

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from flanbuild.artifacts.columns import arrow_schema, conform
+from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.declare.task import SPLITS, Task, load_tasks
 from flanbuild.render.examples import DROPPED, SOURCE_ROW, examples
 from flanbuild.render.templates import text
@@ -80,7 +80,7 @@ def _example(task: Task, row: dict[str, Any]) -> pl.DataFrame:
 def _sample_row(task: Task) -> dict[str, Any]:
     """The first row that stays of the first split that the task has."""
     split = next(task.splits[name].of[0] for name in SPLITS if name in task.splits)
-    table = conform(sample_table(task.source.repo, task.source.config, split, rows=200), arrow_schema(task))
+    table = sample_table(task, split, rows=200)
     return table.slice(_kept(task, table)[SOURCE_ROW][0], 1).to_pylist()[0]
 
 

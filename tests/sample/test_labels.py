@@ -1,4 +1,4 @@
-"""In the sample world the label follows from the text: a few lines of other logic find it again."""
+"""The label of a sample row follows from its text: each test derives the label from the text in another way."""
 
 import re
 from collections import defaultdict
@@ -6,23 +6,23 @@ from itertools import groupby
 
 import pytest
 
-from flanbuild.sample import lexicon, opinions, sample_table
+from flanbuild.sample import lexicon, opinions, sample_records
 from flanbuild.sample.entities import KINDS
 from flanbuild.sample.events import ACTIVITIES, CAUSES
-from flanbuild.sample.schemas import OF_PEOPLE, OF_THINGS
 from flanbuild.sample.senses import SENSES
+from flanbuild.sample.winograd import OF_PEOPLE, OF_THINGS
 
 
 def rows_of(repo: str, config: str, split: str = "train", rows: int = 1500) -> list[dict]:
-    return sample_table(repo, config, split, rows=rows).to_pylist()
+    return sample_records(repo, config, split, rows=rows)
 
 
-def told(text: str, kind_names: tuple[str, ...] = tuple(KINDS)) -> set[tuple[str, str, str]]:
-    """Every (kind, relation, value) that a text states in one of the relation's wordings."""
+def stated_facts(text: str, kind_names: tuple[str, ...] = tuple(KINDS)) -> set[tuple[str, str, str]]:
+    """Every (kind, relation, value) that the text states with a pattern of the relation."""
     facts = set()
     for kind in kind_names:
         for relation in KINDS[kind].relations:
-            for pattern in relation.says:
+            for pattern in relation.statements:
                 shape = re.escape(pattern).replace(r"\{v\}", "(.+)").replace(r"\{a\}", "an?")
                 shape = re.sub(r"\\\{[sop]\\\}", "[^.]+?", shape).removesuffix(r"\.")
                 facts |= {
@@ -46,7 +46,7 @@ _VALUES: dict[tuple[str, str], set[str]] = {}
 
 def test_an_anli_hypothesis_restates_contradicts_or_goes_beyond_its_premise():
     for row in rows_of("facebook/anli", "plain_text", "train_r3", 300):
-        premise, claims = told(row["premise"]), told(row["hypothesis"])
+        premise, claims = stated_facts(row["premise"]), stated_facts(row["hypothesis"])
         stated = {fact[:2] for fact in premise}
         assert claims, row["hypothesis"]
         if row["label"] == 0:
@@ -60,12 +60,12 @@ def test_an_anli_hypothesis_restates_contradicts_or_goes_beyond_its_premise():
 
 def test_an_rte_hypothesis_is_entailed_if_the_premise_states_it():
     for row in rows_of("aps/super_glue", "rte", rows=300):
-        assert bool(told(row["premise"]) & told(row["hypothesis"])) == (row["label"] == 0)
+        assert bool(stated_facts(row["premise"]) & stated_facts(row["hypothesis"])) == (row["label"] == 0)
 
 
-def test_a_boolq_answer_is_whether_the_asked_value_stands_in_the_passage():
+def test_a_boolq_answer_is_yes_if_the_passage_has_the_value_of_the_question():
     for row in rows_of("google/boolq", "default", rows=300):
-        values = {value for _, _, value in told(row["passage"])}
+        values = {value for _, _, value in stated_facts(row["passage"])}
         assert any(value in row["question"] for value in values) or not row["answer"]
 
 
@@ -112,20 +112,20 @@ def test_a_hellaswag_ending_is_a_step_of_its_activity():
 @pytest.mark.parametrize(
     ("repo", "column"), [("stanfordnlp/imdb", "text"), ("fancyzhx/yelp_polarity", "text")]
 )
-def test_a_review_says_more_of_what_its_label_says(repo, column):
+def test_a_review_has_more_words_of_the_sentiment_of_its_label(repo, column):
     signs = [set(words) for words in (*opinions.QUALITIES, *opinions.PLACE_WORDS)]
     for row in rows_of(repo, "plain_text"):
-        said = re.findall(r"[\w-]+", row[column].lower())
-        counts = [sum(word in signs[sign] or word in signs[sign + 2] for word in said) for sign in (0, 1)]
+        words = re.findall(r"[\w-]+", row[column].lower())
+        counts = [sum(word in signs[sign] or word in signs[sign + 2] for word in words) for sign in (0, 1)]
         assert counts[row["label"]] > counts[1 - row["label"]]
 
 
-def test_an_sst2_phrase_has_a_word_of_its_sign():
+def test_an_sst2_phrase_has_a_word_of_its_sentiment():
     for row in rows_of("nyu-mll/glue", "sst2"):
         assert any(quality in row["sentence"] for quality in opinions.QUALITIES[row["label"]])
 
 
-def test_a_paws_negative_has_the_same_words_in_other_places():
+def test_a_paws_negative_has_the_same_words_in_another_order():
     for row in rows_of("google-research-datasets/paws", "labeled_final"):
         first, second = row["sentence1"], row["sentence2"]
         assert first != second
@@ -151,7 +151,7 @@ def test_stsb_scores_lie_between_zero_and_five():
     ("repo", "config"), [("rajpurkar/squad", "plain_text"), ("rajpurkar/squad_v2", "squad_v2")]
 )
 @pytest.mark.parametrize("split", ["train", "validation"])
-def test_a_squad_answer_stands_where_it_is_said_to(repo, config, split):
+def test_a_squad_answer_starts_at_its_answer_start(repo, config, split):
     rows = rows_of(repo, config, split)
     for row in rows:
         for text, start in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True):
@@ -160,7 +160,7 @@ def test_a_squad_answer_stands_where_it_is_said_to(repo, config, split):
     assert unanswered == 0 if config == "plain_text" else 0.2 < unanswered < 0.45
 
 
-def test_conversations_point_into_their_story():
+def test_the_answers_of_a_conversation_are_spans_of_its_text():
     for row in rows_of("stanfordnlp/coqa", "default"):
         answers = row["answers"]
         for text, start, end in zip(*answers.values(), strict=True):
@@ -171,13 +171,13 @@ def test_conversations_point_into_their_story():
         assert row["context"].endswith("CANNOTANSWER")
 
 
-def test_a_multirc_question_has_a_right_answer_and_its_values_stand_in_the_paragraph():
+def test_a_multirc_question_has_a_right_answer_with_a_value_of_the_paragraph():
     rows = rows_of("aps/super_glue", "multirc")
     for _, answers in groupby(rows, key=lambda row: row["idx"]["question"]):
         answers = list(answers)
         assert len(answers) < 4 or any(row["label"] for row in answers)
         for row in answers:
-            if not told(row["answer"]):
+            if not stated_facts(row["answer"]):
                 assert (row["answer"].lower() in row["paragraph"].lower()) == bool(row["label"])
 
 
@@ -190,7 +190,7 @@ def test_drop_totals_add_up():
             assert row["answers_spans"]["spans"] == [str(goals[0] + goals[1])]
 
 
-def test_record_names_the_blank_with_one_of_its_entities():
+def test_the_answer_to_a_record_query_is_one_of_the_entities():
     for row in rows_of("aps/super_glue", "record"):
         spans = row["entity_spans"]
         assert [row["passage"][a:b] for a, b in zip(spans["start"], spans["end"], strict=True)] == spans[
@@ -200,7 +200,7 @@ def test_record_names_the_blank_with_one_of_its_entities():
         assert row["query"].count("@placeholder") == 1
 
 
-def test_every_triple_is_told():
+def test_every_text_states_every_triple():
     for row in rows_of("GEM/gem", "web_nlg_en", "validation"):
         for triple in row["input"]:
             subject, _, value = (part.replace("_", " ").lower() for part in triple.split(" | "))
@@ -211,7 +211,7 @@ def test_every_triple_is_told():
                 assert all(value.lower() in text.lower() for text in row["annotations"]["text"])
 
 
-def test_every_slot_and_every_concept_is_told():
+def test_every_text_states_every_slot_and_every_concept():
     for row in rows_of("GEM/gem", "e2e_nlg"):
         slots = dict(re.findall(r"([\w ]+)\[([^\]]+)\]", row["meaning_representation"]))
         slots.pop(" familyFriendly", None)
@@ -220,7 +220,7 @@ def test_every_slot_and_every_concept_is_told():
         assert all(concept[:3] in row["target"].lower() for concept in row["concepts"])
 
 
-def test_what_decides_a_pronoun_decides_the_answer():
+def test_the_word_that_decides_a_pronoun_decides_the_answer():
     ways = {
         (pattern, way): i
         for pattern, *both in ((s[0], *s[1:3]) for s in (*OF_PEOPLE, *OF_THINGS))
@@ -229,18 +229,18 @@ def test_what_decides_a_pronoun_decides_the_answer():
     }
     for row in rows_of("allenai/winogrande", "winogrande_xl"):
         right = row[f"option{row['answer']}"]
-        found = set()
-        for (pattern, way), place in ways.items():
+        answers = set()
+        for (pattern, way), index in ways.items():
             head, tail = pattern.split("{w}")
             shape = re.escape(head).replace(r"\{x\}", "(?:the )?_")
             shape = re.sub(r"\\\{([Aab])\\\}", lambda m: f"(?P<{m[1].lower()}>.+)", shape)
             match = re.fullmatch(f"(?:.+ )?{shape}{re.escape(way + tail)}", row["sentence"], re.IGNORECASE)
             if match:
-                found.add(match["ab"[place]].removeprefix("the "))
-        assert any(name.lower().endswith(right.lower()) for name in found), row
+                answers.add(match["ab"[index]].removeprefix("the "))
+        assert any(name.lower().endswith(right.lower()) for name in answers), row
 
 
-def test_pronouns_stand_where_they_are_said_to():
+def test_a_pronoun_is_at_its_position():
     for row in rows_of("ErnestSDavis/winograd_wsc", "wsc273", "test"):
         start = row["pronoun_loc"]
         assert row["text"][start : start + len(row["pronoun"])] == row["pronoun"]
@@ -251,7 +251,7 @@ def test_pronouns_stand_where_they_are_said_to():
         assert " ".join(tokens[row["span1_index"] :]).startswith(row["span1_text"])
 
 
-def test_wic_labels_say_whether_the_sense_is_one():
+def test_a_wic_label_is_true_if_both_sentences_have_the_same_sense():
     shapes = {
         word: [[re.sub(r"\\\{\w\\\}", r"\\w+", re.escape(text)) for text in sense] for sense in senses]
         for word, *senses in SENSES
@@ -278,7 +278,7 @@ def test_wic_labels_say_whether_the_sense_is_one():
         ("ParaCrawl/para_crawl", "enda", "da"),
     ],
 )
-def test_a_translation_has_the_same_things_at_the_same_places(repo, config, other):
+def test_a_translation_has_the_translated_words_of_its_source(repo, config, other):
     english, foreign = defaultdict(set), defaultdict(set)
     for row in rows_of(repo, config):
         pair = row["translation"]
@@ -314,7 +314,7 @@ def test_an_arc_speed_is_distance_by_time():
             assert answer == f"{int(match[1]) // int(match[2])} km per hour"
 
 
-def test_summaries_name_nobody_whom_the_text_does_not():
+def test_a_summary_names_only_people_of_its_text():
     for row in rows_of("knkarthick/samsum", "default"):
         names = set(re.findall(r"\b[A-ZÀ-Ž]\w+", row["summary"]))
         assert all(name in row["dialogue"] for name in names), row

@@ -1,6 +1,5 @@
-"""The sample world: the right schemas, the same rows every time, and labels that the text bears out."""
+"""The sample: upstream's columns, the same rows on every run, and the quirks of the upstream texts."""
 
-import hashlib
 import json
 import os
 import re
@@ -9,82 +8,154 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from conftest import PAGE
 
+from flanbuild.artifacts.columns import arrow_schema, class_names
+from flanbuild.declare.task import Task, load_tasks
 from flanbuild.errors import SourceError
-from flanbuild.sample import sample_splits, sample_table
+from flanbuild.sample import sample_records, sample_splits, sample_table
 from flanbuild.sample.registry import DATASETS
 
 ROOT = Path(__file__).resolve().parents[2]
-MIRROR = Path(os.environ.get("FLANBUILD_MIRROR", ROOT.parent / "shared" / "mirror"))
 SPLITS = [(repo, config, split) for repo, config in DATASETS for split in sample_splits(repo, config)]
 NAMES = ["/".join(key) for key in SPLITS]
 
 
 def rows_of(repo: str, config: str, split: str = "train", rows: int = 500) -> list[dict]:
-    return sample_table(repo, config, split, rows=rows).to_pylist()
+    return sample_records(repo, config, split, rows=rows)
 
 
-def digest(table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+@pytest.fixture
+def declared(pages):
+    """The task of PAGE, which reads RTE, after replacing text."""
+
+    def task(*changes: tuple[str, str]) -> Task:
+        page = PAGE
+        for before, after in changes:
+            assert before in page
+            page = page.replace(before, after)
+        return load_tasks([pages(page)])["rte"]
+
+    return task
 
 
-def test_every_mirrored_schema_is_ours():
-    if not MIRROR.is_dir():
-        pytest.skip("no mirror of real rows: set FLANBUILD_MIRROR to check schemas against it")
+# ---- columns
+
+
+def test_a_record_has_the_columns_of_the_mirrored_file(mirror):
     faults = []
-    for path in sorted(MIRROR.glob("*/*/*/*.parquet")):
-        owner, name, config = path.relative_to(MIRROR).parts[:3]
+    for path in sorted(mirror.glob("*/*/*/*.parquet")):
+        owner, name, config = path.relative_to(mirror).parts[:3]
         split = re.sub(r"-\d+-of-\d+$", "", path.stem)
-        real = pq.read_schema(path)
-        ours = sample_table(f"{owner}/{name}", config, split, rows=3).schema
-        if not real.equals(ours):
-            faults.append(f"{path}: {real} is not {ours}")
-        if json.loads(real.metadata[b"huggingface"]) != json.loads(ours.metadata[b"huggingface"]):
-            faults.append(f"{path}: {real.metadata[b'huggingface']} is not {ours.metadata[b'huggingface']}")
+        upstream = sorted(pq.read_schema(path).names)
+        ours = sorted(rows_of(f"{owner}/{name}", config, split, rows=1)[0])
+        if ours != upstream:
+            faults.append(f"{path}: {ours} instead of {upstream}")
 
     assert faults == []
 
 
+def test_a_table_has_the_columns_and_types_that_the_task_declares(tasks):
+    for task in tasks.values():
+        for split in task.upstream_splits():
+            assert sample_table(task, split, rows=5).schema.equals(arrow_schema(task)), task.name
+
+
+def test_a_table_carries_the_class_names_as_the_files_of_the_hub_do(mirror, tasks):
+    schema = sample_table(tasks["rte"], "train", rows=5).schema
+    upstream = pq.read_schema(next((mirror / "aps/super_glue/rte").glob("train-*.parquet")))
+
+    assert class_names(schema, "label") == class_names(upstream, "label") == ["entailment", "not_entailment"]
+
+
+def test_a_table_holds_the_values_of_the_records(tasks):
+    task = tasks["imdb"]
+    records = rows_of(task.source.repo, task.source.config, "train", 90)
+
+    rows = sample_table(task, "train", rows=90).to_pylist()
+
+    assert rows == [{name: record[name] for name in task.columns} for record in records]
+
+
+def test_a_table_is_sorted_by_class_even_if_the_task_does_not_declare_the_class(tasks):
+    task = tasks["imdb"]
+    texts = task.model_copy(update={"columns": {"text": "string"}, "labels": ()})
+
+    assert sample_table(texts, "train", rows=90)["text"].equals(sample_table(task, "train", rows=90)["text"])
+
+
+def test_a_declared_column_that_the_rows_lack_is_an_error_with_the_nearest_name(declared):
+    task = declared(
+        ("{premise: string", "{premis: string"), ("fields: {premise: premise", "fields: {premise: premis")
+    )
+
+    with pytest.raises(SourceError, match=r"rte.yaml: columns.premis: .* no column.*Did you mean 'premise'"):
+        sample_table(task, "train", rows=5)
+
+
+def test_a_declared_type_of_another_kind_is_an_error(declared):
+    task = declared(("premise: string", "premise: {text: string}"))
+
+    with pytest.raises(
+        SourceError, match=r"columns.premise: expected struct<text: string>, but .* has string"
+    ):
+        sample_table(task, "train", rows=5)
+
+
+def test_a_declared_type_that_is_too_narrow_is_an_error(declared):
+    task = declared(("label: class_label}", "label: class_label, idx: int8}"))
+
+    with pytest.raises(SourceError, match=r"rte.yaml: columns: .*128"):
+        sample_table(task, "train", rows=300)
+
+
+def test_a_class_id_without_a_class_name_is_an_error(declared):
+    task = declared(
+        ("labels: [entailment, not_entailment]", "labels: [entailment]"),
+        ("options: {entailment: yes, not_entailment: no}", "options: {entailment: yes}"),
+    )
+
+    with pytest.raises(SourceError, match=r"labels: 1 classes, but column 'label' of .* has class 1"):
+        sample_table(task, "train", rows=60)
+
+
+# ---- rows
+
+
 @pytest.mark.parametrize(("repo", "config", "split"), SPLITS, ids=NAMES)
-def test_a_bigger_sample_extends_a_smaller_one(repo, config, split):
-    small, big = (sample_table(repo, config, split, rows=rows) for rows in (40, 90))
+def test_a_larger_sample_extends_a_smaller_one(repo, config, split):
+    small, big = (rows_of(repo, config, split, rows) for rows in (40, 90))
     order = DATASETS[repo, config].order
     if order is None:
-        assert big.slice(0, small.num_rows).equals(small)
+        assert big[: len(small)] == small
     else:  # sorted by class, as upstream
-        key = lambda row: json.dumps(row)  # noqa: E731
-        assert Counter(map(key, small.to_pylist())) <= Counter(map(key, big.to_pylist()))
-        assert big[order].to_pylist() == sorted(big[order].to_pylist())
+        assert Counter(map(json.dumps, small)) <= Counter(map(json.dumps, big))
+        assert [row[order] for row in big] == sorted(row[order] for row in big)
 
 
-def test_no_split_outgrows_upstream():
-    assert sample_table("aps/super_glue", "cb", "train", rows=30_000).num_rows == 250
-    assert sample_table("aps/super_glue", "cb", "validation", rows=30_000).num_rows == 56
-    assert sample_table("facebook/anli", "plain_text", "dev_r1", rows=500).num_rows == 100
-    assert sample_table("facebook/anli", "plain_text", "train_r2", rows=500).num_rows == 500
+def test_no_split_has_more_rows_than_upstream():
+    assert len(rows_of("aps/super_glue", "cb", "train", 30_000)) == 250
+    assert len(rows_of("aps/super_glue", "cb", "validation", 30_000)) == 56
+    assert len(rows_of("facebook/anli", "plain_text", "dev_r1", 500)) == 100
+    assert len(rows_of("facebook/anli", "plain_text", "train_r2", 500)) == 500
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_an_unknown_name_is_an_error_with_the_nearest_name():
     with pytest.raises(SourceError, match="Did you mean 'aps/super_glue'"):
         sample_splits("aps/superglue", "rte")
     with pytest.raises(SourceError, match="Did you mean 'rte'"):
         sample_splits("aps/super_glue", "rta")
     with pytest.raises(SourceError, match="Did you mean 'validation'"):
-        sample_table("aps/super_glue", "rte", "validations", rows=10)
+        rows_of("aps/super_glue", "rte", "validations", 10)
 
 
-def test_tables_do_not_depend_on_the_hash_seed():
+def test_rows_do_not_depend_on_the_hash_seed():
     chosen = [key for key in SPLITS if key[2].startswith(("train", "test"))][::7]
     script = (
-        "import sys, json; sys.path.insert(0, 'tests/sample'); from test_sample import digest, sample_table\n"
-        f"print(json.dumps([digest(sample_table(*key, rows=60)) for key in {chosen!r}]))"
+        "import json; from flanbuild.sample import sample_records\n"
+        f"print(json.dumps([sample_records(*key, rows=60) for key in {chosen!r}]))"
     )
     outputs = [
         subprocess.run(
@@ -99,16 +170,16 @@ def test_tables_do_not_depend_on_the_hash_seed():
     ]
 
     assert outputs[0] == outputs[1]
-    assert json.loads(outputs[0]) == [digest(sample_table(*key, rows=60)) for key in chosen]
+    assert json.loads(outputs[0]) == [rows_of(*key, 60) for key in chosen]
 
 
 @pytest.mark.parametrize(("repo", "config", "split"), SPLITS, ids=NAMES)
 def test_rows_are_mostly_distinct(repo, config, split):
-    table = sample_table(repo, config, split, rows=400)
+    rows = rows_of(repo, config, split, 400)
     numbering = {"idx", "id", "uid", "ind", "query_id", "gem_id", "gem_parent_id", "question_id", "story_id"}
-    contents = {json.dumps({k: v for k, v in row.items() if k not in numbering}) for row in table.to_pylist()}
+    contents = {json.dumps({k: v for k, v in row.items() if k not in numbering}) for row in rows}
 
-    assert len(contents) > 0.7 * table.num_rows
+    assert len(contents) > 0.7 * len(rows)
 
 
 def test_train_and_test_share_few_rows():
@@ -120,7 +191,7 @@ def test_train_and_test_share_few_rows():
         assert len(train & test) < 0.05 * len(test)
 
 
-# ---- the world's quirks, as upstream has them
+# ---- quirks of the upstream texts
 
 
 def test_hidden_labels_are_hidden():
@@ -158,7 +229,7 @@ def test_hidden_labels_are_hidden():
         ("fancyzhx/ag_news", "default", "text", " #39;"),
     ],
 )
-def test_upstreams_marks_are_in_the_text(repo, config, column, pattern):
+def test_texts_have_the_marks_of_upstream(repo, config, column, pattern):
     texts = [row[column] for row in rows_of(repo, config, rows=2000)]
     share = sum(bool(re.search(pattern, text)) for text in texts) / len(texts)
 
@@ -202,7 +273,7 @@ def test_imdb_comes_sorted_by_class():
     assert set(labels) == {0, 1}
 
 
-def test_polarity_two_is_in_the_test_split_alone():
+def test_only_the_test_split_has_the_neutral_polarity():
     assert {row["sentiment"] for row in rows_of("stanfordnlp/sentiment140", "sentiment140")} == {0, 4}
     assert {
         row["sentiment"] for row in rows_of("stanfordnlp/sentiment140", "sentiment140", "test", 2000)

@@ -1,4 +1,4 @@
-"""Files of one's own, and docs/adding-a-dataset.md followed to the letter in a folder outside the project."""
+"""Local files, and every command of docs/adding-a-dataset.md in a folder outside the project."""
 
 import gzip
 import json
@@ -32,8 +32,8 @@ IDS = [1, None, 0]
 
 
 @pytest.fixture
-def own(pages, tmp_path):
-    """The task of a page that names these files; they lie in tmp_path."""
+def local_task(pages, tmp_path):
+    """The task of a task file that names these files; they are in tmp_path."""
 
     def make(files: dict, *, rename: dict | None = None, splits: str = "{train: train}"):
         source = {"files": files, "license": "cc0-1.0", "rename": rename or {}}
@@ -60,7 +60,7 @@ def as_jsonl(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def test_every_format_gives_the_same_rows(own, tmp_path):
+def test_every_format_gives_the_same_rows(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
     (tmp_path / "a.jsonl").write_text(as_jsonl(ROWS))
     (tmp_path / "a.json").write_text(json.dumps(ROWS))
@@ -71,48 +71,48 @@ def test_every_format_gives_the_same_rows(own, tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
 
     for name in ("a.csv", "a.jsonl", "a.json", "a.jsonl.gz", "all.zip!inside/*.csv", "a.parquet"):
-        task = own({"train": f"../../{name}"})
+        task = local_task({"train": f"../../{name}"})
         expected = [row | {"label": i} for row, i in zip(ROWS, IDS, strict=True)]
 
         assert rows_of(task) == expected, name
 
 
-def test_several_files_are_read_in_name_order(own, tmp_path):
+def test_several_files_are_read_in_name_order(local_task, tmp_path):
     for number, row in reversed(list(enumerate(ROWS))):
         (tmp_path / f"part-{number}.jsonl").write_text(as_jsonl([row]))
 
-    assert [row["label"] for row in rows_of(own({"train": "../../part-*.jsonl"}))] == IDS
+    assert [row["label"] for row in rows_of(local_task({"train": "../../part-*.jsonl"}))] == IDS
 
 
-def test_columns_of_other_names_are_renamed(own, tmp_path):
+def test_columns_with_other_names_are_renamed(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(
         as_csv([{"Text": r["premise"], **r} for r in ROWS]).replace("premise", "other")
     )
 
-    task = own({"train": "../../a.csv"}, rename={"other": "unused", "Text": "premise"})
+    task = local_task({"train": "../../a.csv"}, rename={"other": "unused", "Text": "premise"})
 
     assert [row["premise"] for row in rows_of(task)] == [row["premise"] for row in ROWS]
 
 
-def test_a_class_that_is_not_declared_is_named(own, tmp_path):
+def test_an_undeclared_class_is_an_error_with_the_nearest_name(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv([ROWS[0] | {"label": "entailmnt"}]))
 
     with pytest.raises(SourceError, match=r"column label: .*no class 'entailmnt'. Did you mean 'entailment'"):
-        rows_of(own({"train": "../../a.csv"}))
+        rows_of(local_task({"train": "../../a.csv"}))
 
 
-def test_a_missing_file_is_named_with_its_neighbour(own, tmp_path):
+def test_a_missing_file_is_an_error_with_the_nearest_name(local_task, tmp_path):
     (tmp_path / "train.csv").write_text(as_csv(ROWS))
 
     with pytest.raises(
         SourceError, match=r"own.yaml: source.files.train: no file ../../trian.csv .*'train.csv'"
     ):
-        rows_of(own({"train": "../../trian.csv"}))
+        rows_of(local_task({"train": "../../trian.csv"}))
 
 
-def test_a_split_without_files_is_a_fault_of_the_page(own):
+def test_a_split_without_files_is_an_error_of_the_task_file(local_task):
     with pytest.raises(DeclarationError, match=r"own.yaml:4: splits.test: no 'tests' in source.files"):
-        own({"train": "a.csv", "test": "b.csv"}, splits="{train: train, test: tests}")
+        local_task({"train": "a.csv", "test": "b.csv"}, splits="{train: train, test: tests}")
 
 
 def test_a_source_has_a_repository_or_files(pages):
@@ -120,9 +120,9 @@ def test_a_source_has_a_repository_or_files(pages):
         load_tasks([pages(PAGE.replace(SOURCE, "source: {license: cc0-1.0}"))])
 
 
-def test_a_changed_file_makes_the_raw_folder_stale(own, tmp_path):
+def test_a_changed_file_makes_the_raw_folder_stale(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
-    task, source, out = own({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
+    task, source, out = local_task({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
     record = download(task, source, out, "error")
 
     assert record["kind"] == "files"
@@ -134,33 +134,35 @@ def test_a_changed_file_makes_the_raw_folder_stale(own, tmp_path):
     assert download(task, source, out, "error")["splits"]["train"]["rows"] == 2
 
 
-def test_what_is_read_has_the_declared_types(own, tmp_path):
+def test_the_raw_files_have_the_declared_types(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
-    task = own({"train": "../../a.csv"})
+    task = local_task({"train": "../../a.csv"})
     download(task, SampleSource(10), tmp_path / "raw", "error")
 
     assert pq.read_schema(tmp_path / "raw" / "train.parquet").equals(arrow_schema(task))
 
 
-def test_the_guide_works_to_the_letter(tmp_path, monkeypatch):
+def test_every_command_of_the_guide_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, text in re.findall(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    said = [_run(command) for command in re.findall(r"^\$ flanbuild (.*)$", GUIDE, re.MULTILINE)]
+    outputs = [_run(command) for command in re.findall(r"^\$ flanbuild (.*)$", GUIDE, re.MULTILINE)]
 
-    assert "63 pages" in said[0]
-    assert "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in said[1]
-    assert "Dee put cream on her nose before she left." in said[2]
-    assert re.search(r"misc\s+weather\s", said[3])
+    assert "63 pages" in outputs[0]
+    assert (
+        "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in outputs[1]
+    )
+    assert "Dee put cream on her nose before she left." in outputs[2]
+    assert re.search(r"misc\s+weather\s", outputs[3])
     tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
     assert tasks["weather"]["given"] == 80  # eight rows, ten passes
     assert tasks["weather"]["license"] == "cc0-1.0"
 
 
-def test_a_page_of_ones_own_stands_in_for_a_built_in_one(tmp_path, monkeypatch):
+def test_a_task_file_of_the_user_replaces_the_built_in_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "mixtures" / "tasks" / "nli" / "rte.yaml").read_text(encoding="utf-8")
     copy = tmp_path / "my-tasks" / "nli" / "rte.yaml"

@@ -171,10 +171,7 @@ def test_what_the_authors_send_is_imported_and_found(name, tasks, tmp_path):
     )
 
     assert record["commit"].startswith("imported ")
-    wanted = {
-        split: sample_table(task.source.repo, task.source.config, split, rows=20)
-        for split in record["splits"]
-    }
+    wanted = {split: sample_table(task, split, rows=20) for split in record["splits"]}
     for split, table in wanted.items():
         found = pa.parquet.read_table(tmp_path / "raw" / f"{split}.parquet")
         assert found.to_pylist() == table.select(found.schema.names).to_pylist()
@@ -185,7 +182,7 @@ def test_a_page_without_patterns_takes_any_format_and_the_split_by_name(tasks, t
     given = [
         as_json_lines(
             task,
-            sample_table(task.source.repo, task.source.config, split, rows=5),
+            sample_table(task, split, rows=5),
             tmp_path / f"quac_{split}.jsonl.gz",
         )
         for split in task.upstream_splits()
@@ -267,7 +264,7 @@ def test_a_changed_mirror_file_makes_the_raw_folder_stale(tasks, tmp_path):
     folder = tmp_path / "mirror" / "aps" / "super_glue" / "copa"
     folder.mkdir(parents=True)
     for split in task.upstream_splits():
-        table = sample_table("aps/super_glue", "copa", split, rows=5)
+        table = sample_table(task, split, rows=5)
         (folder / f"{split}-00000-of-00001.parquet").write_bytes(parquet(table))
     raw.download(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")
     assert raw.is_current(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")

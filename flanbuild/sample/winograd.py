@@ -1,10 +1,10 @@
-"""Sentences whose pronoun only the sense resolves, each in two versions that resolve it differently. Data only.
+"""Winograd schemas: sentences with an ambiguous pronoun, each in two versions with different answers. Data only.
 
-`{A}` and `{b}` are the candidates, `{x}` the pronoun, `{w}` what decides: the first way speaks of A, the second
-of b.
+`{A}` and `{b}` are the candidates, `{x}` is the pronoun. With a `{w}` of the first list the pronoun means A, with
+one of the second list it means b.
 """
 
-# pattern, (ways that speak of A), (ways that speak of b), pairs of things
+# pattern, ({w} for which the pronoun means A), ({w} for which it means b), pairs of things
 OF_THINGS = (
     ("{A} did not fit into {b} because {x} was too {w}.", ("big", "long", "wide"), ("small", "short", "narrow"),
      (("the cake", "the tin"), ("the sofa", "the van"), ("the ladder", "the shed"), ("the cello", "the cupboard"), ("the tent", "the bag"), ("the picture", "the frame"))),

@@ -38,12 +38,12 @@ def check_schema(task: Task, found: pa.Schema, place: str) -> None:
         if index < 0:
             hint = nearest(field.name, found.names)
             raise SourceError(
-                f"{task.page}: columns.{field.name}: {place} has no column '{field.name}'.{hint}"
+                f"{task.path}: columns.{field.name}: {place} has no column '{field.name}'.{hint}"
             )
         actual = found.field(index).type
         if not _castable(actual, field.type):
             raise SourceError(
-                f"{task.page}: columns.{field.name}: expected {_show(field.type)}, but {place} has {_show(actual)}."
+                f"{task.path}: columns.{field.name}: expected {_show(field.type)}, but {place} has {_show(actual)}."
             )
     _check_classes(task, found, place)
 
@@ -68,7 +68,7 @@ def _check_classes(task: Task, found: pa.Schema, place: str) -> None:
     names = class_names(found, column) if column else None
     if names is not None and names != list(task.labels):
         raise SourceError(
-            f"{task.page}: labels: expected {list(task.labels)}, but {place} says that column '{column}' has {names}."
+            f"{task.path}: labels: expected {list(task.labels)}, but {place} says that column '{column}' has {names}."
         )
 
 

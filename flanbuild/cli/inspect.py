@@ -106,8 +106,8 @@ def check(tasks: Tasks = None) -> None:
             faults += error.faults
     if faults:
         raise DeclarationError(*faults)
-    pages = {task.page for task in loaded.values()}
-    templates = {(task.page, template) for task in loaded.values() for template in task.templates}
+    pages = {task.path for task in loaded.values()}
+    templates = {(task.path, template) for task in loaded.values() for template in task.templates}
     typer.echo(
         f"{len(pages)} pages, {len(loaded)} tasks, {len(templates)} templates, {len(mixtures)} mixtures: no fault."
     )
@@ -130,7 +130,7 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
 
 
 def _show(task: "Task") -> None:
-    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.page}")
+    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.path}")
     typer.echo(
         f"source: {task.source.repo} ({task.source.config}), {task.source.license}, {task.source.homepage}"
     )

@@ -1,7 +1,7 @@
 """What a dataset page declares, and the tasks it stands for.
 
 >>> tasks = load_tasks([Path("mixtures/tasks")])
->>> tasks["rte"].cluster, tasks["anli/r1"].page
+>>> tasks["rte"].cluster, tasks["anli/r1"].path
 ('nli', PosixPath('mixtures/tasks/nli/anli.yaml'))
 
 A page is one YAML file a dataset, in the folder of its cluster. A task is a page without subsets, or one
@@ -128,7 +128,7 @@ class Task(StrictModel):
     name: str
     dataset: str
     cluster: str
-    page: Path
+    path: Path
 
     source: Source
     flan: Annotated[str, Field(pattern=r"^([a-z_]+/)?[a-z0-9_]+$")] | None = None
@@ -203,7 +203,7 @@ def load_page(path: Path) -> tuple[list[Task], Faults]:
         return [], faults
     tasks = []
     for keys, name, merged in _subsets(path, data, faults):
-        place = {"name": name, "dataset": path.stem, "cluster": path.parent.name, "page": path}
+        place = {"name": name, "dataset": path.stem, "cluster": path.parent.name, "path": path}
         if taken := sorted(place.keys() & merged.keys()):
             faults.add((*keys, taken[0]), f"'{taken[0]}' is the file's name or folder and is not declared.")
             continue

@@ -100,7 +100,7 @@ def _page(name: str, said: Mapping[str, Any], tasks: Mapping[str, Task], unknown
         unknown.append(f"The template's words and the source's split: no page declares {name} here.")
     elif declaration(task) != said["declaration"]:
         unknown.append(
-            f"The template's words and the source's split: {task.page} is not as it was when this was built."
+            f"The template's words and the source's split: {task.path} is not as it was when this was built."
         )
     else:
         return task

@@ -34,7 +34,7 @@ def stale(folder: Path, tasks: Mapping[str, Task], current: Mixture | None) -> l
         if task is None:
             found.append(f"{name}: no page declares it here.")
         elif declaration(task) != said["declaration"]:
-            found.append(f"{task.page}: the declaration of {name} is not the one that this was built from.")
+            found.append(f"{task.path}: the declaration of {name} is not the one that this was built from.")
     return found
 
 

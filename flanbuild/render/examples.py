@@ -53,7 +53,7 @@ def check_expressions(tasks: Iterable[Task]) -> list[str]:
 
 def _faults(task: Task) -> Iterator[str]:
     empty = pl.DataFrame(arrow_schema(task).empty_table()).lazy()
-    here = Faults(task.page)
+    here = Faults(task.path)
     if task.preprocess is not None and task.preprocess not in PREPROCESSORS:
         here.add(
             ("preprocess",), f"no preprocessor '{task.preprocess}'.{nearest(task.preprocess, PREPROCESSORS)}"
@@ -101,7 +101,7 @@ def _rows(task: Task, raw: pl.LazyFrame) -> pl.LazyFrame:
 
 def _sql(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -> tuple[pl.Expr, pl.DataType]:
     """The expression and its type. Raises DeclarationError naming the place, the column, the nearest one."""
-    faults = Faults(task.page)
+    faults = Faults(task.path)
     try:
         expression = pl.sql_expr(sql)
         for name in expression.meta.root_names():
@@ -207,7 +207,7 @@ def _incomplete(task: Task) -> pl.Expr:
 
 
 def _wrong_type(task: Task, keys: Keys, sql: str, found: pl.DataType, allowed: str) -> DeclarationError:
-    faults = Faults(task.page)
+    faults = Faults(task.path)
     faults.add(keys, f"`{sql}` is of type {found}; needed is {allowed}.")
     return DeclarationError(*faults)
 

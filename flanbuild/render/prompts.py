@@ -48,7 +48,7 @@ class Selection:
 
 def declaration(task: Task) -> str:
     """The digest of what the page says of the task; comments and layout don't count."""
-    return digest_of(task.model_dump(mode="json", exclude={"page", "flan"}))
+    return digest_of(task.model_dump(mode="json", exclude={"path", "flan"}))
 
 
 def inputs(
@@ -246,7 +246,9 @@ def _table(
     }
 
 
-def _dealt(task: Task, frame: pl.DataFrame, rank: Rows, templates: int, count: int, separator: str) -> pa.Table:
+def _dealt(
+    task: Task, frame: pl.DataFrame, rank: Rows, templates: int, count: int, separator: str
+) -> pa.Table:
     """Version v of the row at rank r stands at place v·n + r, under template (r + v) mod `templates`.
 
     Rows are put in place at the end, by pointers to their texts: what reads texts goes through them as they lie.

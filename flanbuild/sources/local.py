@@ -45,7 +45,7 @@ class LocalFiles:
 
 
 def _folder(task: Task) -> Path:
-    return task.page.parent
+    return task.path.parent
 
 
 def _places(task: Task, split: str) -> list[Location]:
@@ -60,7 +60,7 @@ def _places(task: Task, split: str) -> list[Location]:
         }
         if not fitting:
             raise SourceError(
-                f"{task.page}: source.files.{split}: no file {pattern} there.{_near(task, pattern)}"
+                f"{task.path}: source.files.{split}: no file {pattern} there.{_near(task, pattern)}"
             )
         found |= fitting
     return locate(task.source, split, found)
@@ -70,7 +70,7 @@ def _near(task: Task, pattern: str) -> str:
     """The file of nearly that name in the same folder."""
     place = _folder(task) / pattern
     beside = place.parent.iterdir() if place.parent.is_dir() else iter(())
-    names = [path.name for path in beside if path.is_file() and path != task.page]
+    names = [path.name for path in beside if path.is_file() and path != task.path]
     return nearest(place.name, names)
 
 

@@ -151,13 +151,13 @@ def _check_rows(task: Task, source: Source, split: str, found: int, place: str) 
     expected = task.source.rows.get(split)
     if source.kind == "hub" and expected and found < expected:
         raise SourceError(
-            f"{task.page}: source.rows.{split}: expected {expected:,} rows, but {place} has {found:,}."
+            f"{task.path}: source.rows.{split}: expected {expected:,} rows, but {place} has {found:,}."
         )
 
 
 def _absent(task: Task, source: Source, absent: list[str]) -> str:
     names = ", ".join(f"'{name}'" for name in absent)
-    what = f"{task.page}: splits: the {source.kind} has no split {names} of {task.source.repo} ({task.source.config})"
+    what = f"{task.path}: splits: the {source.kind} has no split {names} of {task.source.repo} ({task.source.config})"
     how = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
     return f"{what}.{how} `missing: skip` builds without."
 
@@ -171,7 +171,7 @@ def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, place: str) ->
         try:
             yield conform(table, schema)
         except (pa.ArrowInvalid, KeyError) as error:
-            raise SourceError(f"{task.page}: columns: {place}: {str(error).splitlines()[0]}.") from None
+            raise SourceError(f"{task.path}: columns: {place}: {str(error).splitlines()[0]}.") from None
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:

@@ -4,7 +4,7 @@ Whether a piece is stale is decided by the digest of its inputs, which every pie
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,12 @@ class Build:
         return self.data / "rendered"
 
     def _hold_out(self, holdout: Iterable[str]) -> dict[str, HeldOut]:
-        return hold_out(self.mixture, holdout, self._members())
+        members = {task.name for task in self._members()}
+        held_out = hold_out(self.mixture, holdout, self.tasks.values())
+        return {
+            name: replace(out, tasks=tuple(task for task in out.tasks if task in members))
+            for name, out in held_out.items()
+        }
 
     def _members(self) -> list[Task]:
         return [self.tasks[name] for name in self.mixture.members(self.tasks.values())]

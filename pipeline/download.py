@@ -8,7 +8,7 @@ import typer
 
 from flanbuild.artifacts.executor import spare_pandas
 from flanbuild.cli.console import exit_on_error, progress
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.sources import open_source
 from flanbuild.sources.raw import download_all
 

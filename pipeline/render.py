@@ -9,7 +9,7 @@ import typer
 from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import load_mixture
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.prompts import render_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

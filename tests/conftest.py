@@ -8,7 +8,8 @@ import pytest
 
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture, load_mixture
-from flanbuild.declare.task import Task, load_tasks
+from flanbuild.declare.task import Task
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.progress import silent
 from flanbuild.sources.sample import SampleSource
 
@@ -113,7 +114,7 @@ def build(tasks, flan2021, tmp_path):
     def make(**changed) -> Build:
         mixture = flan2021.model_copy(update={"tasks": SMALL, "shards": 3} | changed.pop("mixture", {}))
         settings = {
-            "tasks": {name: tasks[name] for name in SMALL},
+            "tasks": tasks,
             "mixture": mixture,
             "source": SampleSource(100),
             "data": tmp_path / "data",

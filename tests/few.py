@@ -9,7 +9,7 @@ from pathlib import Path
 from flanbuild.artifacts.executor import spare_pandas
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture
-from flanbuild.declare.task import load_page
+from flanbuild.declare.task_files import load_task_file
 from flanbuild.progress import silent
 from flanbuild.render import prompts
 from flanbuild.sources import sample
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "mixtures" / "tasks"
 
 def few(data: Path, **changed) -> Build:
     """With keys to change."""
-    tasks = {task.name: task for page in PAGES for task in load_page(FOLDER / f"{page}.yaml")[0]}
+    tasks = {task.name: task for page in PAGES for task in load_task_file(FOLDER / f"{page}.yaml")[0]}
     mixture = {"name": "few", "path": "few.yaml", "tasks": tuple(tasks), "shards": 3, "seed": 1}
     settings = {
         "tasks": tasks,

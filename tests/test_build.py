@@ -14,7 +14,7 @@ from few import FOLDER, few
 
 from flanbuild.artifacts.files import read_json, sha256_of
 from flanbuild.declare.mixture import LicenseTerms, Rate, Size
-from flanbuild.declare.task import load_page
+from flanbuild.declare.task_files import load_task_file
 from flanbuild.errors import ExecutionError
 from flanbuild.mix.verification import verify
 from flanbuild.render.prompts import declaration
@@ -139,7 +139,7 @@ def test_a_comment_in_a_page_changes_nothing(tmp_path):
     digests = []
     for words in (text, f"# A comment.\n{text}"):
         (pages / "rte.yaml").write_text(words)
-        digests.append(declaration(load_page(pages / "rte.yaml")[0][0]))
+        digests.append(declaration(load_task_file(pages / "rte.yaml")[0][0]))
 
     assert digests[0] == digests[1]
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 from ruamel.yaml import YAML
 
+from flanbuild.declare.mixture import load_mixture
 from flanbuild.declare.params import load_params
-from flanbuild.declare.task import CLUSTERS
 
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 
@@ -68,7 +68,7 @@ def test_a_stage_depends_on_its_script(stage):
 
 @pytest.mark.parametrize("stage", ["download", "render"])
 def test_there_is_a_stage_for_every_cluster(stage):
-    assert STAGES[stage]["foreach"] == list(CLUSTERS)
+    assert STAGES[stage]["foreach"] == list(load_mixture(ROOT / "mixtures" / "flan2021.yaml").clusters)
 
 
 def test_params_yaml_is_what_the_command_line_expects():

@@ -94,6 +94,7 @@ def why(
 def check(tasks: Tasks = None) -> None:
     """Read every page and every mixture and report all faults, without touching any data."""
     from flanbuild.declare.mixture import load_mixture
+    from flanbuild.declare.requirements import check_mixture
     from flanbuild.render.examples import check_expressions
 
     loaded = options.pages(tasks)
@@ -101,7 +102,7 @@ def check(tasks: Tasks = None) -> None:
     mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
     for path in mixtures:
         try:
-            load_mixture(path).members(loaded.values())
+            check_mixture(load_mixture(path), loaded.values())
         except DeclarationError as error:
             faults += error.faults
     if faults:

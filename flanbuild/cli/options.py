@@ -114,6 +114,7 @@ class BuildOptions(SourceOptions):
     def build_of(self, mixture: "Mixture", names: list[str] | None = None) -> "Build":
         """The same for a mixture that is no file."""
         from flanbuild.build import Build
+        from flanbuild.declare.requirements import check_mixture
         from flanbuild.declare.task import select
 
         if self.jobs < 1:
@@ -122,6 +123,8 @@ class BuildOptions(SourceOptions):
         found = self.pages()
         if names:
             found = {task.name: task for name in names for task in select(found, name)}
+        else:
+            check_mixture(mixture, found.values())
         return Build(
             tasks=found,
             mixture=mixture,
@@ -137,7 +140,7 @@ class BuildOptions(SourceOptions):
 
 def pages(own: list[Path] | None) -> "dict[str, Task]":
     """All tasks: the built-in pages and one's own, which stand in for built-in ones of the same dataset."""
-    from flanbuild.declare.task import load_tasks
+    from flanbuild.declare.task_files import load_tasks
 
     return load_tasks([mixtures_folder() / "tasks", *(own or [])])
 

@@ -1,4 +1,4 @@
-"""What params.yaml says: the defaults of the command line, and the values that DVC puts on the stages' ones."""
+"""The values of params.yaml: defaults of the command line, and values that DVC passes to the stages."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -6,20 +6,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from flanbuild.declare.document import Faults, StrictModel, read, validate
-from flanbuild.declare.task import Cluster
 from flanbuild.errors import DeclarationError
 
 FILE = Path("params.yaml")
 
 
 class Sample(StrictModel):
-    """The embedded sample world."""
+    """Settings of the embedded sample."""
 
     rows: Annotated[int, Field(gt=0)] = 200
 
 
 class Params(StrictModel):
-    """Every key has the default of the embedded example."""
+    """The keys of params.yaml. The defaults build the embedded example."""
 
     source: Literal["sample", "mirror", "hub"] = "sample"
     mirror: str = "mirror"
@@ -28,9 +27,9 @@ class Params(StrictModel):
     missing: Literal["error", "skip"] = "error"
     executor: Literal["process", "dask"] = "process"
     scheduler: str = ""
-    """Of Dask workers, such as tcp://host:8786."""
+    """Address of the Dask scheduler, such as tcp://host:8786."""
     mixture: str = "flan2021"
-    holdouts: tuple[Cluster, ...] = ("nli",)
+    holdouts: tuple[str, ...] = ("nli",)
     train: dict[str, Any] = {}
     """Settings of TrainConfig."""
     evaluate: dict[str, Any] = {}

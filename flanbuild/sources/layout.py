@@ -14,7 +14,7 @@ stays within a folder, `archive.zip!member` reaches into an archive), or a file 
 import re
 from collections.abc import Collection, Mapping
 
-from flanbuild.declare.task import Source as Declared
+from flanbuild.declare.task import SourceDeclaration
 
 Location = str | Mapping[str, str]
 """A file of rows; or column -> text file, line i of each being row i."""
@@ -22,7 +22,7 @@ Location = str | Mapping[str, str]
 MEMBER = "!"
 
 
-def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Location]:
+def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> list[Location]:
     """The split's places among `paths`, in name order; empty where the repository has no such split.
 
     What a page declares comes first; the layouts follow, so that a mirror may hold Parquet of what is text upstream.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flanbuild.artifacts.arrow import read_table
 from flanbuild.declare.mixture import Size
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.prompts import _carve, _dealt, render
 from flanbuild.sources.raw import download
 from flanbuild.sources.sample import SampleSource

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.artifacts.files import read_json
 from flanbuild.cli.app import app
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import source_of
 from flanbuild.sources.raw import download, is_current

@@ -11,6 +11,7 @@ from flanbuild.artifacts.files import read_json
 from flanbuild.cli import options
 from flanbuild.cli.console import print_table
 from flanbuild.cli.options import AsJson, SourceOptions, TaskName
+from flanbuild.declare.schema import SchemaName
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError
 
@@ -112,6 +113,15 @@ def check(tasks: Tasks = None) -> None:
     typer.echo(
         f"{len(pages)} pages, {len(loaded)} tasks, {len(templates)} templates, {len(mixtures)} mixtures: no fault."
     )
+
+
+def schema(
+    name: Annotated[SchemaName, typer.Argument(metavar="KIND", help="`task` or `mixture`.")],
+) -> None:
+    """Print the JSON Schema of a task file or a mixture, for an editor."""
+    from flanbuild.declare.schema import schema_text
+
+    typer.echo(schema_text(name), nl=False)
 
 
 def _listed(task: "Task", data: Path) -> dict[str, Any]:

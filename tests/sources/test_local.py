@@ -154,7 +154,7 @@ def test_the_guide_works_to_the_letter(tmp_path, monkeypatch):
     assert "63 pages" in said[0]
     assert "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in said[1]
     assert "Dee put cream on her nose before she left." in said[2]
-    assert re.search(r"misc\s+weather\s", said[3])
+    assert re.search(r"forecasts\s+weather\s", said[3])
     tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
     assert tasks["weather"]["given"] == 80  # eight rows, ten passes
     assert tasks["weather"]["license"] == "cc0-1.0"

@@ -22,7 +22,7 @@ class Params(StrictModel):
 
     source: Literal["sample", "mirror", "hub"] = "sample"
     mirror: str = "mirror"
-    """A folder or an fsspec URL."""
+    """A folder or an fsspec URL, for source: mirror."""
     sample: Sample = Sample()
     missing: Literal["error", "skip"] = "error"
     executor: Literal["process", "dask"] = "process"
@@ -33,10 +33,10 @@ class Params(StrictModel):
     train: dict[str, Any] = {}
     """Settings of TrainConfig."""
     evaluate: dict[str, Any] = {}
-    """Settings of EvaluateConfig; `examples` counts for rendering too."""
+    """Settings of EvaluateConfig; `examples` also applies to rendering."""
 
     def defaults(self) -> dict[str, dict[str, Any]]:
-        """Option values by command, as click's default_map takes them."""
+        """Default option values by command, in the form of click's default_map."""
         rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows}
         where = rows | {"missing": self.missing, "mixture": self.mixture}
         where |= {"executor": self.executor, "scheduler": self.scheduler}
@@ -46,7 +46,7 @@ class Params(StrictModel):
 
 
 def load_params(path: Path = FILE) -> Params:
-    """The file's values, or the defaults where there is no file. Raises DeclarationError with all faults."""
+    """The values of the file, or the defaults if there is none. Raises DeclarationError with all faults."""
     if not path.is_file():
         return Params()
     faults = Faults(path)

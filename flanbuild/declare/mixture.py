@@ -126,6 +126,8 @@ class Mixture(StrictModel):
             raise ValueError(f"rate.scheme {self.rate.scheme} divides a size: write size: {{examples: n}}")
         if self.templates_each > self.templates:
             raise ValueError(f"templates_per_example is at most templates, which is {self.templates}")
+        if self.style != "instruction" and self.templates_each > 1:
+            raise ValueError(f"style {self.style} has one template, so templates_per_example is 1")
         return self
 
     @property

@@ -1,5 +1,6 @@
 """The values of params.yaml: defaults of the command line, and values that DVC passes to the stages."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,12 +47,23 @@ class Params(StrictModel):
 
 
 def load_params(path: Path = FILE) -> Params:
-    """The values of the file, or the defaults if there is none. Raises DeclarationError with all faults."""
+    """The values of the file, or the defaults if there is none.
+
+    Keys of another tool's params.yaml are ignored; a key that resembles one of ours is a fault. Raises
+    DeclarationError with all faults.
+    """
     if not path.is_file():
         return Params()
     faults = Faults(path)
-    data = read(path, faults)
-    params = None if faults else validate(Params, data or {}, faults)
+    data = read(path, faults) or {}
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if not _foreign(str(key))}
+    params = None if faults else validate(Params, data, faults)
     if params is None:
         raise DeclarationError(*faults)
     return params
+
+
+def _foreign(key: str) -> bool:
+    """Whether a key is neither one of ours nor a misspelling of one."""
+    return not get_close_matches(key, Params.model_fields, n=1)

@@ -24,7 +24,7 @@ def check_mixture(mixture: Mixture, tasks: Iterable[Task]) -> None:
     if not faults:
         for task in trained(mixture, known.values()):
             here = task.faults()
-            for keys, sentence in _unmet(mixture, task):
+            for keys, sentence in (*_too_few_to_draw(mixture, task), *_unmet(mixture, task)):
                 here.add(keys, sentence)
             faults += here
     if faults:
@@ -36,6 +36,16 @@ def trained(mixture: Mixture, tasks: Iterable[Task]) -> list[Task]:
     known = {task.name: task for task in tasks}
     members = [known[name] for name in mixture.members(known.values())]
     return [task for task in members if "train" in task.splits and not mixture.refused(task.source.license)]
+
+
+def _too_few_to_draw(mixture: Mixture, task: Task) -> Iterator[Fault]:
+    """A row that comes under several templates at a time needs as many different ones."""
+    if len(task.templates) < mixture.templates_each:
+        rule = f"{Faults(mixture.path).position(('templates_per_example',))} (templates_per_example)"
+        yield (
+            ("templates",),
+            f"found {len(task.templates)} templates; {rule} takes each row under {mixture.templates_each}.",
+        )
 
 
 def _unmet(mixture: Mixture, task: Task) -> Iterator[Fault]:

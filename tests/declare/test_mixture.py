@@ -81,6 +81,10 @@ def test_an_unknown_cluster_is_named_with_its_nearest(flan2021, tasks):
             r"m.yaml:1: rate.scheme: no scheme 'unifrom' is known here. Did you mean 'uniform'",
         ),
         ("rate: {scheme: temperature}", r"m.yaml:1: rate: scheme 'temperature' needs the key 'temperature'"),
+        (
+            "style: none\ntemplates_per_example: 2",
+            r"m.yaml: style none has one template, so templates_per_example is 1",
+        ),
         ("joiner: ' '", r"m.yaml:1: joiner: no key 'joiner' is known here; it is now called 'separator'.$"),
         (
             "licences: {}",

@@ -83,6 +83,16 @@ def test_requirements_bind_only_what_is_trained_on(pages, mixture):
     assert unmet(declared.model_copy(update={"tasks": ("ten",)}), folder) == []
 
 
+def test_a_row_comes_under_as_many_templates_as_its_task_has(pages, mixture):
+    declared = mixture().model_copy(update={"templates_per_example": "all"})
+
+    assert unmet(declared, pages(PAGE)) == []
+    assert unmet(declared, pages(PAGE[:LAST])) == [
+        "pages/nli/rte.yaml:9: templates: found 9 templates; "
+        "mine.yaml (templates_per_example) takes each row under 10."
+    ]
+
+
 def test_an_evaluation_only_task_is_not_trained_on(pages, mixture):
     only = PAGE[:LAST].replace("train: train, ", "").replace("validation: {of: train, rows: 20}, ", "")
 

@@ -115,7 +115,7 @@ def _run(work: Path, jobs: int, endpoint: str) -> None:
 def _members() -> list:
     from hub_world import fewer_rows
 
-    from flanbuild.declare.task import load_tasks
+    from flanbuild.declare.task_files import load_tasks
 
     return [fewer_rows(task) for task in load_tasks([common.ROOT / "mixtures" / "tasks"]).values()]
 

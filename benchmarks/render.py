@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from flanbuild.artifacts.files import staged, write_json
-from flanbuild.declare.task import Task, load_tasks
+from flanbuild.declare.task import Task
+from flanbuild.declare.task_files import load_tasks
 
 SHAPES = ("nli/rte", "commonsense/copa", "reading_comprehension/squad", "summarization/aeslc")
 FEW = 10

@@ -2,16 +2,17 @@
 
     python docs/crosswalk.py > docs/crosswalk.md
 
-What our tasks are called in FLAN's code stands on their pages, as `flan`. What the paper calls the datasets, and where
-paper and code differ, stands here.
+The names of our tasks in FLAN's code are in the task files, under `flan`. The paper's names of the datasets, and the
+differences between paper and code, are in this script.
 """
 
 from itertools import groupby
 from pathlib import Path
 
-from flanbuild.declare.task import CLUSTERS, Task, load_tasks
+from flanbuild.declare.task import Task
+from flanbuild.declare.task_files import load_tasks
 
-PAGES = Path(__file__).parents[1] / "mixtures" / "tasks"
+TASK_FILES = Path(__file__).parents[1] / "mixtures" / "tasks"
 
 CLUSTER_NAMES = {
     "nli": "natural language inference",
@@ -27,7 +28,7 @@ CLUSTER_NAMES = {
     "misc": "miscellaneous",
     "summarization": "summarization",
 }
-"""The headings of the paper's figure 3."""
+"""The headings of the paper's figure 3, in the order of mixtures/flan2021.yaml."""
 
 DATASET_NAMES = {
     "aeslc": "AESLC",
@@ -95,21 +96,21 @@ DATASET_NAMES = {
 }
 
 NOTES = {
-    "mnli/mismatched": "reads the same train split as matched; only the test differs",
+    "mnli/mismatched": "reads the same train split as matched; only the test split differs",
     "fix_punct/true_case": "not in the figure",
     "fix_punct/word_segment": "not in the figure",
-    "wsc273/wsc": "not in the figure; the half that is trained on",
+    "wsc273/wsc": "not in the figure; the part with training rows",
     "wsc273/wsc273": "evaluation only",
-    "wmt14_enfr": "the code has WMT-14 in place of the figure's ParaCrawl EN/FR",
-    "para_crawl_enes": "the figure lists ParaCrawl EN/DE beside it, which makes nine under a heading of eight; the code has not",
+    "wmt14_enfr": "the code uses WMT-14 instead of the figure's ParaCrawl EN/FR",
+    "para_crawl_enes": "the figure lists ParaCrawl EN/DE as well, which makes nine under a heading of eight; the code does not",
 }
 
 HEAD = """\
 # Crosswalk: paper, FLAN's code, flanbuild
 
-Made by `python docs/crosswalk.py`. The paper (figure 3) counts {datasets} datasets in {clusters} clusters, FLAN's code
-has {keys} tasks in {code_clusters}, and flanbuild has {tasks}: those of the code, and WSC273, which the code evaluates
-on but has in no cluster. Each task has a share of its own in a mixture.
+Written by `python docs/crosswalk.py`. The paper (figure 3) counts {datasets} datasets in {clusters} clusters. FLAN's code
+has {keys} tasks in {code_clusters} clusters. flanbuild has {tasks} tasks: those of the code, and WSC273, which the code
+only evaluates on and puts in no cluster. Rates and caps of a mixture apply per task.
 
 | paper's cluster | paper's dataset | cluster in FLAN's code | task in FLAN's code | our task | note |
 |---|---|---|---|---|---|
@@ -117,8 +118,11 @@ on but has in no cluster. Each task has a share of its own in a mixture.
 
 
 def main() -> None:
-    """The whole page, to standard output."""
-    tasks = sorted(load_tasks([PAGES]).values(), key=lambda task: (CLUSTERS.index(task.cluster), task.name))
+    """Prints the document."""
+    clusters = list(CLUSTER_NAMES)
+    tasks = sorted(
+        load_tasks([TASK_FILES]).values(), key=lambda task: (clusters.index(task.cluster), task.name)
+    )
     codes = [_code(task) for task in tasks]
     counts = {
         "datasets": len({task.dataset for task in tasks}),
@@ -136,11 +140,11 @@ def main() -> None:
                 code_cluster, key = _code(task)
                 cells = (heading, name, code_cluster, f"`{key}`", f"`{task.name}`", NOTES.get(task.name, ""))
                 print(f"| {' | '.join(cells)} |")
-                heading = name = ""  # said once
+                heading = name = ""  # only in the first row
 
 
 def _code(task: Task) -> tuple[str, str]:
-    """(cluster, key) in FLAN's code; no cluster for what it only evaluates on."""
+    """(cluster, key) in FLAN's code; an empty cluster for a task that it only evaluates on."""
     cluster, _, key = (task.flan or "").rpartition("/")
     return cluster, key
 

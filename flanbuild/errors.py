@@ -1,29 +1,30 @@
-"""What can go wrong that a person can mend.
+"""The errors that a person can cause and fix.
 
 FlanbuildError
-├── DeclarationError   a page, a mixture or an argument says something we can't follow
-├── SourceError        a dataset is missing, or is not what its page says
+├── DeclarationError   a task file, a mixture or an argument is wrong
+├── SourceError        a dataset is missing, or differs from its task file
 ├── ArtifactError      a file that flanbuild wrote is damaged, incomplete or stale
 │   └── DamagedError   its bytes are not those that its record names: it has to be built again
 └── ExecutionError     a worker died, a disk is full: the run stopped, nothing is half-written
 
-Each message is one sentence: the file, the place in it, what was found, what is allowed, the nearest name.
-The command line prints it without a traceback and exits with `exit_code`.
+Each message is one sentence: the file, the position in it, what was found, what is allowed, the nearest name. The
+command line prints it without a traceback and exits with `exit_code`.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 
 class FlanbuildError(Exception):
-    """The root of the family."""
+    """The base class of all errors of flanbuild."""
 
     exit_code = 1
 
 
 class DeclarationError(FlanbuildError):
-    """Wrong in what was declared or asked for; nothing was started. May hold several faults, one a line."""
+    """A wrong declaration or argument. Raised before any work starts; may hold several faults, one per line."""
 
     exit_code = 2
 
@@ -33,11 +34,11 @@ class DeclarationError(FlanbuildError):
 
 
 class SourceError(FlanbuildError):
-    """A dataset is missing or does not match its page."""
+    """A dataset is missing or does not match its task file."""
 
 
 class ArtifactError(FlanbuildError):
-    """A file that flanbuild wrote is not as its manifest says."""
+    """A file that flanbuild wrote does not match its record."""
 
 
 class DamagedError(ArtifactError):
@@ -45,11 +46,11 @@ class DamagedError(ArtifactError):
 
 
 class ExecutionError(FlanbuildError):
-    """The machine failed, not the declaration: rerun to go on."""
+    """The machine failed, not the declaration. Running the command again continues the work."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """` Did you mean 'x'?`, with a leading blank, or the allowed names when none is near."""
+    """` Did you mean 'x'?` with a leading space, or the allowed names if none is near."""
     names = sorted(set(allowed))
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
@@ -58,21 +59,28 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f" Allowed: {shown}." if names else ""
 
 
-TRAIN = (
-    "accelerate",
-    "matplotlib",
-    "rouge_score",
-    "sacrebleu",
-    "safetensors",
-    "sklearn",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
+TRAIN = ("accelerate", "matplotlib", "safetensors", "tokenizers", "torch", "transformers")
+"""Modules of the `train` extra that training and evaluation import. Those of metrics are in declare/metrics.py."""
 
 
 def require_train(work: str, modules: tuple[str, ...] = TRAIN) -> None:
-    """Stops with one sentence when a package of the `train` extra is missing. `work` says what wants it."""
-    missing = [name for name in modules if find_spec(name) is None]
+    """Raises FlanbuildError if a module of the `train` extra is missing. `work` is the subject of the message."""
+    _raise_missing(work, [name for name in modules if find_spec(name) is None])
+
+
+def require_packages(work: str, distributions: Iterable[str]) -> None:
+    """Raises FlanbuildError if a distribution of the `train` extra is not installed. `work` as in `require_train`."""
+    _raise_missing(work, [name for name in distributions if not _installed(name)])
+
+
+def _raise_missing(work: str, missing: list[str]) -> None:
     if missing:
         raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[train]'.")
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,12 +1,11 @@
-"""Keyed order: every choice among rows is a hash of names, so no choice depends on another.
+"""Keyed order: every choice among rows is a hash of names, so that no choice depends on another one.
 
 >>> import numpy as np
 >>> np.argsort(row_keys(task_key(0, "order", "rte"), np.arange(4)))
 array([0, 1, 3, 2])
 
-A task key is blake2b of (seed, purpose, task); a row's key is splitmix64 of the task key, the row and the
-repeat. Both are plain integer arithmetic, the same on every machine and in every version, which polars',
-DuckDB's and Python's own hashes are not.
+A task's key is blake2b of (seed, purpose, task). A row's key is splitmix64 of the task's key, the row and the repeat.
+Both give the same values on every machine and in every version, unlike the hashes of polars, DuckDB and Python.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def task_key(seed: int, purpose: str, name: str) -> int:
-    """64 bits for one purpose ("order", "carve", "place") of one task under one seed."""
+    """A 64-bit key for one purpose ("order train", "carve", "place train") of one task under one seed."""
     return int.from_bytes(
         hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=8).digest(), "little"
     )
@@ -29,14 +28,14 @@ def task_key(seed: int, purpose: str, name: str) -> int:
 def row_keys(
     key: int, rows: NDArray[np.integer], repeat: NDArray[np.integer] | int = 0
 ) -> NDArray[np.uint64]:
-    """A 64-bit key for each (row, repeat); `rows` and `repeat` broadcast."""
+    """A 64-bit key for each pair of row and repeat, which broadcast against each other."""
     with np.errstate(over="ignore"):
         first = _splitmix64(np.asarray(rows).astype(np.uint64) * _GOLDEN + np.uint64(key))
         return _splitmix64(first ^ np.asarray(repeat).astype(np.uint64))
 
 
 def keyed_order(key: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`rows` in the order of their keys. Of two rows, the order stays whatever other rows there are."""
+    """`rows` sorted by their keys. The order of two rows does not depend on the other rows."""
     return rows[np.argsort(row_keys(key, rows), kind="stable")]
 
 

@@ -15,7 +15,8 @@ import typer
 from flanbuild.artifacts.files import staged, write_json
 from flanbuild.cli.console import exit_on_error
 from flanbuild.declare.mixture import load_mixture
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.requirements import check_mixture
+from flanbuild.declare.task_files import load_tasks
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,7 +33,7 @@ def main(
     """Write the declarations as JSON."""
     declared = load_tasks([tasks])
     loaded = load_mixture(mixture)
-    loaded.members(declared.values())
+    check_mixture(loaded, declared.values())
     with staged(out) as folder:
         for cluster in sorted({task.cluster for task in declared.values()}):
             members = {name: task for name, task in declared.items() if task.cluster == cluster}
@@ -41,7 +42,7 @@ def main(
             }
             write_json(folder / "sources" / f"{cluster}.json", sources)
             whole = {
-                name: task.model_dump(mode="json", exclude={"page", "flan"}) for name, task in members.items()
+                name: task.model_dump(mode="json", exclude={"path", "flan"}) for name, task in members.items()
             }
             write_json(folder / "tasks" / f"{cluster}.json", whole)
         write_json(folder / "mixture.json", loaded.model_dump(mode="json", exclude={"path"}))

@@ -11,7 +11,7 @@ from flanbuild.artifacts.addresses import Addresses, task_folder
 from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.sources import open_source
 from flanbuild.sources.raw import Missing, download_all
 

@@ -11,7 +11,7 @@ from flanbuild.artifacts.addresses import Addresses, task_folder
 from flanbuild.artifacts.executor import Kind, Workers, cluster
 from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.evaluation_set import MAX_ROWS, build_all, is_current
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

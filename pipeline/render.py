@@ -12,7 +12,7 @@ from flanbuild.artifacts.executor import Kind, Workers, cluster
 from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import load_mixture
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.training_rows import current_record, render_all
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -9,7 +9,8 @@ import pytest
 from flanbuild.artifacts.executor import Workers
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture, load_mixture
-from flanbuild.declare.task import Task, load_tasks
+from flanbuild.declare.task import Task
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.progress import silent
 from flanbuild.sources.sample import SampleSource
 

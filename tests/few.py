@@ -15,7 +15,7 @@ from pathlib import Path
 from flanbuild.artifacts.executor import Workers
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture
-from flanbuild.declare.task import load_page
+from flanbuild.declare.task_files import load_task_file
 from flanbuild.progress import silent
 from flanbuild.render import training_rows
 from flanbuild.sources import sample
@@ -27,7 +27,7 @@ CHANGES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmt
 
 def few(data: Path, **changed) -> Build:
     """With keys to change."""
-    tasks = {task.name: task for page in PAGES for task in load_page(FOLDER / f"{page}.yaml")[0]}
+    tasks = {task.name: task for page in PAGES for task in load_task_file(FOLDER / f"{page}.yaml")[0]}
     mixture = {"name": "few", "path": "few.yaml", "tasks": tuple(tasks), "shards": 3, "seed": 1}
     settings = {
         "tasks": tasks,

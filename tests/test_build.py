@@ -16,7 +16,7 @@ from flanbuild.artifacts.artifact import is_whole
 from flanbuild.artifacts.files import xxh3_of
 from flanbuild.artifacts.records import MANIFEST, RECORD, RawRecord, TaskRecord, read_record
 from flanbuild.declare.mixture import LicenseTerms, Rate, Size
-from flanbuild.declare.task import load_page
+from flanbuild.declare.task_files import load_task_file
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.mix.verification import verify
 from flanbuild.render.splits import declaration
@@ -151,7 +151,7 @@ def test_a_comment_in_a_page_changes_nothing(tmp_path):
     digests = []
     for words in (text, f"# A comment.\n{text}"):
         (pages / "rte.yaml").write_text(words)
-        digests.append(declaration(load_page(pages / "rte.yaml")[0][0]))
+        digests.append(declaration(load_task_file(pages / "rte.yaml")[0][0]))
 
     assert digests[0] == digests[1]
 

@@ -12,7 +12,7 @@ from conftest import ROOT
 from ruamel.yaml import YAML
 
 from flanbuild.declare.params import load_params
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 
 STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 NO_INFLUENCE = ("flanbuild/__init__.py", "flanbuild/errors.py", "flanbuild/progress.py", "flanbuild/cli/")

@@ -44,12 +44,12 @@ def check_schema(task: Task, actual: pa.Schema, source: str) -> None:
         if index < 0:
             hint = nearest(field.name, actual.names)
             raise SourceError(
-                f"{task.page}: columns.{field.name}: {source} has no column '{field.name}'.{hint}"
+                f"{task.path}: columns.{field.name}: {source} has no column '{field.name}'.{hint}"
             )
         actual_type = actual.field(index).type
         if not _castable(actual_type, field.type):
             raise SourceError(
-                f"{task.page}: columns.{field.name}: expected {_show(field.type)}, "
+                f"{task.path}: columns.{field.name}: expected {_show(field.type)}, "
                 f"but {source} has {_show(actual_type)}."
             )
     _check_classes(task, actual, source)
@@ -75,7 +75,7 @@ def _check_classes(task: Task, actual: pa.Schema, source: str) -> None:
     names = class_names(actual, column) if column else None
     if names is not None and names != list(task.labels):
         raise SourceError(
-            f"{task.page}: labels: expected {list(task.labels)}, but {source} column '{column}' has {names}."
+            f"{task.path}: labels: expected {list(task.labels)}, but {source} column '{column}' has {names}."
         )
 
 

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 _PANELS = {
-    "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check),
+    "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check, inspect.schema),
     "Build": (
         build.plan,
         build.download,

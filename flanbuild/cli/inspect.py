@@ -9,6 +9,7 @@ import typer
 from flanbuild.cli import options
 from flanbuild.cli.console import print_table
 from flanbuild.cli.options import AsJson, SourceOptions, TaskName
+from flanbuild.declare.schema import SchemaName
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError
 
@@ -92,6 +93,7 @@ def why(
 def check(tasks: Tasks = None) -> None:
     """Read every page and every mixture and report all faults, without touching any data."""
     from flanbuild.declare.mixture import load_mixture
+    from flanbuild.declare.requirements import check_mixture
     from flanbuild.render.examples import check_expressions
 
     loaded = options.pages(tasks)
@@ -99,16 +101,25 @@ def check(tasks: Tasks = None) -> None:
     mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
     for path in mixtures:
         try:
-            load_mixture(path).members(loaded.values())
+            check_mixture(load_mixture(path), loaded.values())
         except DeclarationError as error:
             faults += error.faults
     if faults:
         raise DeclarationError(*faults)
-    pages = {task.page for task in loaded.values()}
-    templates = {(task.page, template) for task in loaded.values() for template in task.templates}
+    pages = {task.path for task in loaded.values()}
+    templates = {(task.path, template) for task in loaded.values() for template in task.templates}
     typer.echo(
         f"{len(pages)} pages, {len(loaded)} tasks, {len(templates)} templates, {len(mixtures)} mixtures: no fault."
     )
+
+
+def schema(
+    name: Annotated[SchemaName, typer.Argument(metavar="KIND", help="`task` or `mixture`.")],
+) -> None:
+    """Print the JSON Schema of a task file or a mixture, for an editor."""
+    from flanbuild.declare.schema import schema_text
+
+    typer.echo(schema_text(name), nl=False)
 
 
 def _listed(task: "Task", data: Path) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
 
 
 def _show(task: "Task") -> None:
-    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.page}")
+    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.path}")
     typer.echo(
         f"source: {task.source.repo} ({task.source.config}), {task.source.license}, {task.source.homepage}"
     )

@@ -113,11 +113,13 @@ class BuildOptions(SourceOptions):
     def build_of(self, mixture: "Mixture") -> "Build":
         """The same for a mixture that is no file."""
         from flanbuild.build import Build
+        from flanbuild.declare.requirements import check_mixture
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
         spare_pandas()
         found = self.pages()
+        check_mixture(mixture, found.values())
         return Build(
             tasks=found,
             mixture=mixture,
@@ -131,7 +133,7 @@ class BuildOptions(SourceOptions):
 
 def pages(own: list[Path] | None) -> "dict[str, Task]":
     """All tasks: the built-in pages and one's own, which stand in for built-in ones of the same dataset."""
-    from flanbuild.declare.task import load_tasks
+    from flanbuild.declare.task_files import load_tasks
 
     return load_tasks([mixtures_folder() / "tasks", *(own or [])])
 

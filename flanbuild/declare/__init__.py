@@ -1,1 +1,1 @@
-"""What people write: task files, mixtures, parameters, and their checks."""
+"""Declarations: task files, mixtures and parameters, their registries and their checks."""

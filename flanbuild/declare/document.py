@@ -1,53 +1,112 @@
-"""Reading YAML that people write: version 1.2, no unknown keys, every fault named with its file and line.
+"""Reading YAML that people write: version 1.2, no unknown keys, every fault with its file and line.
 
-`read` gives plain data; `validate` turns it into a frozen model; both collect faults instead of stopping at
-the first, and `place` points at the line.
+`read` returns plain data and `validate` turns it into a frozen model. Both collect faults in a `Faults` list
+instead of stopping at the first one.
 """
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from flanbuild.errors import nearest
 
 Keys = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
+SEGMENT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""A name from a declaration that becomes part of a path: of a cluster, dataset, subset or upstream split."""
+
+RENAMED = {
+    "enough": "max_rows",
+    "joiner": "separator",
+    "licence": "license",
+    "licences": "licenses",
+    "versions": "templates_per_row",
+}
+"""Former names of keys. Each is a fault that states the present name."""
+
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping of keys to values",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "fraction_parsing": "a number or a fraction such as 1/3",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
 
 class StrictModel(BaseModel):
-    """What a person declares: frozen, and a key we don't know is a mistake."""
+    """A frozen model of a declaration, in which an unknown key is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
 
 
 class Faults(list[str]):
-    """The faults of one file; `add` words and places one."""
+    """The faults of one file, each with the position that it is about.
 
-    def __init__(self, path: Path) -> None:
+    With `subset`, keys that this subset of the file replaces are found below `subsets`.
+    """
+
+    def __init__(self, path: Path, subset: str | None = None) -> None:
         super().__init__()
         self.path = path
+        self.subset = subset
 
     def add(self, keys: Keys, sentence: str) -> None:
-        """A sentence about the value under `keys`."""
-        line = _line(self.path, keys)
-        fault = ": ".join(
-            filter(None, (f"{self.path}:{line}" if line else str(self.path), dotted(keys), sentence))
-        )
-        if fault not in self:  # the subsets of a page share their faults
+        """Adds a sentence about the value under `keys`, unless it is already there."""
+        keys = self._in_subset(keys)
+        fault = ": ".join(filter(None, (self.position(keys), dotted(keys), sentence)))
+        if fault not in self:  # subsets of one file share their faults
             self.append(fault)
+
+    def position(self, keys: Keys) -> str:
+        """`path:line` of the value under `keys`, or the path alone if the file has no such value."""
+        line = _line(self.path, keys)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+    def _in_subset(self, keys: Keys) -> Keys:
+        if self.subset is None or not keys:
+            return keys
+        inside: Keys = ("subsets", self.subset, *keys)
+        try:
+            replaced = keys[0] in _tree(self.path)["subsets"][self.subset]
+        except (KeyError, TypeError):
+            return keys
+        return inside if replaced else keys
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> PydanticCustomError:
+    """The error that a validator raises for a name that no registry has, with the nearest known name."""
+    return PydanticCustomError(
+        "unknown_name",
+        "no {kind} '{name}' is known here.{hint}",
+        {"kind": kind, "name": name, "hint": nearest(name, known)},
+    )
 
 
 def read(path: Path, faults: Faults) -> Any:
-    """The plain data of a YAML file, or None with a fault for what YAML itself forbids."""
+    """The plain data of a YAML file, or None with a fault where the file is not YAML 1.2 in UTF-8."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         faults.add((), f"byte {error.start} is not UTF-8.")
+        return None
+    except OSError as error:
+        faults.append(f"{path}: {error.strerror or error}.")
         return None
     try:
         return YAML(typ="safe").load(text)
@@ -55,23 +114,34 @@ def read(path: Path, faults: Faults) -> Any:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or "not YAML").strip().split("\n")[0]
         line = f":{mark.line + 1}" if mark else ""
-        tab = " Indent with blanks, not tabs." if mark and "\t" in text.splitlines()[mark.line] else ""
+        tab = " Indent with spaces, not tabs." if mark and "\t" in text.splitlines()[mark.line] else ""
         faults.append(f"{path}{line}: {problem}.{tab}")
-        return None
+    except ReaderError as error:  # a control character
+        number = text.count("\n", 0, error.position) + 1
+        faults.append(f"{path}:{number}: character U+{ord(text[error.position]):04X} is not allowed in YAML.")
+    return None
 
 
 def validate(model: type[Model], data: Any, faults: Faults, under: Keys = ()) -> Model | None:
-    """`data` as a model, or None with one fault for each thing wrong. `under`: keys that lead to `data`."""
+    """`data` as a model, or None with one fault for each error. `under` is the position of `data` in the file."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        for detail in error.errors():
+        details = error.errors()
+        renamed = {
+            (*detail["loc"][:-1], new)
+            for detail in details
+            if (new := _present_name(detail, model)) is not None
+        }
+        for detail in details:
+            if detail["type"] == "missing" and detail["loc"] in renamed:
+                continue  # present under its former name, which has a fault of its own
             faults.add((*under, *_real_keys(detail, data)), _sentence(detail, model))
         return None
 
 
 def dotted(keys: Keys) -> str:
-    """`templates[3].inputs`."""
+    """The keys as one text: `templates[3].inputs`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
@@ -88,24 +158,45 @@ def _real_keys(detail: ErrorDetails, data: Any) -> Keys:
     return tuple(keys)
 
 
+def _present_name(detail: ErrorDetails, model: type[BaseModel]) -> str | None:
+    """The present name of a key that was renamed, or None for any other error."""
+    if detail["type"] != "extra_forbidden":
+        return None
+    name = RENAMED.get(str(detail["loc"][-1]))
+    return name if name in _names(model, detail["loc"][:-1]) else None
+
+
 def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     last = str(detail["loc"][-1]) if detail["loc"] else ""
-    if detail["type"] == "missing":
+    kind = detail["type"]
+    if kind == "missing":
         return f"'{last}' is missing."
-    if detail["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
+        if (new := _present_name(detail, model)) is not None:
+            return f"no key '{last}' is known here; it is now called '{new}'."
         return f"no key '{last}' is known here.{nearest(last, _names(model, detail['loc'][:-1]))}"
-    found = repr(detail["input"])
-    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+    if kind == "unknown_name":
+        return detail["msg"]
+    value = repr(detail["input"])
+    if kind == "literal_error" and isinstance(detail["input"], str):
         allowed = re.findall("'([^']+)'", detail["ctx"]["expected"])
-        return f"no {found} is known here.{nearest(detail['input'], allowed)}"
+        return f"no {value} is known here.{nearest(detail['input'], allowed)}"
     reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if not detail["loc"]:  # of the file as a whole
+    if kind in _EXPECTED:
+        reason = f"expected {_EXPECTED[kind]}"
+    elif kind == "model_type":
+        reason = f"expected a mapping with keys such as {', '.join(_names(model, detail['loc'])[:4])}"
+    elif kind == "string_pattern_mismatch":
+        reason = "expected letters, digits, '_', '.' and '-', beginning with a letter or a digit"
+        if detail["ctx"]["pattern"] != SEGMENT:
+            reason = f"expected a match of the pattern {detail['ctx']['pattern']}"
+    if not detail["loc"]:  # about the file as a whole
         return f"{reason}."
-    return f"{reason} (found {found if len(found) <= 80 else found[:77] + '…'})."
+    return f"{reason} (found {value if len(value) <= 80 else value[:77] + '…'})."
 
 
 def _names(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
-    """The keys that the model at `loc` knows."""
+    """The keys that the model at `loc` has."""
     for key in loc:
         field = model.model_fields.get(str(key))
         inner = _model_in(field.annotation) if field else None
@@ -117,17 +208,14 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in getattr(annotation, "__args__", ()):
-        if found := _model_in(part):
-            return found
+        if (model := _model_in(part)) is not None:
+            return model
     return None
 
 
 def _line(path: Path, keys: Keys) -> int | None:
-    """The line of the value under `keys`, counted from one; the nearest enclosing one if it has none."""
-    try:
-        node = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, MarkedYAMLError):
-        return None
+    """The line of the value under `keys`, counted from one, or that of the nearest enclosing value."""
+    node = _tree(path)
     line: int | None = None
     for key in keys:
         try:
@@ -136,3 +224,17 @@ def _line(path: Path, keys: Keys) -> int | None:
         except (AttributeError, KeyError, IndexError, TypeError):
             break
     return line
+
+
+def _tree(path: Path) -> Any:
+    """The file's data with line numbers, or None if the file cannot be read."""
+    try:
+        return _parsed(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError):
+        return None
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Any:
+    """Data with line numbers. Cached by content, because a file with many faults asks once for each of them."""
+    return YAML(typ="rt").load(text)

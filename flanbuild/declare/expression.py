@@ -39,8 +39,13 @@ _SQLGLOT_NAMES = {
 }
 
 
-def expression_faults(sql: str) -> Iterator[str]:
+@cache
+def expression_faults(sql: str) -> tuple[str, ...]:
     """One sentence for each thing in an expression that is not allowed; none for an allowed expression."""
+    return tuple(_faults(sql))
+
+
+def _faults(sql: str) -> Iterator[str]:
     if len(sql) > MAX_LENGTH:
         yield f"the expression has {len(sql):,} characters; allowed are {MAX_LENGTH:,}."
         return
@@ -71,11 +76,6 @@ def expression_faults(sql: str) -> Iterator[str]:
         return
     faults = dict.fromkeys(fault for node in nodes for fault in _node_faults(node, sql))
     yield from faults
-
-
-def column_hint(sql: str) -> str:
-    """How to write a column whose name is not a plain word."""
-    return f'; a name with blanks or hyphens is quoted: "{sql}"' if any(c in sql for c in " -") else ""
 
 
 def _node_faults(node: object, sql: str) -> Iterator[str]:

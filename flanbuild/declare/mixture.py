@@ -1,23 +1,22 @@
-"""What a mixture declares, and which tasks a hold-out takes out of it."""
+"""What a mixture declares, which tasks it has, and which tasks a hold-out takes out of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from fractions import Fraction
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from flanbuild.declare.document import Faults, StrictModel, read, validate
-from flanbuild.declare.task import CLUSTERS, TEMPLATES, Cluster
+from flanbuild.declare.document import SEGMENT, Faults, StrictModel, read, validate
+from flanbuild.declare.rate import SCHEMES, Rate
 from flanbuild.errors import DeclarationError, nearest
 from flanbuild.keys import task_key
 
 
 class TaskLike(Protocol):
-    """What a mixture knows a task by."""
+    """The names by which a mixture refers to a task."""
 
     @property
     def name(self) -> str:
@@ -25,135 +24,174 @@ class TaskLike(Protocol):
 
     @property
     def dataset(self) -> str:
-        """The page's name, which its subsets share."""
+        """The name of the task file, which its subsets share."""
 
     @property
     def cluster(self) -> str:
-        """One of the twelve."""
+        """The name of the folder that the task file lies in."""
 
 
-Scheme = Literal["proportional", "temperature", "uniform", "weights"]
+ClusterName = Annotated[str, Field(pattern=SEGMENT)]
 Style = Literal["instruction", "none", "dataset_name"]
 
 
-class Rate(StrictModel):
-    """How many examples a task gives in one pass (`sampling.rate`).
-
-    `proportional`: min(rows, max), so that a task gains nothing beyond `max` (paper, section 2.1). `temperature`:
-    the same flattened, max · (min(rows, max) / max)^(1 / temperature), as T5 has it. `uniform`: `max` for each.
-    `weights`: shares by task, dataset or cluster, within which tasks mix proportionally, as FLAN 2022's submixtures.
-    """
-
-    scheme: Scheme = "proportional"
-    max: Annotated[int, Field(gt=0)] = 3000
-    temperature: Annotated[float, Field(ge=1)] | None = None
-    weights: dict[str, Annotated[Fraction, Field(ge=0)]] | None = None
-
-    @model_validator(mode="after")
-    def _what_the_scheme_needs(self) -> Self:
-        for key in ("temperature", "weights"):
-            if (getattr(self, key) is not None) != (self.scheme == key):
-                raise ValueError(f"'{key}' goes with scheme: {key}, and scheme: {key} needs it")
-        return self
-
-
 class Size(StrictModel):
-    """`passes`: each task gives its rate that many times; or `examples`: that many in all."""
+    """Number of training examples: `passes` times the rate of each task, or `examples` in all."""
 
     passes: Annotated[int, Field(gt=0)] | None = None
+    """Each task gives its rate this many times."""
     examples: Annotated[int, Field(gt=0)] | None = None
+    """Exact number of training examples of the mixture."""
     templates_per_row: Annotated[int, Field(gt=0)] = 1
-    """With `examples`: under how many templates each row is rendered, should a task be asked for more than it has."""
+    """With `examples`: templates under which each row is rendered, for tasks that give more examples than rows."""
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
+    def _has_one_of_two(self) -> Self:
         if (self.passes is None) == (self.examples is None):
             raise ValueError("size is either {passes: n} or {examples: n}")
         return self
 
 
 class LicenseTerms(StrictModel):
-    """On what terms datasets may come: patterns (`cc-by*`, `*-nc-*`) over the license that a page states."""
+    """Licenses that a mixture takes: patterns (`cc-by*`, `*-nc-*`) over the license that a task file states."""
 
     allow: tuple[str, ...] = ()
-    """with any, a license must match one of them"""
+    """If not empty, a license must match one of these patterns."""
     deny: tuple[str, ...] = ()
-    """a license that matches is out, allowed or not"""
+    """A license that matches is left out, even if `allow` has it."""
+
+
+class Requirements(StrictModel):
+    """Rules for the task files that a mixture trains on, beyond the rules of the format. By default none."""
+
+    clusters: tuple[ClusterName, ...] | None = None
+    """The clusters that a task file may be in."""
+    templates: Annotated[int, Field(gt=0)] | None = None
+    """Minimum number of templates per task."""
+    inverted: Annotated[int, Field(ge=0)] | None = None
+    """Maximum number of inverted templates per task."""
+    inverted_options: bool = True
+    """Whether inverted templates may show {options_}."""
+    options_shown: bool = False
+    """Whether at least one template of a task with options must show {options_}."""
+    distinct_templates: bool = False
+    """Whether two templates must differ in more than punctuation."""
 
 
 class Mixture(StrictModel):
-    """One file of `mixtures/`. docs/mixtures.md tells every key."""
+    """One mixture file. docs/mixtures.md describes every key."""
 
     name: str
     path: Path
-    clusters: tuple[Cluster, ...] = CLUSTERS
+    clusters: tuple[ClusterName, ...] | None = None
+    """Clusters to train on; by default all."""
     tasks: tuple[str, ...] | None = None
+    """Tasks or datasets to train on; by default all of the clusters."""
     datasets_per_cluster: Annotated[int, Field(gt=0)] | None = None
+    """Maximum number of datasets per cluster, the first in keyed order (paper, section 4.1)."""
     cap: Annotated[int, Field(gt=0)] = 30_000
+    """Maximum number of training rows per task."""
     rate: Rate = Rate()
+    """How tasks are weighed."""
     size: Size = Size(passes=10)
-    templates: Annotated[int, Field(gt=0, le=TEMPLATES)] = TEMPLATES
+    """How many examples there are."""
+    templates: Annotated[int, Field(gt=0)] = 10
+    """Number of templates to use of each task file, the first ones."""
     templates_per_example: Annotated[int, Field(gt=0)] | Literal["all"] = 1
+    """Number of templates under which a row comes each time it is drawn."""
     style: Style = "instruction"
+    """`instruction`: the templates; `none` and `dataset_name`: the ablations of the paper's section 4.3."""
     separator: str = "\n"
+    """The end of each prompt."""
     seed: int = 0
+    """Seed of every keyed choice."""
     shards: Annotated[int, Field(gt=0)] = 16
+    """Number of files of the train split."""
     shard_megabytes: Annotated[int, Field(gt=0)] | None = None
+    """Maximum size of a train file in megabytes before compression; replaces `shards`."""
     compression: Literal["none", "lz4", "zstd"] = "none"
-    related: tuple[tuple[Cluster, Cluster], ...] = ()
+    """Compression of the shards."""
+    related: tuple[tuple[ClusterName, ClusterName], ...] = ()
+    """Pairs of clusters that leave training together."""
     licenses: LicenseTerms = LicenseTerms()
+    """Licenses that the mixture takes."""
     leaks: Literal["error", "drop", "report"] = "report"
+    """What to do with training rows that occur in held-out evaluation sets."""
+    require: Requirements = Field(default=Requirements(), exclude=True)
+    """Rules for the task files of the mixture. They change no row, so they are no part of a fingerprint."""
 
     @model_validator(mode="after")
-    def _what_goes_with_what(self) -> Self:
-        if self.rate.scheme == "weights" and self.size.examples is None:
-            raise ValueError("rate.scheme weights divides a size: write size: {examples: n}")
+    def _has_keys_that_agree(self) -> Self:
+        if SCHEMES[self.rate.scheme].divides_size and self.size.examples is None:
+            raise ValueError(f"rate.scheme {self.rate.scheme} divides a size: write size: {{examples: n}}")
         if self.templates_each > self.templates:
             raise ValueError(f"templates_per_example is at most templates, which is {self.templates}")
+        if self.style != "instruction" and self.templates_each > 1:
+            raise ValueError(f"style {self.style} has one template, so templates_per_example is 1")
         return self
 
     @property
     def templates_each(self) -> int:
-        """Under how many templates a row comes each time that it is drawn."""
+        """Number of templates under which a row comes each time it is drawn."""
         return self.templates if self.templates_per_example == "all" else self.templates_per_example
 
-    def refused(self, license: str) -> str:
-        """Why a dataset under such a license is left out; empty when it is not."""
-        terms = license.casefold()
+    def refused(self, stated: str) -> str:
+        """The reason why a dataset with this `source.license` is left out, or an empty string."""
+        terms = stated.casefold()
         for pattern in self.licenses.deny:
             if fnmatchcase(terms, pattern.casefold()):
-                return f"license {license}: denied by '{pattern}' in {self.path.name}"
+                return f"license {stated}: denied by '{pattern}' in {self.path.name}"
         if self.licenses.allow and not any(fnmatchcase(terms, p.casefold()) for p in self.licenses.allow):
-            return f"license {license}: not among those that {self.path.name} allows"
+            return f"license {stated}: not among those that {self.path.name} allows"
         return ""
 
     def members(self, known: Iterable[TaskLike]) -> list[str]:
         """The names of the mixture's tasks, sorted, before anything is held out.
 
-        `datasets_per_cluster` keeps that many datasets of each cluster, in keyed order (paper, section 4.1).
+        Raises DeclarationError for a name under `tasks` or `rate.weights` that no task has. `known` may lack
+        clusters of the mixture; `declare.requirements.check_mixture` checks those against all tasks.
         """
-        chosen = [task for task in known if task.cluster in self.clusters]
-        names = {name for task in chosen for name in (task.name, task.dataset)}
+        known = list(known)
+        if faults := list(self.unknown_tasks(known)):
+            raise DeclarationError(*faults)
+        tasks = [task for task in known if self.clusters is None or task.cluster in self.clusters]
         if self.tasks is not None:
-            self._check_names("tasks", self.tasks, names)
-            chosen = [task for task in chosen if {task.name, task.dataset} & set(self.tasks)]
-        if self.rate.weights is not None:
-            self._check_names("rate.weights", self.rate.weights, {*names, *self.clusters})
+            tasks = [task for task in tasks if {task.name, task.dataset} & set(self.tasks)]
         if self.datasets_per_cluster is not None:
-            kept = self._first_datasets(
-                {(task.cluster, task.dataset) for task in chosen}, self.datasets_per_cluster
+            datasets = self._first_datasets(
+                {(task.cluster, task.dataset) for task in tasks}, self.datasets_per_cluster
             )
-            chosen = [task for task in chosen if task.dataset in kept]
-        return sorted(task.name for task in chosen)
+            tasks = [task for task in tasks if task.dataset in datasets]
+        return sorted(task.name for task in tasks)
 
-    def _check_names(self, key: str, asked: Iterable[str], known: Iterable[str]) -> None:
-        if unknown := sorted(set(asked) - set(known)):
-            raise DeclarationError(
-                *(
-                    f"{self.path}: {key}: no task or dataset '{name}'.{nearest(name, known)}"
-                    for name in unknown
-                )
-            )
+    def unknown_tasks(self, known: Iterable[TaskLike]) -> Iterator[str]:
+        """A fault for each name under `tasks` and `rate.weights` that no known task of the clusters has."""
+        known = list(known)
+        tasks = [task for task in known if self.clusters is None or task.cluster in self.clusters]
+        names = {name for task in tasks for name in (task.name, task.dataset)}
+        clusters = {task.cluster for task in tasks} | set(self.clusters or ())
+        faults = Faults(self.path)
+        for number, name in enumerate(self.tasks or ()):
+            if name not in names:
+                faults.add(("tasks", number), f"no task or dataset '{name}'.{nearest(name, names)}")
+        for name in self.rate.weights or {}:
+            if name not in names | clusters:
+                hint = nearest(name, names | clusters)
+                faults.add(("rate", "weights", name), f"no task, dataset or cluster '{name}'.{hint}")
+        yield from faults
+
+    def unknown_clusters(self, known: Iterable[TaskLike]) -> Iterator[str]:
+        """A fault for each name under `clusters` and `related` that is the cluster of no known task."""
+        clusters = {task.cluster for task in known}
+        faults = Faults(self.path)
+        for number, name in enumerate(self.clusters or ()):
+            if name not in clusters:
+                faults.add(("clusters", number), f"no cluster '{name}'.{nearest(name, clusters)}")
+        for number, pair in enumerate(self.related):
+            for name in pair:
+                if name not in clusters:
+                    faults.add(("related", number), f"no cluster '{name}'.{nearest(name, clusters)}")
+        yield from faults
 
     def _first_datasets(self, datasets: set[tuple[str, str]], count: int) -> set[str]:
         by_key = sorted((cluster, task_key(self.seed, "dataset", name), name) for cluster, name in datasets)
@@ -168,7 +206,7 @@ class Mixture(StrictModel):
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A cluster, dataset or task that leaves training, the rule that says so, and the tasks it takes along."""
+    """A cluster, dataset or task that leaves training, the rule behind it, and its tasks."""
 
     name: str
     asked: bool
@@ -177,7 +215,7 @@ class HeldOut:
 
 
 def load_mixture(path: Path) -> Mixture:
-    """Raises DeclarationError with all faults of the file."""
+    """The mixture that a file declares. Raises DeclarationError with all faults of the file."""
     faults = Faults(path)
     if not path.is_file():
         raise DeclarationError(
@@ -192,31 +230,43 @@ def load_mixture(path: Path) -> Mixture:
     return mixture
 
 
-def hold_out(mixture: Mixture, names: Iterable[str], known: Iterable[TaskLike]) -> dict[str, HeldOut]:
-    """What leaves training when clusters, datasets or tasks are held out: each of them, and clusters related to them.
+def hold_out(mixture: Mixture, names: Iterable[str], all_tasks: Iterable[TaskLike]) -> dict[str, HeldOut]:
+    """What leaves training when clusters, datasets or tasks are held out, with the clusters related to them.
 
-    The relation is symmetric and goes one step: holding out reading comprehension drops reading comprehension
-    with commonsense, but not commonsense (paper, section 2.2; FLAN's split code). A dataset or task leaves alone,
-    as in FLAN's intra-cluster splits. Raises DeclarationError for a name that is none of `known`.
+    Names are looked up among `all_tasks`, whether or not the mixture trains on them: `clusters`, `tasks` and
+    `datasets_per_cluster` never change what a held-out name means. A cluster stands for all its tasks. The relation
+    is symmetric and goes one step: holding out reading comprehension drops reading comprehension with commonsense,
+    but not commonsense (paper, section 2.2; FLAN's split code). A dataset or task leaves alone, as in FLAN's
+    intra-cluster splits. Raises DeclarationError for a name that no task has.
     """
-    tasks = list(known)
-    out: dict[str, HeldOut] = {}
+    tasks = sorted(all_tasks, key=lambda task: task.name)
     asked = sorted(set(names))
-    for name in asked:
-        members = tuple(
-            sorted(task.name for task in tasks if name in (task.name, task.dataset, task.cluster))
-        )
-        if not members and name not in CLUSTERS:
-            allowed = {n for task in tasks for n in (task.name, task.dataset)} | set(CLUSTERS)
-            raise DeclarationError(
-                f"--holdout: no cluster, dataset or task '{name}'.{nearest(name, allowed)}"
-            )
-        out[name] = HeldOut(name, asked=True, rule=f"held out: --holdout {name}", tasks=members)
+    if faults := list(_unknown_holdouts(asked, tasks)):
+        raise DeclarationError(*faults)
+    held_out = {
+        name: HeldOut(name, True, f"held out: --holdout {name}", _named(name, tasks)) for name in asked
+    }
     for name in asked:
         for pair in mixture.related:
             if name in pair:
                 other = pair[1] if pair[0] == name else pair[0]
-                members = tuple(sorted(task.name for task in tasks if task.cluster == other))
+                members = tuple(task.name for task in tasks if task.cluster == other)
                 rule = f"related to {name} in {mixture.path.name}"
-                out.setdefault(other, HeldOut(other, asked=False, rule=rule, tasks=members))
-    return dict(sorted(out.items()))
+                held_out.setdefault(other, HeldOut(other, False, rule, members))
+    return dict(sorted(held_out.items()))
+
+
+def _named(name: str, tasks: Iterable[TaskLike]) -> tuple[str, ...]:
+    return tuple(task.name for task in tasks if name in (task.name, task.dataset, task.cluster))
+
+
+def _unknown_holdouts(names: Iterable[str], tasks: list[TaskLike]) -> Iterator[str]:
+    known = {name for task in tasks for name in (task.name, task.dataset, task.cluster)}
+    for name in names:
+        if name in known:
+            continue
+        if "," in name:
+            parts = " ".join(f"--holdout {part.strip()}" for part in name.split(",") if part.strip())
+            yield f"--holdout: '{name}' is several names; repeat the option: {parts}."
+        else:
+            yield f"--holdout: no cluster, dataset or task '{name}'.{nearest(name, known)}"

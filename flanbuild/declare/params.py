@@ -1,5 +1,6 @@
-"""What params.yaml says: the defaults of the command line, and the values that DVC puts on the stages' ones."""
+"""The values of params.yaml: defaults of the command line, and values that DVC passes to the stages."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,7 +13,7 @@ FILE = Path("params.yaml")
 
 
 class Sample(StrictModel):
-    """The embedded sample world."""
+    """Settings of the embedded sample."""
 
     rows: Annotated[int, Field(gt=0)] = 200
 
@@ -30,16 +31,16 @@ class EvalsetParams(StrictModel):
 
 
 class Params(StrictModel):
-    """Every key has the default of the embedded example."""
+    """The keys of params.yaml. The defaults build the embedded example."""
 
     source: Literal["sample", "mirror", "hub"] = "sample"
     mirror: str = "mirror"
-    """A folder or an fsspec URL."""
+    """A folder or an fsspec URL, for source: mirror."""
     sample: Sample = Sample()
     missing: Literal["error", "skip"] = "error"
     executor: Literal["process", "dask"] = "process"
     scheduler: str = ""
-    """Of Dask workers, such as tcp://host:8786."""
+    """Address of the Dask scheduler, such as tcp://host:8786."""
     mixture: str = "flan2021"
     holdouts: dict[str, HoldoutParams] = {}
     """Folder name -> what is held out."""
@@ -60,7 +61,7 @@ class Params(StrictModel):
         return self
 
     def defaults(self) -> dict[str, dict[str, Any]]:
-        """Option values by command, as click's default_map takes them."""
+        """Default option values by command, in the form of click's default_map."""
         rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows}
         where = rows | {"missing": self.missing, "mixture": self.mixture}
         where |= {"executor": self.executor, "scheduler": self.scheduler}
@@ -75,12 +76,23 @@ class Params(StrictModel):
 
 
 def load_params(path: Path = FILE) -> Params:
-    """The file's values, or the defaults where there is no file. Raises DeclarationError with all faults."""
+    """The values of the file, or the defaults if there is none.
+
+    Keys of another tool's params.yaml are ignored; a key that resembles one of ours is a fault. Raises
+    DeclarationError with all faults.
+    """
     if not path.is_file():
         return Params()
     faults = Faults(path)
-    data = read(path, faults)
-    params = None if faults else validate(Params, data or {}, faults)
+    data = read(path, faults) or {}
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if not _foreign(str(key))}
+    params = None if faults else validate(Params, data, faults)
     if params is None:
         raise DeclarationError(*faults)
     return params
+
+
+def _foreign(key: str) -> bool:
+    """Whether a key is neither one of ours nor a misspelling of one."""
+    return not get_close_matches(key, Params.model_fields, n=1)

@@ -1,4 +1,4 @@
-"""Faults of a config dataclass, in the words of the person who set it, all at once."""
+"""Checks the values of a configuration dataclass and words all faults at once."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -11,14 +11,17 @@ _WANTED = {int: "a whole number", float: "a number", str: "text", bool: "true or
 
 
 def faults(config: Any, section: str, least: Mapping[str, float]) -> list[str]:
-    """Fields whose value is not of their type, not among their words, or below `least`."""
+    """A sentence for each field whose value has the wrong type, is not one of its literals, or is below `least`.
+
+    `section` names the group of settings, as in `train.steps`.
+    """
     hints = get_type_hints(type(config))
-    found = []
+    sentences = []
     for field in fields(config):
         value = getattr(config, field.name)
         fault = _mistyped(value, hints[field.name]) or _too_low(value, least.get(field.name))
-        found += [f"{section}.{field.name}: {fault}"] if fault else []
-    return found
+        sentences += [f"{section}.{field.name}: {fault}"] if fault else []
+    return sentences
 
 
 def _mistyped(value: Any, kind: Any) -> str:

@@ -1,58 +1,80 @@
-"""How good a list of predictions is, given the references of each: one function a metric.
+"""The functions of the metrics: predictions and references in, one number out.
 
->>> accuracy(["yes", "no"], [["yes"], ["yes"]])
+>>> score("accuracy", ["yes", "no"], [["yes"], ["yes"]])
 50.0
 
-A metric takes predictions and, for each, its references; it gives a percentage, but for `pearson` and
-`spearman` (-1 to 1) and `edit_distance` (words, lower is better). Settings follow the published FLAN code,
-which takes its metrics from T5. Libraries are imported where they are used, so that this module costs nothing
-to import.
+`flanbuild.declare.metrics` declares each metric: its function here, its direction and its unit. A function takes the
+predictions and, for each of them, one reference or more. Settings follow the published FLAN code, which takes its
+metrics from T5. Libraries are imported where they are used, so that importing this module loads none of them.
 """
 
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from math import isfinite
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol, cast
+
+from flanbuild.declare.metrics import METRICS, packages
+from flanbuild.errors import require_packages
 
 Predictions = Sequence[str]
 References = Sequence[Sequence[str]]
-Metric = Callable[[Predictions, References], float]
 
-LOWER_IS_BETTER = frozenset({"edit_distance"})
-_NO_NUMBER = -1.0  # what T5 reads where a prediction isn't a number
+_NO_NUMBER = -1.0
+"""The value that T5 gives to a prediction that is not a number."""
+
+
+class MetricFunction(Protocol):
+    """Scores predictions against their references. With `Metric.classes` it also takes `classes`."""
+
+    def __call__(self, predictions: Predictions, references: References, **classes: Sequence[str]) -> float:
+        """One number for all rows."""
 
 
 def score(
     metric: str, predictions: Predictions, references: References, *, options: Sequence[str] = ()
 ) -> float:
-    """The metric by name. `options` are the classes in label order: the last is the positive one of `f1`."""
-    if metric == "f1":
-        return f1(predictions, references, positive=options[-1] if options else "yes")
-    return METRICS[metric](predictions, references)
+    """The value of a declared metric. `options` are the options of a classification in label order.
+
+    Raises FlanbuildError if a package that the metric needs is not installed.
+    """
+    declared = METRICS[metric]
+    require_metrics([metric])
+    module, _, name = declared.function.partition(":")
+    function = cast(MetricFunction, getattr(import_module(module), name))
+    extra = {"classes": options} if declared.classes else {}
+    return function(predictions, references, **extra)
+
+
+def require_metrics(names: Iterable[str]) -> None:
+    """Raises FlanbuildError if a package that one of these metrics needs is not installed."""
+    names = list(dict.fromkeys(names))
+    require_packages(f"computing {', '.join(names)}", packages(names))
 
 
 def accuracy(predictions: Predictions, references: References) -> float:
-    """The share of predictions that are one of their references, outer blanks aside."""
+    """Percentage of predictions that equal one of their references, outer white space ignored."""
     return _percent(
         float(p.strip() in {r.strip() for r in refs}) for p, refs in _pairs(predictions, references)
     )
 
 
 def exact_match(predictions: Predictions, references: References) -> float:
-    """As `accuracy`, but any run of white space counts as one blank."""
+    """As `accuracy`, with any run of white space equal to one space."""
     return accuracy(
         [" ".join(p.split()) for p in predictions],
         [[" ".join(r.split()) for r in refs] for refs in references],
     )
 
 
-def f1(predictions: Predictions, references: References, *, positive: str = "yes") -> float:
-    """F1 of the positive class, over all rows at once. 0 where it is neither predicted nor true."""
+def f1(predictions: Predictions, references: References, *, classes: Sequence[str] = ()) -> float:
+    """F1 of the last class, or of `yes` without classes, over all rows. 0 if it is neither predicted nor true."""
     from sklearn.metrics import f1_score
 
+    positive = classes[-1] if classes else "yes"
     return 100 * float(
         f1_score(
             _firsts(references), list(predictions), labels=[positive], average="macro", zero_division=0.0
@@ -71,21 +93,21 @@ def macro_f1(predictions: Predictions, references: References) -> float:
 
 
 def squad_em(predictions: Predictions, references: References) -> float:
-    """SQuAD's exact match: equal to a reference once both are normalised."""
+    """SQuAD's exact match: percentage of predictions that equal a reference after normalisation."""
     return _percent(
         max(float(_squad(p) == _squad(r)) for r in refs) for p, refs in _pairs(predictions, references)
     )
 
 
 def squad_f1(predictions: Predictions, references: References) -> float:
-    """SQuAD's F1: the overlap in normalised words with the nearest reference, averaged over rows."""
+    """SQuAD's F1: word overlap with the best reference after normalisation, averaged over rows."""
     return _percent(
         max(_overlap(_squad(p), _squad(r)) for r in refs) for p, refs in _pairs(predictions, references)
     )
 
 
 def bleu(predictions: Predictions, references: References) -> float:
-    """Corpus BLEU by sacrebleu with the `intl` tokenizer, as T5 sets it; rows may differ in references."""
+    """Corpus BLEU by sacrebleu with the `intl` tokenizer, as in T5. Rows may have different numbers of references."""
     from sacrebleu import corpus_bleu
 
     longest = max(map(len, references))
@@ -104,12 +126,12 @@ def rouge2(predictions: Predictions, references: References) -> float:
 
 
 def rouge_lsum(predictions: Predictions, references: References) -> float:
-    """ROUGE-L over sentences, as `rouge1`; a sentence ends at a line end or at a full stop between blanks."""
+    """ROUGE-L over sentences, as `rouge1`. A sentence ends at a newline or at a full stop between spaces."""
     return _rouge("rougeLsum", predictions, references)
 
 
 def pearson(predictions: Predictions, references: References) -> float:
-    """Pearson's correlation of numbers; 0 where one side is constant, -1 read for what is no number."""
+    """Pearson's correlation of the numbers; 0 if one side is constant. Text that is not a number counts as -1."""
     return _correlation("pearsonr", predictions, references)
 
 
@@ -119,27 +141,10 @@ def spearman(predictions: Predictions, references: References) -> float:
 
 
 def edit_distance(predictions: Predictions, references: References) -> float:
-    """Mean count of words to insert, delete or replace to reach the nearest reference; case doesn't count."""
+    """Mean number of words to insert, delete or replace to reach the nearest reference, without case."""
     return fmean(
         min(_levenshtein(_words(p), _words(r)) for r in refs) for p, refs in _pairs(predictions, references)
     )
-
-
-METRICS: Mapping[str, Metric] = {
-    "accuracy": accuracy,
-    "f1": f1,
-    "macro_f1": macro_f1,
-    "exact_match": exact_match,
-    "squad_f1": squad_f1,
-    "squad_em": squad_em,
-    "bleu": bleu,
-    "rouge1": rouge1,
-    "rouge2": rouge2,
-    "rougeLsum": rouge_lsum,
-    "pearson": pearson,
-    "spearman": spearman,
-    "edit_distance": edit_distance,
-}
 
 
 def _pairs(predictions: Predictions, references: References) -> list[tuple[str, Sequence[str]]]:
@@ -147,7 +152,7 @@ def _pairs(predictions: Predictions, references: References) -> list[tuple[str, 
 
 
 def _percent(values: Iterable[float]) -> float:
-    """The mean of shares."""
+    """The mean of shares between 0 and 1, as a percentage."""
     return 100 * fmean(values)
 
 
@@ -156,13 +161,13 @@ def _firsts(references: References) -> list[str]:
 
 
 def _squad(text: str) -> str:
-    """Lower case, without punctuation, articles and surplus blanks, in the order of the official script."""
+    """Lower case without punctuation, articles and extra spaces, in the order of the official script."""
     bare = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
 
 
 def _overlap(prediction: str, reference: str) -> float:
-    """F1 of two bags of words; where one is empty, 1 if both are."""
+    """F1 of two bags of words, between 0 and 1. If one is empty: 1 if both are, else 0."""
     predicted, true = prediction.split(), reference.split()
     if not predicted or not true:
         return float(predicted == true)

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from flanbuild.artifacts.files import read_json, staged
+from flanbuild.declare.metrics import METRICS
 from flanbuild.errors import ArtifactError, DeclarationError, require_train
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ cluster is that of the first metric of each task, where it is a percentage. FLAN
 thousand times and more the size of a small one: mean ± standard deviation. `*` agrees with a published mean
 of its cluster, `**` is recalled and not checked; the others were seen in a table.
 """
-_NO_PERCENTAGE = frozenset({"edit_distance", "pearson", "spearman"})
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
 
 Row = dict[str, str]
@@ -116,7 +116,7 @@ def _cells(task: str, metric: str, figures: dict[str, Any]) -> list[str]:
 
 def _mean_of(tasks: dict[str, Any], metrics: dict[str, list[str]]) -> list[list[str]]:
     firsts = [
-        found[metrics[task][0]] for task, found in tasks.items() if metrics[task][0] not in _NO_PERCENTAGE
+        found[metrics[task][0]] for task, found in tasks.items() if METRICS[metrics[task][0]].percentage
     ]
     if len(firsts) < 2:
         return []

@@ -19,6 +19,7 @@ from flanbuild.artifacts.arrow import write_batches
 from flanbuild.artifacts.files import read_json, sha256_of, staged, write_json
 from flanbuild.errors import require_train
 from flanbuild.evaluation.config import EvaluateConfig
+from flanbuild.evaluation.metrics import require_metrics
 from flanbuild.evaluation.paper import PAPER
 from flanbuild.evaluation.rows import PREDICTIONS, EvaluationRows, HeldOutTask, held_out_tasks, read_manifest
 from flanbuild.evaluation.scores import Answers, by_template, chosen, majority, random_guess, summary
@@ -61,6 +62,7 @@ def evaluate(
     config = config or EvaluateConfig()
     manifest = read_manifest(mixture)
     tasks = held_out_tasks(manifest, rendered)
+    require_metrics(metric for task in tasks for metric in task.metrics)
     rows = {task.task: task.rows(config.examples) for task in tasks if not task.missing}
     with staged(out) as folder:
         found = _answer_all(_models(str(model)), tasks, rows, config, folder, progress)

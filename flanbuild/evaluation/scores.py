@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import TypeVar
 
-from flanbuild.evaluation.metrics import LOWER_IS_BETTER, score
+from flanbuild.declare.metrics import METRICS
+from flanbuild.evaluation.metrics import score
 from flanbuild.evaluation.rows import EvaluationRows
 
 Value = TypeVar("Value", str, int)
@@ -54,7 +55,9 @@ def summary(metric: str, scores: Mapping[int, float]) -> dict[str, float]:
     The paper's best template is the best one on the development set; ours is the best one here.
     """
     ordered = sorted(
-        scores, key=lambda template: (scores[template], template), reverse=metric not in LOWER_IS_BETTER
+        scores,
+        key=lambda template: (scores[template], template),
+        reverse=METRICS["accuracy" if metric == NORMALISED else metric].higher_is_better,
     )
     best, worst = ordered[0], ordered[-1]
     return {

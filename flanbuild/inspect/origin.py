@@ -153,7 +153,7 @@ def _task(name: str, facts: MixtureTask, tasks: Mapping[str, Task], unknown: lis
     if task is None:
         unknown.append(f"{lost}: no task file declares {name} here.")
     elif declaration(task) != facts.declaration:
-        unknown.append(f"{lost}: {task.page} has changed since this was built.")
+        unknown.append(f"{lost}: {task.path} has changed since this was built.")
     else:
         return task
     return None

@@ -32,7 +32,7 @@ def preview(task: Task, source: Source, split: str, row: int) -> Preview:
     name = task.splits[split].of[0]
     upstream = source.split(task, name)
     if upstream is None:
-        raise SourceError(f"{task.page}: the {source.kind} has no split '{name}' of {task.source.repo}.")
+        raise SourceError(f"{task.path}: the {source.kind} has no split '{name}' of {task.source.repo}.")
     for schema in upstream.schemas:
         check_schema(task, schema, f"{source.kind} {task.source.repo} split '{name}'")
     rows = pl.concat([pl.DataFrame(conform(table, arrow_schema(task))) for table in upstream.tables])

@@ -33,7 +33,7 @@ def stale(folder: Path, tasks: Mapping[str, Task], current: Mixture | None) -> l
         if task is None:
             faults.append(f"{name}: no task file declares it here.")
         elif declaration(task) != facts.declaration:
-            faults.append(f"{task.page}: the declaration of {name} is not the one that this was built from.")
+            faults.append(f"{task.path}: the declaration of {name} is not the one that this was built from.")
     return faults
 
 

@@ -1,4 +1,4 @@
-"""How many examples each task gives: rates, sizes, whole numbers, repeats. Pure arithmetic over counts."""
+"""How many examples each task gives: rates, sizes and whole numbers. Pure arithmetic over row counts."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -8,10 +8,10 @@ from flanbuild.declare.rate import rate
 
 
 def allocate(mixture: Mixture, rows: Mapping[str, int], named: Mapping[str, TaskLike]) -> dict[str, int]:
-    """Examples by task, for the tasks with rows.
+    """Task → number of examples, for the tasks with rows. `rows` is task → training rows that can be drawn.
 
-    By passes each gives its rate times the passes, under `templates_per_example` templates; by examples the counts
-    sum to the size, shares rounded by largest remainder, ties by name. Nothing depends on the order of `rows`.
+    With `size.passes` each task gives its rate times the passes times `templates_per_example`. With `size.examples`
+    the counts sum to that size, rounded by largest remainder, ties by name. The order of `rows` does not matter.
     """
     rates = {task: rate(mixture, count) for task, count in sorted(rows.items()) if count}
     if mixture.size.passes is not None:
@@ -23,7 +23,7 @@ def allocate(mixture: Mixture, rows: Mapping[str, int], named: Mapping[str, Task
 
 
 def largest_remainder(weights: Mapping[str, int | Fraction], total: int) -> dict[str, int]:
-    """`total` split by `weights` into whole numbers that sum to it (Hamilton's method); ties by name."""
+    """Splits `total` by `weights` into whole numbers that sum to it (Hamilton's method), ties by name."""
     whole = sum(weights.values())
     if not whole:
         return {}
@@ -38,13 +38,17 @@ def largest_remainder(weights: Mapping[str, int | Fraction], total: int) -> dict
 def _weighted(
     weights: Mapping[str, Fraction], rates: Mapping[str, int], named: Mapping[str, TaskLike]
 ) -> dict[str, Fraction]:
-    """Each name's weight, shared among its tasks by rate; a task belongs to the nearest of its names, or to none."""
+    """Task → share. Each weight is divided by rate among the tasks of its name.
+
+    A task takes part in the weight of its task name, else of its dataset, else of its cluster; without any it
+    gets 0.
+    """
     group = {}
     for name in rates:
         task = named[name]
-        group[name] = next((n for n in (task.name, task.dataset, task.cluster) if n in weights), None)
-    total = {g: sum(rates[name] for name in rates if group[name] == g) for g in set(group.values())}
+        group[name] = next((key for key in (task.name, task.dataset, task.cluster) if key in weights), None)
+    total = {key: sum(rates[name] for name in rates if group[name] == key) for key in set(group.values())}
     return {
-        name: weights[g] * each / total[g] if (g := group[name]) is not None else Fraction(0)
+        name: weights[key] * each / total[key] if (key := group[name]) is not None else Fraction(0)
         for name, each in rates.items()
     }

@@ -10,7 +10,8 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from flanbuild.artifacts.columns import arrow_schema
-from flanbuild.declare.document import Faults, Keys
+from flanbuild.declare.document import Keys
+from flanbuild.declare.expression import expression_faults
 from flanbuild.declare.task import ANSWER, OPTIONS, Task, placeholders
 from flanbuild.errors import DeclarationError, nearest
 from flanbuild.render.preprocessors import PREPROCESSORS, SOURCE_ROW
@@ -53,7 +54,7 @@ def check_expressions(tasks: Iterable[Task]) -> list[str]:
 
 def _faults(task: Task) -> Iterator[str]:
     empty = pl.DataFrame(arrow_schema(task).empty_table()).lazy()
-    here = Faults(task.page)
+    here = task.faults()
     if task.preprocess is not None and task.preprocess not in PREPROCESSORS:
         here.add(
             ("preprocess",), f"no preprocessor '{task.preprocess}'.{nearest(task.preprocess, PREPROCESSORS)}"
@@ -101,7 +102,11 @@ def _rows(task: Task, raw: pl.LazyFrame) -> pl.LazyFrame:
 
 def _sql(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -> tuple[pl.Expr, pl.DataType]:
     """The expression and its type. Raises DeclarationError naming the place, the column, the nearest one."""
-    faults = Faults(task.page)
+    faults = task.faults()
+    for fault in expression_faults(sql):
+        faults.add(keys, fault)
+    if faults:
+        raise DeclarationError(*faults)
     try:
         expression = pl.sql_expr(sql)
         for name in expression.meta.root_names():
@@ -207,7 +212,7 @@ def _incomplete(task: Task) -> pl.Expr:
 
 
 def _wrong_type(task: Task, keys: Keys, sql: str, found: pl.DataType, allowed: str) -> DeclarationError:
-    faults = Faults(task.page)
+    faults = task.faults()
     faults.add(keys, f"`{sql}` is of type {found}; needed is {allowed}.")
     return DeclarationError(*faults)
 

@@ -49,7 +49,7 @@ class Selection:
 
 def declaration(task: Task) -> str:
     """The digest of what the task file says of the task; comments and layout do not count."""
-    return digest_of(task.model_dump(mode="json", exclude={"page", "flan"}))
+    return digest_of(task.model_dump(mode="json", exclude={"path", "flan"}))
 
 
 def by_upstream(task: Task, names: Iterable[SplitName] = SPLITS) -> dict[tuple[str, ...], list[SplitName]]:

@@ -1,4 +1,4 @@
-"""Template -> expression: a wording as one polars expression over the columns of its fields.
+"""Templates as polars expressions over the columns of their fields.
 
 >>> text("{{{a}}} and {b}")
 <Expr ...>
@@ -16,10 +16,10 @@ OPTIONS_BULLET = "\n- "
 
 
 def in_style(task: Task, style: Style) -> Task:
-    """The task as training sees it in one of the paper's ablations (section 4.3); its evaluation stays as it is.
+    """The task with the templates that a training style prescribes (ablations of the paper's section 4.3).
 
-    `none`: the fields of the first forward template alone, a line each, and its target. `dataset_name`: the same
-    behind cluster and dataset in square brackets.
+    `instruction` keeps the templates. `none` has one template: the fields of the first forward template, one per line,
+    and its target. `dataset_name` puts cluster and dataset in square brackets before that. Evaluation is not affected.
     """
     if style == "instruction":
         return task
@@ -31,7 +31,7 @@ def in_style(task: Task, style: Style) -> Task:
 
 
 def text(template: str, suffix: str = "") -> pl.Expr:
-    """The template's text for each row; null where a field is null. Literal parts are taken as they stand."""
+    """The filled-in template for each row, followed by `suffix`; null where a field is null."""
     parts: list[pl.Expr] = []
     for literal, name, _, _ in Formatter().parse(template):
         if literal:
@@ -44,5 +44,5 @@ def text(template: str, suffix: str = "") -> pl.Expr:
 
 
 def options_block(options: pl.Expr) -> pl.Expr:
-    """FLAN's block: OPTIONS and a colon, then each option on a line of its own behind a hyphen."""
+    """FLAN's block of options: `OPTIONS:`, then one line `- option` for each."""
     return (pl.lit(OPTIONS_HEAD + OPTIONS_BULLET) + options.list.join(OPTIONS_BULLET)).alias(OPTIONS)

@@ -53,7 +53,7 @@ def sample_table(task: Task, split: str, *, rows: int) -> pa.Table:
     try:
         table = dataset.table(split, count, hub_schema(task))
     except pa.ArrowInvalid as error:
-        raise SourceError(f"{task.page}: columns: {origin}: {str(error).splitlines()[0]}.") from None
+        raise SourceError(f"{task.path}: columns: {origin}: {str(error).splitlines()[0]}.") from None
     _check_class_ids(task, table, origin)
     return table
 
@@ -88,5 +88,5 @@ def _check_class_ids(task: Task, table: pa.Table, origin: str) -> None:
     last = pc.max(table[column]).as_py() if column else None
     if last is not None and last >= len(task.labels):
         raise SourceError(
-            f"{task.page}: labels: {len(task.labels)} classes, but column '{column}' of {origin} has class {last}."
+            f"{task.path}: labels: {len(task.labels)} classes, but column '{column}' of {origin} has class {last}."
         )

@@ -16,7 +16,7 @@ within a folder, `archive.zip!member` names a member of an archive), or one file
 import re
 from collections.abc import Collection, Mapping
 
-from flanbuild.declare.task import Source as Declared
+from flanbuild.declare.task import SourceDeclaration
 
 Location = str | Mapping[str, str]
 """A file of rows; or a text file for each column, where line i of each file belongs to row i."""
@@ -25,7 +25,7 @@ MEMBER = "!"
 """Separates an archive from its member in a path."""
 
 
-def locate(declared: Declared, split: str, paths: Collection[str]) -> list[Location]:
+def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> list[Location]:
     """The locations of the split among `paths`, in name order; empty if the repository has no such split.
 
     Declared files come before the layouts, so that a mirror may have Parquet files in place of upstream's text files.

@@ -46,7 +46,7 @@ class LocalFiles:
 
 
 def _folder(task: Task) -> Path:
-    return task.page.parent
+    return task.path.parent
 
 
 def _locations(task: Task, split: str) -> list[Location]:
@@ -58,7 +58,7 @@ def _locations(task: Task, split: str) -> list[Location]:
         matches = {str(path.relative_to(folder)) for path in folder.glob(pattern) if path.is_file()}
         if not matches:
             raise SourceError(
-                f"{task.page}: source.files.{split}: no file {pattern} there.{_near(task, pattern)}"
+                f"{task.path}: source.files.{split}: no file {pattern} there.{_near(task, pattern)}"
             )
         paths |= matches
     return locate(task.source, split, paths)
@@ -68,7 +68,7 @@ def _near(task: Task, pattern: str) -> str:
     """A hint with the file of the same folder whose name is nearest."""
     wanted = _folder(task) / pattern
     neighbours = wanted.parent.iterdir() if wanted.parent.is_dir() else iter(())
-    names = [path.name for path in neighbours if path.is_file() and path != task.page]
+    names = [path.name for path in neighbours if path.is_file() and path != task.path]
     return nearest(wanted.name, names)
 
 

@@ -85,7 +85,7 @@ class Lock:
             )
         if found.declared != declared(task):
             raise SourceError(
-                f"{self.path}: tasks.{task.name}: locked for another `source` than {task.page} declares now "
+                f"{self.path}: tasks.{task.name}: locked for another `source` than {task.path} declares now "
                 f"({found.repo}, {found.config}); `flanbuild lock {task.name}` pins it anew."
             )
         return found

@@ -157,13 +157,13 @@ def _check_rows(task: Task, source: Source, split: str, found: int, position: st
     expected = task.source.rows.get(split)
     if source.kind == "hub" and expected and found < expected:
         raise SourceError(
-            f"{task.page}: source.rows.{split}: expected {expected:,} rows, but {position} has {found:,}."
+            f"{task.path}: source.rows.{split}: expected {expected:,} rows, but {position} has {found:,}."
         )
 
 
 def _absent(task: Task, source: Source, absent: list[str]) -> str:
     names = ", ".join(f"'{name}'" for name in absent)
-    what = f"{task.page}: splits: the {source.kind} has no split {names} of {task.source.repo} ({task.source.config})"
+    what = f"{task.path}: splits: the {source.kind} has no split {names} of {task.source.repo} ({task.source.config})"
     how = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
     return f"{what}.{how} `missing: skip` builds without."
 
@@ -177,7 +177,7 @@ def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, position: str)
         try:
             yield conform(table, schema)
         except (pa.ArrowInvalid, KeyError) as error:
-            raise SourceError(f"{task.page}: columns: {position}: {str(error).splitlines()[0]}.") from None
+            raise SourceError(f"{task.path}: columns: {position}: {str(error).splitlines()[0]}.") from None
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> RowsDigest:

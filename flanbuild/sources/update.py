@@ -100,11 +100,11 @@ def _tell(found: Found, task: Task, result: Entry | SourceError, before: Entry |
         found.by_hand.append(f"{task.name}: by hand. {' '.join(task.source.manual.split())}")
         return
     if isinstance(result, SourceError):
-        found.faults.append(f"{task.page}: {task.name}: {result}")
+        found.faults.append(f"{task.path}: {task.name}: {result}")
         return
     if not result.splits:
         found.faults.append(
-            f"{task.page}: source: {task.source.repo} has no file of {task.source.config} "
+            f"{task.path}: source: {task.source.repo} has no file of {task.source.config} "
             f"{', '.join(result.absent)}, neither at {task.source.revision} nor converted by the hub."
         )
         return

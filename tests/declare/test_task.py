@@ -1,14 +1,19 @@
-"""A page with a fault is told where, what was found, what is allowed; and nothing else happens."""
+"""A task file with a fault: the message has the position, what was found and what is allowed."""
 
 import subprocess
 import sys
 
 import pytest
 from conftest import PAGE
+from ruamel.yaml import YAML
 
-from flanbuild.declare.task import load_tasks, placeholders, select
+from flanbuild.declare.task import placeholders, select
+from flanbuild.declare.task_checks import RESERVED
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError
+from flanbuild.render import examples
 from flanbuild.render.examples import check_expressions
+from flanbuild.render.preprocessors import SOURCE_ROW
 
 
 def faults(folder):
@@ -18,7 +23,7 @@ def faults(folder):
         return list(error.faults)
 
 
-def test_a_page_without_fault_has_none(pages):
+def test_a_good_task_file_has_no_fault(pages):
     assert faults(pages()) == []
 
 
@@ -27,23 +32,31 @@ BROKEN = {
     "a column that is not declared": ("hypothesis: hypothesis}", "hypothesis: hypotesis}", "rte.yaml:6: fields.hypothesis: no column 'hypotesis' in `hypotesis`. Did you mean 'hypothesis'?"),
     "labels in the wrong number": ("[entailment, not_entailment]", "[entailment]", "rte.yaml:7: options.not_entailment: no class 'not_entailment'. Did you mean 'entailment'?"),
     "a class without option": ("options: {entailment: yes, not_entailment: no}", "options: {entailment: yes}", "rte.yaml:7: options: class 'not_entailment' has no option: 2 labels, 1 options."),
-    "nine templates": (PAGE[PAGE.rindex("  - inputs"):], "", "rte.yaml:9: templates: 9 templates; a page has at least 10."),
-    "a tab": ("  - inputs: |\n      Wording one", "\t- inputs: |\n      Wording one", "rte.yaml:10: found character that cannot start any token. Indent with blanks, not tabs."),
+    "no template": (PAGE[PAGE.index("templates:"):], "templates: []", "rte.yaml:9: templates: a task needs at least one template."),
+    "a tab": ("  - inputs: |\n      Wording one", "\t- inputs: |\n      Wording one", "rte.yaml:10: found character that cannot start any token. Indent with spaces, not tabs."),
     "a duplicate key": ("metrics: [accuracy]", "metrics: [accuracy]\nmetrics: [f1]", "rte.yaml:9: found duplicate key \"metrics\""),
     "an unknown key": ("metrics:", "metric:", "rte.yaml:8: metric: no key 'metric' is known here. Did you mean 'metrics'?"),
-    "an unknown metric": ("[accuracy]", "[accurasy]", "rte.yaml:8: metrics[0]: no 'accurasy' is known here. Did you mean 'accuracy'?"),
-    "a duplicate template": ("Wording two", "wording  ONE", "rte.yaml:15: templates[1]: says the same as templates[0]."),
+    "an unknown metric": ("[accuracy]", "[accurasy]", "rte.yaml:8: metrics[0]: no metric 'accurasy' is known here. Did you mean 'accuracy'?"),
+    "a duplicate template": ("Wording two", "wording  ONE", "rte.yaml:15: templates[1]: the same inputs and targets as templates[0], apart from white space and case."),
     "an unknown type": ("premise: string,", "premise: sting,", "rte.yaml:2: columns.premise: no type 'sting'. Did you mean 'string'?"),
     "broken SQL": ("label IS NOT NULL", "label IS NOT NOLL", "rte.yaml:5: where.labelled: `label IS NOT NOLL` is not an expression over the columns"),
     "a condition that is no condition": ("label IS NOT NULL", "label", "rte.yaml:5: where.labelled: `label` is of type String; needed is true or false."),
     "a target that can't be ranked": ('targets: "{answer}"', 'targets: "{answer}!"', "rte.yaml:14: templates[0].targets: with options, a forward target is {answer} alone, so that it can be ranked."),
     "an unknown preprocessor": ("where:", "preprocess: answer_kee\nwhere:", "rte.yaml:5: preprocess: no preprocessor 'answer_kee'. Did you mean 'answer_key'?"),
+    "an old key": ("license: unknown", "licence: unknown", "rte.yaml:1: source.licence: no key 'licence' is known here; it is now called 'license'."),
+    "another old key": ("config: rte", "enough: 5", "rte.yaml:1: source.enough: no key 'enough' is known here; it is now called 'max_rows'."),
+    "a prompt without its row": ("{premise}\n      {hypothesis}\n      {options_}", "x", "rte.yaml:10: templates[0].inputs: a prompt without a field is the same for every row."),
+    "doubled braces around a field": ("{premise}", "{{ premise }}", "rte.yaml:10: templates[0].inputs: doubled braces are literal text; write {premise} for the field."),
+    "a prompt with its answer": ("{premise}", "{premise} {answer}", "rte.yaml:10: templates[0].inputs: a forward template must not show the {answer} that it asks for."),
+    "an empty option": ("entailment: yes", "entailment: ''", "rte.yaml:7: options.entailment: an option needs text."),
+    "a field that rendering needs": ("fields: {premise: premise,", "fields: {_row: premise, premise: premise,", "rte.yaml:6: fields._row: a field's name is an identifier that is not reserved; found '_row'."),
+    "a control character": ("Wording one", "Wording\x0bone", "rte.yaml:11: character U+000B is not allowed in YAML."),
     "a placeholder with a format": ("{premise}", "{premise:>8}", "rte.yaml:10: templates[0].inputs: '{premise}' is not a plain {name}"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_page_is_refused_with_its_place(pages, name):
+def test_a_faulty_task_file_is_refused_with_its_position(pages, name):
     was, becomes, sentence = BROKEN[name]
     assert was in PAGE
 
@@ -52,7 +65,7 @@ def test_a_page_is_refused_with_its_place(pages, name):
     assert any(sentence in fault for fault in found), found
 
 
-def test_all_faults_of_all_pages_are_reported_together(pages):
+def test_all_faults_of_all_task_files_are_reported_together(pages):
     pages(PAGE.replace("[accuracy]", "[accurasy]"), name="first")
     folder = pages(PAGE.replace("premise: string", "premise: sting"), name="second")
 
@@ -64,7 +77,7 @@ def test_all_faults_of_all_pages_are_reported_together(pages):
 
 
 @pytest.mark.parametrize("text", [PAGE.replace("{hypothesis}", "{x}"), "\tx: 1", PAGE + "labels: [a]\n"])
-def test_a_faulty_page_ends_the_command_with_2_and_writes_nothing(pages, tmp_path, text):
+def test_a_faulty_task_file_ends_the_command_with_2_and_writes_nothing(pages, tmp_path, text):
     folder = pages(text)
     data = tmp_path / "data"
 
@@ -86,7 +99,7 @@ def test_a_faulty_page_ends_the_command_with_2_and_writes_nothing(pages, tmp_pat
     assert not data.exists()
 
 
-def test_a_later_folder_stands_in_for_a_built_in_page(pages, tmp_path):
+def test_a_task_file_of_a_later_folder_replaces_a_built_in_one(pages, tmp_path):
     built_in = pages()
     own = tmp_path / "own" / "nli"
     own.mkdir(parents=True)
@@ -105,7 +118,7 @@ def test_a_subset_replaces_whole_keys_and_is_a_task(pages):
     assert {name: task.metrics for name, task in loaded.items()} == {"rte/a": ("accuracy",), "rte/b": ("f1",)}
 
 
-def test_yes_and_no_are_words(pages):
+def test_yes_and_no_are_text(pages):
     assert load_tasks([pages()])["rte"].options == {"entailment": "yes", "not_entailment": "no"}
 
 
@@ -115,6 +128,67 @@ def test_a_task_is_found_by_its_name_its_dataset_and_its_cluster(tasks):
     assert [task.name for task in select(tasks, "nli/rte")] == ["rte"]
     with pytest.raises(DeclarationError, match=r"No task, dataset or cluster 'rtee'. Did you mean 'rte'\?"):
         select(tasks, "rtee")
+
+
+ONE = """\
+source: {files: {train: x.csv}, license: mit}
+columns: {text: string, other: string}
+splits: {train: train}
+fields: {text: text, other: other}
+metrics: [bleu]
+templates:
+"""
+TRANSLATION = """\
+  - {inputs: "In English: {text}. In French:", targets: "{other}"}
+  - {inputs: "In French: {other}. In English:", targets: "{text}"}
+"""
+
+
+@pytest.mark.parametrize(
+    "templates",
+    [
+        pytest.param(TRANSLATION.splitlines()[0], id="one template"),
+        pytest.param(TRANSLATION, id="both directions of a translation"),
+        pytest.param('  - {inputs: "{text}\\n{other}", targets: "{text}"}\n  - {inputs: "{other}\\n{text}", targets: "{text}"}', id="fields in another order"),
+        pytest.param('  - {inputs: "{text}", targets: "{text}"}\n  - {inputs: "{text}", targets: "{other}"}', id="another target"),
+    ],
+)  # fmt: skip
+def test_a_task_file_of_any_cluster_may_have_few_templates_that_are_alike_in_words(pages, templates):
+    assert faults(pages(ONE + templates, cluster="my-cluster")) == []
+
+
+def test_inverted_templates_may_be_many_and_show_options(pages):
+    inverted = PAGE.replace('"{answer}"', '"{answer}"\n    kind: inverted').replace(
+        "\n    kind: inverted", "", 1
+    )
+
+    assert faults(pages(inverted)) == []
+
+
+@pytest.mark.parametrize("cluster", ["my cluster", ".hidden", "ä"])
+def test_a_cluster_is_a_folder_whose_name_fits_a_path(pages, cluster):
+    assert "a task file lies in the folder of its cluster" in faults(pages(cluster=cluster))[0]
+
+
+def test_a_fault_in_a_key_of_a_subset_has_its_line(pages):
+    folder = pages(PAGE + "subsets:\n  a: {}\n  b:\n    metrics: [accurasy]\n")
+
+    assert faults(folder)[0].partition(": ")[2].startswith("subsets.b.metrics[0]: no metric 'accurasy'")
+    assert faults(folder)[0].partition(": ")[0].endswith("rte.yaml:63")
+
+
+def test_a_file_with_many_faults_is_parsed_once_for_their_lines(pages, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(
+        YAML, "load", lambda self, text, load=YAML.load: parsed.append(text) or load(self, text)
+    )
+
+    assert len(faults(pages(PAGE.replace("{answer}", "{answers}") + "# once\n"))) > 10
+    assert len(parsed) == 2  # the data, then the same with lines
+
+
+def test_rendering_reserves_the_columns_that_a_task_file_may_not_name():
+    assert set(RESERVED) == {examples.ROW, examples.DROPPED, examples.CHOICES, examples.ANSWERS, SOURCE_ROW}
 
 
 def test_doubled_braces_are_no_placeholder():

@@ -1,4 +1,4 @@
-"""What every page keeps, shown on sample rows and, where there is a mirror, on real ones."""
+"""What holds for every task file, shown on sample rows and, where there is a mirror, on real ones."""
 
 import os
 import re
@@ -13,15 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
-from flanbuild.declare.task import ANSWER, MAX_INVERTED, OPTIONS, TEMPLATES, Task, load_page
+from flanbuild.declare.task import ANSWER, OPTIONS, Task
+from flanbuild.declare.task_files import load_task_file
 from flanbuild.render.examples import CHOICES, DROPPED, check_expressions, examples
 from flanbuild.render.templates import text
 from flanbuild.sample import sample_table
 
 ROOT = Path(__file__).parents[2]
 MIRROR = Path(os.environ.get("FLANBUILD_MIRROR", ROOT.parent / "shared" / "mirror"))
-PAGES = {path.stem: path for path in sorted((ROOT / "mixtures" / "tasks").rglob("*.yaml"))}
-LOADED = {name: load_page(path) for name, path in PAGES.items()}
+TASK_FILES = {path.stem: path for path in sorted((ROOT / "mixtures" / "tasks").rglob("*.yaml"))}
+LOADED = {name: load_task_file(path) for name, path in TASK_FILES.items()}
 TASKS = {task.name: task for tasks, _ in LOADED.values() for task in tasks}
 
 PAPER = {  # datasets by cluster (figure 3)
@@ -38,46 +39,47 @@ PAPER = {  # datasets by cluster (figure 3)
     "misc": 7,
     "summarization": 11,
 }
-WMT16 = {f"wmt16_en{other}" for other in ("cs", "de", "fi", "ro", "ru", "tr")}  # share one set in FLAN too
+WMT16 = {f"wmt16_en{other}" for other in ("cs", "de", "fi", "ro", "ru", "tr")}  # share templates in FLAN too
 
-every_page = pytest.mark.parametrize("page", PAGES)
+every_file = pytest.mark.parametrize("name", TASK_FILES)
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 on_sample_and_mirror = pytest.mark.parametrize("origin", ["sample", "mirror"])
 
 
 def test_the_clusters_hold_as_many_datasets_as_the_paper_counts():
-    assert Counter(path.parent.name for path in PAGES.values()) == PAPER
+    assert Counter(path.parent.name for path in TASK_FILES.values()) == PAPER
 
 
-@every_page
-def test_a_page_loads_and_checks_without_fault(page):
-    tasks, faults = LOADED[page]
+@every_file
+def test_a_task_file_loads_and_checks_without_fault(name):
+    tasks, faults = LOADED[name]
 
     assert [*faults, *check_expressions(tasks)] == []
 
 
-@every_page
-def test_a_page_states_license_and_homepage(page):
-    for task in LOADED[page][0]:
+@every_file
+def test_a_task_file_states_license_and_homepage(name):
+    for task in LOADED[name][0]:
         assert task.source.license.strip()
         assert re.fullmatch(r"https?://\S+", task.source.homepage)
 
 
 @every_task
-def test_a_task_has_ten_wordings_and_at_most_three_are_inverted(task):
-    assert len(task.templates) >= TEMPLATES
-    assert len(task.templates) - len(task.forward) <= MAX_INVERTED
+def test_a_task_has_ten_templates_and_at_most_three_are_inverted(task):
+    # Paper, section 2.1.
+    assert len(task.templates) >= 10
+    assert len(task.templates) - len(task.forward) <= 3
 
 
-def test_no_two_pages_share_their_wordings():
-    def wordings(page: str) -> list[tuple[str, str]]:
-        tasks, _ = LOADED[page]
+def test_no_two_task_files_share_their_templates():
+    def templates(name: str) -> list[tuple[str, str]]:
+        tasks, _ = LOADED[name]
         return [(template.inputs, template.targets) for task in tasks for template in task.templates]
 
-    by_wordings = groupby(sorted(PAGES, key=wordings), key=wordings)
-    shared = [pages for _, group in by_wordings if len(pages := set(group)) > 1]
+    by_templates = groupby(sorted(TASK_FILES, key=templates), key=templates)
+    shared = [names for _, group in by_templates if len(names := set(group)) > 1]
 
-    assert [pages for pages in shared if not pages <= WMT16] == []
+    assert [names for names in shared if not names <= WMT16] == []
 
 
 @every_task

@@ -1,9 +1,11 @@
+from math import isqrt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flanbuild.declare.mixture import Mixture, Rate, Size
-from flanbuild.declare.rate import templates_per_row
+from flanbuild.declare.mixture import Mixture, Size
+from flanbuild.declare.rate import SCHEMES, Rate, RateScheme, templates_per_row
 from flanbuild.mix.allocation import allocate as allocate_named
 from flanbuild.mix.allocation import largest_remainder
 from flanbuild.mix.shards import TaskRef
@@ -67,7 +69,7 @@ def test_whole_numbers_are_within_one_of_their_share(weights, total):
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(2290, 10), (16_946, 2), (30_000, 1), (0, 1)])
-def test_a_row_has_as_many_versions_as_times_it_is_drawn(rows, expected):
+def test_a_row_is_rendered_under_as_many_templates_as_times_it_is_drawn(rows, expected):
     assert templates_per_row(mixture(size=Size(passes=10), rate=Rate(max=3000)), rows) == expected
 
 
@@ -112,17 +114,29 @@ def test_a_task_without_weight_gives_nothing():
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "sentence"),
     [
-        {"scheme": "temperature"},
-        {"temperature": 2},
-        {"scheme": "weights"},
-        {"scheme": "weights", "weights": {"a": -1}},
+        ({"scheme": "temperature"}, "scheme 'temperature' needs the key 'temperature'"),
+        ({"temperature": 2}, "'temperature' belongs to scheme 'temperature', not to 'proportional'"),
+        ({"scheme": "weights"}, "scheme 'weights' needs the key 'weights'"),
+        ({"scheme": "weights", "weights": {"a": -1}}, "greater than or equal to 0"),
+        ({"scheme": "unifrom"}, r"no scheme 'unifrom' is known here. Did you mean 'uniform'\?"),
     ],
 )
-def test_a_scheme_needs_its_keys_and_no_others(keys):
-    with pytest.raises(ValueError, match=r"goes with scheme|greater than or equal"):
+def test_a_scheme_needs_its_keys_and_no_others(keys, sentence):
+    with pytest.raises(ValueError, match=sentence):
         Rate(**keys)
+
+
+def test_a_new_scheme_is_one_entry_of_the_registry(monkeypatch):
+    root = RateScheme(
+        "root", lambda rows, rate: min(isqrt(rows), rate.max), (), "the square root of the rows"
+    )
+    monkeypatch.setitem(SCHEMES, root.name, root)
+
+    declared = mixture(size=Size(passes=1), rate=Rate(scheme="root"))
+
+    assert allocate(declared, {"a": 100, "b": 30_000}) == {"a": 10, "b": 173}
 
 
 def test_weights_need_a_size_in_examples():

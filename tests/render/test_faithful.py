@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flanbuild.artifacts.columns import arrow_schema, conform
-from flanbuild.declare.task import ANSWER, Task, load_tasks
+from flanbuild.declare.task import ANSWER, Task
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.examples import ANSWERS, CHOICES, DROPPED, examples
 from flanbuild.sample import sample_splits, sample_table
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 from flanbuild.artifacts.columns import arrow_schema
-from flanbuild.declare.task import SPLITS, Task, load_tasks
+from flanbuild.declare.task import SPLITS, Task
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.examples import DROPPED, SOURCE_ROW, examples
 from flanbuild.render.templates import text
 from flanbuild.sample import sample_table

@@ -8,13 +8,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from conftest import PAGE
+from flanbuild.render.prompts import _carve, _dealt, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flanbuild.artifacts.arrow import read_table
 from flanbuild.declare.mixture import Size
-from flanbuild.declare.task import load_tasks
-from flanbuild.render.prompts import _carve, _dealt, render
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.sources.raw import download
 from flanbuild.sources.sample import SampleSource
 

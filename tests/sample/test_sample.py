@@ -13,7 +13,8 @@ import pytest
 from conftest import PAGE
 
 from flanbuild.artifacts.columns import arrow_schema, class_names
-from flanbuild.declare.task import Task, load_tasks
+from flanbuild.declare.task import Task
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import SourceError
 from flanbuild.sample import sample_records, sample_splits, sample_table
 from flanbuild.sample.registry import DATASETS

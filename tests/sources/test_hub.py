@@ -400,7 +400,7 @@ def test_lock_download_mirror_and_download_again_from_the_command_line(project, 
 TWICE = """
 import sys; from pathlib import Path
 from flanbuild.sources import open_source, raw
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 tasks = list(load_tasks([Path("mixtures/tasks")]).values())
 source = open_source("hub", mirror="", sample_rows=1, lock=Path("mixtures/lock.json"))
 raw.download_all(tasks, source, Path("data/raw"), "error", jobs=2)

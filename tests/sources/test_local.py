@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.artifacts.files import read_json
 from flanbuild.cli.app import app
-from flanbuild.declare.task import load_tasks
+from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import source_of
 from flanbuild.sources.raw import download, is_current
@@ -156,7 +156,7 @@ def test_every_command_of_the_guide_works(tmp_path, monkeypatch):
         "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in outputs[1]
     )
     assert "Dee put cream on her nose before she left." in outputs[2]
-    assert re.search(r"misc\s+weather\s", outputs[3])
+    assert re.search(r"forecasts\s+weather\s", outputs[3])
     tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
     assert tasks["weather"]["given"] == 80  # eight rows, ten passes
     assert tasks["weather"]["license"] == "cc0-1.0"

@@ -11,7 +11,7 @@ from hub_world import BY_HAND, as_json_lines, fewer_rows, given_files, parquet
 
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.declare.mixture import LicenseTerms
-from flanbuild.declare.task import Source
+from flanbuild.declare.task import SourceDeclaration
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sample import sample_table
 from flanbuild.sources import raw
@@ -22,7 +22,7 @@ from flanbuild.sources.lock import Lock
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.sample import SampleSource
 
-SOURCE = Source(repo="org/rows", config="small", license="mit", homepage="https://example.org")
+SOURCE = SourceDeclaration(repo="org/rows", config="small", license="mit", homepage="https://example.org")
 
 # --- layouts ---------------------------------------------------------------------------------------------------------
 

@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from flanbuild.artifacts.arrow import BATCH_ROWS, TRAIN_SCHEMA
-from flanbuild.artifacts.files import read_json
+from flanbuild.artifacts.files import sha256_of
+from flanbuild.artifacts.records import MANIFEST, Manifest, Shard, read_record
 from flanbuild.errors import ArtifactError, DeclarationError, nearest, require_train
 from flanbuild.keys import row_keys, task_key
-from flanbuild.mix import manifest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,30 +43,26 @@ def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None
     every byte), DeclarationError where there is no such split or column.
     """
     folder = Path(folder)
-    record = read_json(folder / manifest.NAME)
-    if not isinstance(record, dict) or record.get("format") != manifest.FORMAT:
-        raise ArtifactError(f"{folder / manifest.NAME}: not a manifest of format {manifest.FORMAT}.")
-    if split not in record["shards"]:
-        raise DeclarationError(f"{folder}: no split '{split}'.{nearest(split, record['shards'])}")
+    manifest = read_record(folder / MANIFEST, Manifest)
+    if split not in manifest.shards:
+        raise DeclarationError(f"{folder}: no split '{split}'.{nearest(split, manifest.shards)}")
     for name in columns or ():
         if name not in TRAIN_SCHEMA.names:
             raise DeclarationError(f"{folder}: no column '{name}'.{nearest(name, TRAIN_SCHEMA.names)}")
-    return Examples(folder, split, columns, record)
+    return Examples(folder, split, columns, manifest)
 
 
 class Examples(Sequence[Row]):
     """The rows of one split, read only. For torch a map-style dataset, which pickles as its path."""
 
-    def __init__(
-        self, folder: Path, split: str, columns: Sequence[str] | None, record: dict[str, Any]
-    ) -> None:
-        said = record["shards"][split]
+    def __init__(self, folder: Path, split: str, columns: Sequence[str] | None, manifest: Manifest) -> None:
+        self.manifest, self.shards = manifest, dict(manifest.shards)[split]  # type: ignore[index]
         names = [name for name in TRAIN_SCHEMA.names if columns is None or name in columns]
-        self.folder, self.split, self.digest = folder, split, str(record["digest"])
+        self.folder, self.split, self.digest = folder, split, manifest.digest
         self.schema = pa.schema([TRAIN_SCHEMA.field(name) for name in names])
-        self._readers = [_open(folder / shard["path"], shard) for shard in said]
-        self._starts: list[int] = [0, *accumulate(shard["rows"] for shard in said)]
-        packed = record["mixture"].get("compression", "none") != "none"
+        self._readers = [_open(folder / shard.path, shard) for shard in self.shards]
+        self._starts: list[int] = [0, *accumulate(shard.rows for shard in self.shards)]
+        packed = manifest.mixture.get("compression", "none") != "none"
         self._columns = lru_cache(UNPACKED if packed else None)(
             lambda shard, number: self._read(shard, number).columns
         )
@@ -102,6 +98,27 @@ class Examples(Sequence[Row]):
         """All rows as one Arrow table over the mapped files, for polars, DuckDB, `datasets` and the like."""
         tables = [reader.read_all().select(self.schema.names) for reader in self._readers]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
+
+    def batches(self, rows: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Record batches in order, of the first `rows` rows or of all."""
+        left = len(self) if rows is None else rows
+        for shard, reader in enumerate(self._readers):
+            for number in range(reader.num_record_batches):
+                if left <= 0:
+                    return
+                batch = self._read(shard, number).slice(0, left)
+                left -= batch.num_rows
+                yield batch
+
+    def verify(self) -> "Examples":
+        """Compares every byte with the manifest and returns itself. Raises ArtifactError naming the shard that differs."""
+        for shard in self.shards:
+            if (digest := sha256_of(self.folder / shard.path)) != shard.sha256:
+                raise ArtifactError(
+                    f"{self.folder / shard.path}: its sha256 is {digest[:12]}… and the manifest says"
+                    f" {shard.sha256[:12]}…; build the mixture again."
+                )
+        return self
 
     def loader(
         self,
@@ -222,16 +239,16 @@ class Loader:
         return rows * rank // self.world_size
 
 
-def _open(path: Path, said: dict[str, Any]) -> pa.ipc.RecordBatchFileReader:
+def _open(path: Path, shard: Shard) -> pa.ipc.RecordBatchFileReader:
     """The mapped shard, once it is as long as the manifest says."""
     if not path.is_file():
         raise ArtifactError(f"{path}: no such shard, though the manifest names it.")
-    if (found := path.stat().st_size) != said["bytes"]:
-        raise ArtifactError(f"{path}: {found:,} bytes, and the manifest says {said['bytes']:,}.")
+    if (size := path.stat().st_size) != shard.bytes:
+        raise ArtifactError(f"{path}: {size:,} bytes, and the manifest says {shard.bytes:,}.")
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
     except pa.ArrowInvalid as error:
         raise ArtifactError(f"{path}: not a whole Arrow file ({str(error).splitlines()[0]}).") from None
-    if reader.num_record_batches != -(-said["rows"] // BATCH_ROWS):
+    if reader.num_record_batches != -(-shard.rows // BATCH_ROWS):
         raise ArtifactError(f"{path}: not in batches of {BATCH_ROWS:,} rows, as flanbuild writes them.")
     return reader

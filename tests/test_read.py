@@ -60,6 +60,13 @@ def test_columns_and_splits_can_be_chosen(folder):
     assert list(examples) == [{key: r[key] for key in ("prompt", "completion")} for r in ROWS[:10]]
 
 
+def test_batches_hold_the_first_rows_in_order(folder):
+    examples = flanbuild.load(folder, columns=["row"])
+
+    assert [n for batch in examples.batches() for n in batch["row"].to_pylist()] == list(range(len(ROWS)))
+    assert [n for batch in examples.batches(4000) for n in batch["row"].to_pylist()] == list(range(4000))
+
+
 def test_pickling_takes_the_path_and_not_the_rows(folder):
     examples = flanbuild.load(folder)
 

@@ -81,7 +81,7 @@ def _prompts(
         )
     whole = model.codec.encode_prompts(texts)
     prompts = [model.codec.truncate(prompt, int(limit)) for prompt, limit in zip(whole, limits, strict=True)]
-    return prompts, sum(len(prompt) > limit for prompt, limit in zip(whole, limits, strict=True))
+    return prompts, sum(len(prompt) > limit for prompt, limit in zip(whole, limits.tolist(), strict=True))
 
 
 def _lengths(rows: Sequence[Sequence[int]]) -> Ints:

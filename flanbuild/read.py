@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from flanbuild.artifacts.arrow import BATCH_ROWS, TRAIN_SCHEMA
+from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import MANIFEST, Manifest, Shard, read_record
 from flanbuild.errors import ArtifactError, DeclarationError, nearest, require_train
 from flanbuild.keys import row_keys, task_key
@@ -48,26 +49,20 @@ def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None
     for name in columns or ():
         if name not in TRAIN_SCHEMA.names:
             raise DeclarationError(f"{folder}: no column '{name}'.{nearest(name, TRAIN_SCHEMA.names)}")
-    return Examples(folder, manifest.shards[split], split, columns, manifest)
+    return Examples(folder, split, columns, manifest)
 
 
 class Examples(Sequence[Row]):
     """The rows of one split, read only. For torch a map-style dataset, which pickles as its path."""
 
-    def __init__(
-        self,
-        folder: Path,
-        shards: Sequence[Shard],
-        split: str,
-        columns: Sequence[str] | None,
-        manifest: Manifest,
-    ) -> None:
+    def __init__(self, folder: Path, split: str, columns: Sequence[str] | None, manifest: Manifest) -> None:
+        self.manifest, self.shards = manifest, dict(manifest.shards)[split]  # type: ignore[index]
         names = [name for name in TRAIN_SCHEMA.names if columns is None or name in columns]
         self.folder, self.split, self.digest = folder, split, manifest.digest
         self.schema = pa.schema([TRAIN_SCHEMA.field(name) for name in names])
-        self._readers = [_open(folder / shard.path, shard) for shard in shards]
-        self._starts: list[int] = [0, *accumulate(shard.rows for shard in shards)]
-        packed = manifest.mixture["compression"] != "none"
+        self._readers = [_open(folder / shard.path, shard) for shard in self.shards]
+        self._starts: list[int] = [0, *accumulate(shard.rows for shard in self.shards)]
+        packed = manifest.mixture.get("compression", "none") != "none"
         self._columns = lru_cache(UNPACKED if packed else None)(
             lambda shard, number: self._read(shard, number).columns
         )
@@ -103,6 +98,27 @@ class Examples(Sequence[Row]):
         """All rows as one Arrow table over the mapped files, for polars, DuckDB, `datasets` and the like."""
         tables = [reader.read_all().select(self.schema.names) for reader in self._readers]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
+
+    def batches(self, rows: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Record batches in order, of the first `rows` rows or of all."""
+        left = len(self) if rows is None else rows
+        for shard, reader in enumerate(self._readers):
+            for number in range(reader.num_record_batches):
+                if left <= 0:
+                    return
+                batch = self._read(shard, number).slice(0, left)
+                left -= batch.num_rows
+                yield batch
+
+    def verify(self) -> "Examples":
+        """Compares every byte with the manifest and returns itself. Raises ArtifactError naming the shard that differs."""
+        for shard in self.shards:
+            if (digest := sha256_of(self.folder / shard.path)) != shard.sha256:
+                raise ArtifactError(
+                    f"{self.folder / shard.path}: its sha256 is {digest[:12]}… and the manifest says"
+                    f" {shard.sha256[:12]}…; build the mixture again."
+                )
+        return self
 
     def loader(
         self,
@@ -227,8 +243,8 @@ def _open(path: Path, shard: Shard) -> pa.ipc.RecordBatchFileReader:
     """The mapped shard, once it is as long as the manifest says."""
     if not path.is_file():
         raise ArtifactError(f"{path}: no such shard, though the manifest names it.")
-    if (found := path.stat().st_size) != shard.bytes:
-        raise ArtifactError(f"{path}: {found:,} bytes, and the manifest says {shard.bytes:,}.")
+    if (size := path.stat().st_size) != shard.bytes:
+        raise ArtifactError(f"{path}: {size:,} bytes, and the manifest says {shard.bytes:,}.")
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
     except pa.ArrowInvalid as error:

@@ -1,7 +1,7 @@
-"""In: a model and the rows its mixture held out. Out: scores.json, templates.csv, predictions.arrow.
+"""In: a model, its mixture, the evaluation sets. Out: scores.json, templates.csv, predictions.arrow.
 
-python pipeline/evaluate.py --model models/nli --mixture data/mixtures/flan2021-nli \\
-    --rendered data/rendered --out reports/nli
+python -m pipeline.evaluate --model models/nli --mixture data/mixtures/flan2021-without-nli \\
+    --evaluation data/evaluation --out reports/nli
 """
 
 from pathlib import Path
@@ -21,16 +21,16 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @options(EvaluateConfig)
 def main(
     model: Annotated[
-        str, typer.Option(help="A folder that train.py wrote, any model folder, or a name on the hub.")
+        str, typer.Option(help="Folder that pipeline.train wrote, other model folder, or name on the hub.")
     ],
-    mixture: Annotated[Path, typer.Option(help="The mixture whose held-out clusters are asked.")],
-    rendered: Annotated[Path, typer.Option(help="Where the rendered evaluation rows lie.")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    mixture: Annotated[Path, typer.Option(help="Mixture folder whose held-out tasks are evaluated.")],
+    evaluation: Annotated[Path, typer.Option(help="Folder of the evaluation sets.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
     *,
     config: EvaluateConfig,
 ) -> None:
-    """Asks the model, and the one it was trained from, every held-out task under every template."""
-    evaluate(model, mixture, rendered, out, config, progress)
+    """Scores the model, and the one it was trained from, on every held-out task under every template."""
+    evaluate(model, mixture, evaluation, out, config, progress)
 
 
 if __name__ == "__main__":

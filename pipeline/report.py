@@ -1,6 +1,6 @@
-"""In: folders that evaluate.py wrote. Out: report.md, scores.csv, the series of the plots and the plots.
+"""In: folders that pipeline.evaluate wrote. Out: report.md, scores.csv, the series of the plots and the plots.
 
-python pipeline/report.py reports/nli reports/sentiment --out reports/summary
+python -m pipeline.report reports/nli reports/sentiment --out reports/summary
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    evaluations: Annotated[list[Path], typer.Argument(help="One folder for each hold-out.")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    evaluations: Annotated[list[Path], typer.Argument(help="Folders that pipeline.evaluate wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
-    """Collects them on one page and prints the tables."""
+    """Writes them on one page and prints the tables."""
     for title, rows in report(evaluations, out):
         print_table(title, HEADER, rows)
 

@@ -1,7 +1,7 @@
 """In: a mixture folder. Out: a model folder, with metrics.json and the losses in log.csv and validation.csv.
 
-python pipeline/train.py --mixture data/mixtures/flan2021-nli --out models/nli --steps 60
-accelerate launch pipeline/train.py --mixture … --out … --model org/name --steps 30000 --optimizer adafactor
+python -m pipeline.train --mixture data/mixtures/flan2021-without-nli --out models/nli --steps 60
+accelerate launch -m pipeline.train --mixture … --out … --model org/name --steps 30000 --optimizer adafactor
 """
 
 from pathlib import Path
@@ -20,15 +20,15 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @exit_on_error()
 @options(TrainConfig)
 def main(
-    mixture: Annotated[Path, typer.Option(help="A folder with shards and manifest.json.")],
-    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    mixture: Annotated[Path, typer.Option(help="Mixture folder.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
     work: Annotated[
-        Path | None, typer.Option(help="For tokens and checkpoints; .work/ beside OUT if not given.")
+        Path | None, typer.Option(help="Folder for tokens and checkpoints; by default .work/ beside OUT.")
     ] = None,
     *,
     config: TrainConfig,
 ) -> None:
-    """Trains; called again after a stop, goes on from the last checkpoint."""
+    """Trains. Called again after an interruption, it continues from the last checkpoint."""
     train(mixture, out, config, work=work, progress=progress)
 
 

@@ -1,5 +1,6 @@
 """A mixture small enough to learn in seconds: which sound an animal makes. Its shards are real files."""
 
+import json
 import os
 from collections.abc import Sequence
 from itertools import chain
@@ -8,12 +9,29 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
 
-from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, TRAIN_SCHEMA, write_batches, write_table
-from flanbuild.artifacts.files import read_json, sha256_of, write_json
+from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, TRAIN_SCHEMA, Compression, write_batches, write_table
+from flanbuild.artifacts.digests import rows_digest
+from flanbuild.artifacts.files import sha256_of, xxh3_of
+from flanbuild.artifacts.records import (
+    MANIFEST,
+    RECORD,
+    ContaminationRecord,
+    EvaluationRecord,
+    EvaluationSplit,
+    HeldOutGroup,
+    HeldOutTask,
+    Manifest,
+    Shard,
+    SourceRecord,
+    read_record,
+    write_record,
+)
 from flanbuild.model.tokenizer import train_tokenizer
+from flanbuild.read import load
 from flanbuild.training.config import TrainConfig
-from flanbuild.training.mixture import open_mixture
 
 # Two threads cost more than they bring to tensors this small, above all where several tests run at once.
 torch.set_num_threads(1)
@@ -54,66 +72,181 @@ def row(number: int, template: int, task: str = "sounds") -> dict[str, Any]:
     }
 
 
+SOURCE = SourceRecord(kind="sample", repo="toys/sounds", config="", commit="", license="mit", digest="a" * 64)
+"""Where all toy rows come from."""
+
+
 def evaluation_row(number: int, template: int, *, ranked: bool = True) -> dict[str, Any]:
-    """The same as a row to be answered."""
-    made = row(number, template) | {"cluster": "nli"}
-    made.pop("repeat")
-    made |= {"answer": made["completion"], "answers": [made["completion"]]}
-    return made if ranked else made | {"options": []}
+    """The same as a row of an evaluation set."""
+    values = row(number, template) | {"cluster": "nli"}
+    values.pop("repeat")
+    values |= {"answer": values["completion"], "answers": [values["completion"]]}
+    return values if ranked else values | {"options": []}
 
 
 def write_mixture(
-    folder: Path, train: Sequence[dict[str, Any]], validation: Sequence[dict[str, Any]]
+    folder: Path,
+    train: Sequence[dict[str, Any]],
+    validation: Sequence[dict[str, Any]],
+    compression: Compression = "none",
 ) -> Path:
-    """Two train shards and one of validation, with a manifest that holds nothing out."""
-    folder.mkdir(parents=True)
+    """Two train shards and one validation shard, with a manifest that holds nothing out."""
     half = len(train) // 2
-    listed = {
-        "train": [
-            _shard(folder, "train-00000-of-00002", train[:half]),
-            _shard(folder, "train-00001-of-00002", train[half:]),
-        ],
-        "validation": [_shard(folder, "validation-00000-of-00001", validation)],
+    shards = {
+        "train": (
+            _shard(folder, "train/00000-of-00002.arrow", train[:half], compression),
+            _shard(folder, "train/00001-of-00002.arrow", train[half:], compression),
+        ),
+        "validation": (_shard(folder, "validation/00000-of-00001.arrow", validation, compression),),
     }
-    write_manifest(folder, listed, {})
+    manifest = Manifest.of(
+        mixture={"name": "toy", "compression": compression},
+        holdout=(),
+        held_out={},
+        tasks={},
+        licenses={},
+        leaks=ContaminationRecord(rule="report", found=()),
+        shards=shards,
+        rows={split: sum(shard.rows for shard in files) for split, files in shards.items()},
+        fingerprint="f" * 64,
+        versions={},
+    )
+    write_record(folder / MANIFEST, with_identity(manifest))
     return folder
+
+
+def with_identity(manifest: Manifest, **changes: Any) -> Manifest:
+    """The manifest with `changes`, its digest and its checksum filled in."""
+    values = {name: getattr(manifest, name) for name in type(manifest).model_fields} | changes
+    values = {name: value for name, value in values.items() if name not in ("format", "checksum", "digest")}
+    return Manifest.of(**values, digest=Manifest.of(**values).identity())
+
+
+def hold_out(
+    mixture: Path,
+    evaluation: Path,
+    tasks: dict[str, tuple[Sequence[str], Sequence[dict[str, Any]] | None]],
+    name: str = "nli",
+) -> None:
+    """Holds tasks, name -> (metrics, rows or None for a task without test split), out of a mixture; writes their sets."""
+    for task, (metrics, rows) in tasks.items():
+        if rows is not None:
+            write_evaluation_set(evaluation / "nli" / task, task, metrics, rows)
+    members = {
+        task: held_out_task(task, metrics, has_test=rows is not None)
+        for task, (metrics, rows) in tasks.items()
+    }
+    groups = {
+        name: HeldOutGroup(rule="asked for", asked=True, tasks=members),
+        "paraphrase": HeldOutGroup(rule=f"related to {name}", asked=False, tasks={}),
+    }
+    manifest = read_record(mixture / MANIFEST, Manifest)
+    write_record(mixture / MANIFEST, with_identity(manifest, holdout=(name,), held_out=groups))
+
+
+def held_out_task(task: str, metrics: Sequence[str], **changes: Any) -> HeldOutTask:
+    """A held-out task of the cluster nli as a manifest lists it."""
+    values = {"dataset": task, "cluster": "nli", "type": "classification", "metrics": tuple(metrics)}
+    return HeldOutTask(**values | {"source_digest": SOURCE.digest} | changes)
+
+
+def write_evaluation_set(
+    folder: Path,
+    task: str,
+    metrics: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    source: SourceRecord = SOURCE,
+) -> None:
+    """An evaluation set with test rows, template after template."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(rows, key=lambda row: row["template"])
+    table = pa.Table.from_pylist(ordered, schema=EVALUATION_SCHEMA)
+    write_table(folder / "test.arrow", table)
+    split = EvaluationSplit(
+        of=("validation",),
+        rows=len({row["row"] for row in rows}),
+        examples=len(rows),
+        rows_digest=rows_digest(table),
+        file_digest=xxh3_of(folder / "test.arrow"),
+    )
+    record = EvaluationRecord.of(
+        task=task,
+        dataset=task,
+        cluster="nli",
+        type="classification",
+        metrics=tuple(metrics),
+        declaration="d" * 64,
+        source=source,
+        splits={"test": split},
+        fingerprint="e" * 64,
+        versions={},
+    )
+    write_record(folder / RECORD, record)
 
 
 def tokenizer(mixture: Path, vocab_size: int = 400) -> Any:
     """A tokenizer of the mixture's own text."""
-    texts = open_mixture(mixture).texts("train", 10_000)
-    return train_tokenizer(chain.from_iterable(chain(*sides) for sides in texts), vocab_size)
+    return train_tokenizer(texts(mixture), vocab_size)
 
 
-def write_manifest(folder: Path, listed: dict[str, Any], held_out: dict[str, Any]) -> None:
-    """The keys that the model side relies on."""
-    manifest = {"format": 2, "mixture": {"name": "toy"}, "holdout": sorted(held_out), "held_out": held_out}
-    write_json(folder / "manifest.json", manifest | {"tasks": {}, "shards": listed, "digest": "0123"})
+def texts(mixture: Path) -> list[str]:
+    """Prompts and completions of a mixture's train split."""
+    rows = load(mixture, columns=("prompt", "completion"))
+    return list(chain.from_iterable((row["prompt"], row["completion"]) for row in rows))
 
 
-def hold_out(
-    mixture: Path, rendered: Path, tasks: dict[str, tuple[Sequence[str], Sequence[dict[str, Any]] | None]]
-) -> None:
-    """Adds held-out tasks, name → (metrics, rows or None), to a mixture, and writes their rows."""
-    manifest = read_json(mixture / "manifest.json")
-    entries = {name: _held_out(rendered, name, metrics, rows) for name, (metrics, rows) in tasks.items()}
-    held_out = {"nli": {"rule": "asked for", "asked": True, "tasks": entries}}
-    held_out["paraphrase"] = {"rule": "related to nli", "asked": False, "tasks": {}}
-    write_manifest(mixture, manifest["shards"], held_out)
+def sentencepiece(
+    model: str, dummy_prefix: str, lines: Sequence[str], vocab_size: int = 100
+) -> PreTrainedTokenizerFast:
+    """A tokenizer as Llama 2 and Mistral have it: a space before each text, byte fallback, `<s>` before a text.
+
+    `model` is bpe or unigram; `dummy_prefix` is first or always (Metaspace), or legacy (a normalizer).
+    """
+    special = ["<unk>", "<s>", "</s>"]
+    if model == "bpe":
+        inner = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+        trainer = trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=special, show_progress=False)
+    else:
+        inner = Tokenizer(models.Unigram())
+        trainer = trainers.UnigramTrainer(
+            vocab_size=vocab_size, special_tokens=special, unk_token="<unk>", show_progress=False
+        )
+    if dummy_prefix == "legacy":
+        inner.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    else:
+        inner.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=dummy_prefix, split=model == "unigram")
+    inner.train_from_iterator([line.replace("\n", " ") for line in lines], trainer)
+    inner = _with_bytes(inner)
+    inner.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    inner.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    )
 
 
-def _held_out(
-    rendered: Path, name: str, metrics: Sequence[str], rows: Sequence[dict[str, Any]] | None
-) -> dict[str, Any]:
-    if rows is None:
-        return {"metrics": list(metrics), "type": "classification", "evaluation": None}
-    path = rendered / "nli" / name / "test.arrow"
-    write_table(path, pa.Table.from_pylist(list(rows), schema=EVALUATION_SCHEMA))
-    file = {"path": f"nli/{name}/test.arrow", "rows": len(rows), "sha256": sha256_of(path)}
-    return {"metrics": list(metrics), "type": "classification", "evaluation": file}
+def _with_bytes(inner: Tokenizer) -> Tokenizer:
+    """The same model with a piece for each byte, which spells what no other piece does: newlines, for one."""
+    value = json.loads(inner.to_str())
+    vocabulary = value["model"]["vocab"]
+    for piece in (f"<0x{byte:02X}>" for byte in range(256)):
+        if isinstance(vocabulary, dict):
+            vocabulary[piece] = len(vocabulary)
+        else:
+            vocabulary.append([piece, -20.0])
+    value["model"]["byte_fallback"] = True
+    return Tokenizer.from_str(json.dumps(value))
 
 
-def _shard(folder: Path, name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    path = folder / f"{name}.arrow"
-    write_batches(path, TRAIN_SCHEMA, [pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)])
-    return {"path": path.name, "rows": len(rows), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+def _shard(folder: Path, name: str, rows: Sequence[dict[str, Any]], compression: Compression) -> Shard:
+    path = folder / name
+    table = pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)
+    write_batches(path, TRAIN_SCHEMA, [table], compression)
+    return Shard(
+        path=name,
+        rows=len(rows),
+        bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+        rows_digest=rows_digest(table),
+    )

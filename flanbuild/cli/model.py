@@ -11,14 +11,14 @@ from flanbuild.training.config import TrainConfig
 
 
 def train(
-    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
-    out: Annotated[Path, typer.Option(help="The model folder to write.")] = Path("models/model"),
+    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/model"),
     *,
     config: TrainConfig,
 ) -> None:
-    """Train a model on a mixture; called again after a stop, it goes on from the last checkpoint.
+    """Train a model on a mixture. Called again after an interruption, it continues from the last checkpoint.
 
-    On several GPUs: `accelerate launch pipeline/train.py`.
+    On several GPUs: `accelerate launch -m pipeline.train`.
     """
     from flanbuild.training.run import train as run
 
@@ -26,28 +26,28 @@ def train(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, or a name on the hub.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or name on the hub.")],
     mixture: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The mixture folder whose held-out tasks are asked.")
+        Path, typer.Argument(metavar="DIR", help="Mixture folder whose held-out tasks are evaluated.")
     ],
-    rendered: Annotated[Path, typer.Option(help="Where the rendered evaluation files lie.")] = Path(
-        "data/rendered"
-    ),
-    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("reports/evaluation"),
+    evaluation: Annotated[
+        Path, typer.Option(help="Folder of the evaluation sets, which `flanbuild evalset` makes.")
+    ] = Path("data/evaluation"),
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports/evaluation"),
     *,
     config: EvaluateConfig,
 ) -> None:
-    """Ask a model every held-out task, under every template, zero-shot."""
+    """Score a model zero-shot on every held-out task, under every template."""
     from flanbuild.evaluation.run import evaluate as run
 
-    run(model, mixture, rendered, out, config, progress)
+    run(model, mixture, evaluation, out, config, progress)
 
 
 def report(
     evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.")],
-    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("reports/summary"),
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports/summary"),
 ) -> None:
-    """One page of tables and plots over evaluations."""
+    """Write one page of tables and plots over evaluations."""
     from flanbuild.evaluation.report import HEADER
     from flanbuild.evaluation.report import report as run
 

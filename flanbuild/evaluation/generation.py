@@ -1,35 +1,59 @@
-"""What the model writes, taking the likeliest token each time until the end of the text."""
+"""Generated answers: the likeliest token each time, until the end of the text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from flanbuild.evaluation.models import EvalModel
+from flanbuild.evaluation.requests import Request, not_finite
+from flanbuild.progress import Advance
 
 
 @torch.no_grad()
-def generate(
-    answerer: EvalModel, texts: Sequence[str], advance: Callable[..., None]
-) -> tuple[list[str], int]:
-    """The answer to each prompt without outer blanks, and how many prompts were cut."""
-    prompts, cut = answerer.prompts(texts, answerer.config.max_new_tokens)
-    order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
-    answers = [""] * len(prompts)
-    for start in range(0, len(order), answerer.config.batch):
-        places = order[start : start + answerer.config.batch]
-        for place, answer in zip(places, _write(answerer, [prompts[place] for place in places]), strict=True):
-            answers[place] = answer
-        advance(len(places))
-    return answers, cut
+def generate(model: EvalModel, requests: Sequence[Request], advance: Advance, *, task: str) -> list[str]:
+    """The answer to each request, without white space around it. It does not depend on the batch.
+
+    Raises ExecutionError, naming the task, if the model's scores are not finite.
+    """
+    order = sorted(range(len(requests)), key=lambda index: (-len(requests[index].prompt), index))
+    answers = [""] * len(requests)
+    for start in range(0, len(order), model.config.batch):
+        batch = order[start : start + model.config.batch]
+        texts = _generate_batch(model, [requests[index].prompt for index in batch], task)
+        for index, text in zip(batch, texts, strict=True):
+            answers[index] = text
+        advance(len(batch))
+    return answers
 
 
-def _write(answerer: EvalModel, prompts: Sequence[Sequence[int]]) -> list[str]:
+def _generate_batch(model: EvalModel, prompts: Sequence[Sequence[int]], task: str) -> list[str]:
     length = max(map(len, prompts))
-    tokens = torch.full((len(prompts), length), answerer.pad)
+    tokens = torch.full((len(prompts), length), model.codec.pad)
     mask = torch.zeros_like(tokens)
-    for row, prompt in enumerate(prompts):  # padding on the left, so that all answers begin at one place
-        tokens[row, length - len(prompt) :], mask[row, length - len(prompt) :] = torch.tensor(prompt), 1
-    device = answerer.model.device
-    written = answerer.model.generate(input_ids=tokens.to(device), attention_mask=mask.to(device))
-    new = written if answerer.encoder_decoder else written[:, length:]
-    return [text.strip() for text in answerer.tokenizer.batch_decode(new.cpu(), skip_special_tokens=True)]
+    for row, prompt in enumerate(prompts):
+        # A decoder's answers all begin behind the last column; an encoder counts positions from the first.
+        start = 0 if model.encoder_decoder else length - len(prompt)
+        tokens[row, start : start + len(prompt)] = torch.tensor(prompt)
+        mask[row, start : start + len(prompt)] = 1
+    device = model.model.device
+    generated: Any = model.model.generate(
+        input_ids=tokens.to(device),
+        attention_mask=mask.to(device),
+        logits_processor=LogitsProcessorList([_FiniteCheck(task)]),
+    )
+    new = generated if model.encoder_decoder else generated[:, length:]
+    return [model.codec.decode_text(row).strip() for row in new.tolist()]
+
+
+class _FiniteCheck(LogitsProcessor):
+    """Stops at scores that are no numbers. A score of minus infinity forbids a token, which is legitimate."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        if not torch.isfinite(scores.max(dim=-1).values).all():
+            raise not_finite(self._task)
+        return scores

@@ -1,9 +1,9 @@
-"""Zero-shot scores of FLAN 137B as the paper reports them, for setting ours beside.
+"""Zero-shot scores of FLAN 137B as the paper reports them, to compare with.
 
-`checked` says how far a figure can be trusted: `table`, seen in a public table; `mean`, one of several that
-agree with a published mean of their cluster; `recalled`, from memory alone. Standard deviations and bests are
-`recalled` unless listed in SEEN_BEST. Left out: translation, which the paper scores by direction and we by
-language pair; DROP, SQuAD and ROUGE, for which no figure could be trusted.
+`checked` is how far a figure can be trusted: `table`, seen in a public table; `mean`, one of several that agree with a
+published mean of their cluster; `recalled`, from memory alone. Standard deviations and bests are `recalled` unless
+listed in SEEN_BEST. Left out are translation, which the paper scores by direction and flanbuild by language pair, and
+DROP, SQuAD and ROUGE, for which no figure could be trusted.
 """
 
 from collections.abc import Mapping

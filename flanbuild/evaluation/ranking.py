@@ -1,141 +1,148 @@
-"""How likely each option is as the completion of its prompt, the prompt being computed once for all of them.
+"""The log-likelihood of each option as the completion of its prompt; the prompt is computed once for all of them.
 
-The options of a prompt stand behind it in one row, as branches of a tree: a token sees the prompt and what
-precedes it in its own option, and its position is the one it would have alone. So scores are those of
-`loglikelihood_pairs`, which computes each (prompt, option) apart, at a fraction of the work:
+The options of a prompt stand behind it in one row, as branches of a tree: a token sees the prompt and the tokens before
+it in its own option, and its position is the one it would have alone. The scores equal those of `loglikelihood_pairs`,
+which computes each (prompt, option) apart, at a fraction of the work:
 
     prompt prompt prompt | yes end | no end
     0      1      2        3   4     3  4      positions
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from inspect import signature
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import torch
 
 from flanbuild.evaluation.models import EvalModel
+from flanbuild.evaluation.record import Ranking
+from flanbuild.evaluation.requests import Request, not_finite
+from flanbuild.progress import Advance
 
-Advance = Callable[..., None]
-_SAME = 1e-2  # nats that a probe's scores may differ by; tokens that see what they should not differ by more
-
-
-@dataclass(frozen=True)
-class Request:
-    """Tokens of a prompt and of its options, each with its end."""
-
-    prompt: list[int]
-    options: list[list[int]]
-
-    @property
-    def size(self) -> int:
-        """Tokens of the whole tree."""
-        return len(self.prompt) + sum(map(len, self.options))
-
+_SAME = 1e-2
+"""Nats that the scores of a probe may differ by; a token that sees what it should not changes them more."""
+_UNABLE = (RuntimeError, ValueError, TypeError, IndexError)
+"""What models raise when they cannot take a mask of four dimensions."""
 
 Method = Callable[[EvalModel, Sequence[Request]], list[list[float]]]
 
 
-def requests(
-    answerer: EvalModel, prompts: Sequence[str], options: Sequence[Sequence[str]]
-) -> tuple[list[Request], int]:
-    """Tokens of all, and how many prompts were cut."""
-    words = sorted({option for each in options for option in each})
-    tokens = dict(zip(words, answerer.completions(words), strict=True))
-    trees = [[tokens[option] for option in each] for each in options]
-    cut_prompts, cut = answerer.prompts(prompts, max(len(tree) for each in trees for tree in each))
-    return [Request(prompt, tree) for prompt, tree in zip(cut_prompts, trees, strict=True)], cut
-
-
 def loglikelihoods(
-    answerer: EvalModel, asked: Sequence[Request], method: Method, advance: Advance
+    model: EvalModel, requests: Sequence[Request], method: Method, advance: Advance, *, task: str
 ) -> list[list[float]]:
-    """The log-likelihood of each option of each question, in batches of like size."""
-    scores: list[list[float]] = [[] for _ in asked]
-    for places in _batches(asked, answerer.config.batch_tokens):
-        found = method(answerer, [asked[place] for place in places])
-        for place, logliks in zip(places, found, strict=True):
-            scores[place] = logliks
-        advance(len(places))
+    """The log-likelihood in nats of each option of each request, computed in batches of like size.
+
+    Raises ExecutionError, naming the task, at the first one that is not finite.
+    """
+    scores: list[list[float]] = [[] for _ in requests]
+    for batch in _batches(requests, model.config.batch_tokens):
+        for index, logliks in zip(batch, method(model, [requests[i] for i in batch]), strict=True):
+            if not all(map(isfinite, logliks)):
+                raise not_finite(task)
+            scores[index] = logliks
+        advance(len(batch))
     return scores
 
 
-def method_for(answerer: EvalModel) -> Method:
-    """The cheapest way that is right for this model: some ignore masks, or look back only so far."""
-    if answerer.encoder_decoder:
+def method_for(model: EvalModel) -> Method:
+    """The cheapest method that is right for this model: some ignore masks, and some see only a window of tokens."""
+    if model.encoder_decoder:
         return loglikelihood_encoder_decoder
-    if getattr(answerer.model.config, "sliding_window", None):
+    if _sees_a_window(model.model.config.get_text_config()):
         return loglikelihood_pairs
-    probe = [Request([answerer.end, 1, 2, 3], [[4, 5, 6], [5, 4], [6]])]
-    tree, pairs = loglikelihood_trees(answerer, probe)[0], loglikelihood_pairs(answerer, probe)[0]
-    same = all(abs(a - b) < _SAME * (1 + abs(b)) for a, b in zip(tree, pairs, strict=True))
+    probe = [Request([model.codec.end, 1, 2, 3], [[4, 5, 6], [5, 4], [6]])]
+    try:
+        trees = loglikelihood_trees(model, probe)[0]
+    except _UNABLE:
+        return loglikelihood_pairs
+    pairs = loglikelihood_pairs(model, probe)[0]
+    same = all(abs(a - b) < _SAME * (1 + abs(b)) for a, b in zip(trees, pairs, strict=True))
     return loglikelihood_trees if same else loglikelihood_pairs
 
 
+def method_name(method: Method) -> Ranking:
+    """The name of a method in `scores.json`."""
+    names: dict[Method, Ranking] = {
+        loglikelihood_trees: "trees",
+        loglikelihood_pairs: "pairs",
+        loglikelihood_encoder_decoder: "encoder_decoder",
+    }
+    return names[method]
+
+
+def _sees_a_window(config: Any) -> bool:
+    """Whether some layer does not attend to all tokens before, so that its distance in the row counts."""
+    layers = getattr(config, "layer_types", None) or ()
+    windows = [getattr(config, name, None) for name in ("sliding_window", "window_size")]
+    return any(windows) or any(layer != "full_attention" for layer in layers)
+
+
 @torch.no_grad()
-def loglikelihood_trees(answerer: EvalModel, asked: Sequence[Request]) -> list[list[float]]:
-    """Prompts computed once, by a mask that keeps options apart."""
-    length = max(question.size for question in asked)
-    tokens = torch.full((len(asked), length), answerer.pad)
-    positions = torch.zeros((len(asked), length), dtype=torch.long)
-    branch = torch.full((len(asked), length), -1)  # 0: the prompt, 1…: options, -1: padding, on the left
-    for row, question in enumerate(asked):
-        parts = [question.prompt, *question.options]
-        start = length - question.size
+def loglikelihood_trees(model: EvalModel, requests: Sequence[Request]) -> list[list[float]]:
+    """Log-likelihoods with each prompt computed once and a mask that keeps its options apart."""
+    length = max(request.size for request in requests)
+    tokens = torch.full((len(requests), length), model.codec.pad)
+    positions = torch.zeros((len(requests), length), dtype=torch.long)
+    branch = torch.full((len(requests), length), -1)  # 0: the prompt, 1…: options, -1: padding, on the left
+    for row, request in enumerate(requests):
+        parts = [request.prompt, *request.options]
+        start = length - request.size
         for number, part in enumerate(parts):
-            offset = len(question.prompt) if number else 0
+            offset = len(request.prompt) if number else 0
             tokens[row, start : start + len(part)] = torch.tensor(part)
             positions[row, start : start + len(part)] = torch.arange(offset, offset + len(part))
             branch[row, start : start + len(part)] = number
             start += len(part)
-    keep = 1 + max(question.size - len(question.prompt) for question in asked)
-    device = answerer.model.device
+    keep = 1 + max(request.size - len(request.prompt) for request in requests)
+    device = model.model.device
     logits = _logits(
-        answerer.model,
+        model.model,
         keep,
         input_ids=tokens.to(device),
         position_ids=positions.to(device),
-        attention_mask=_tree_mask(branch.to(device), answerer.model.dtype),
+        attention_mask=_tree_mask(branch.to(device), model.model.dtype),
     )
     return _logliks(
-        logits, [_tree_places(question, keep) for question in asked], [question.options for question in asked]
+        logits,
+        [_tree_places(request, keep) for request in requests],
+        [request.options for request in requests],
     )
 
 
 @torch.no_grad()
-def loglikelihood_pairs(answerer: EvalModel, asked: Sequence[Request]) -> list[list[float]]:
-    """Each (prompt, option) as a row of its own."""
-    pairs = [(question.prompt, option) for question in asked for option in question.options]
+def loglikelihood_pairs(model: EvalModel, requests: Sequence[Request]) -> list[list[float]]:
+    """Log-likelihoods with each (prompt, option) as a row of its own."""
+    pairs = [(request.prompt, option) for request in requests for option in request.options]
     length = max(len(prompt) + len(option) for prompt, option in pairs)
-    tokens = torch.full((len(pairs), length), answerer.pad)
+    tokens = torch.full((len(pairs), length), model.codec.pad)
     mask = torch.zeros((len(pairs), length), dtype=torch.long)
     for row, (prompt, option) in enumerate(pairs):
         start = length - len(prompt) - len(option)
         tokens[row, start:], mask[row, start:] = torch.tensor(prompt + option), 1
     keep = 1 + max(len(option) for _, option in pairs)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    device = answerer.model.device
-    given = {"input_ids": tokens, "attention_mask": mask, "position_ids": positions}
-    logits = _logits(answerer.model, keep, **{name: value.to(device) for name, value in given.items()})
+    device = model.model.device
+    inputs = {"input_ids": tokens, "attention_mask": mask, "position_ids": positions}
+    logits = _logits(model.model, keep, **{name: value.to(device) for name, value in inputs.items()})
     places = [[list(range(keep - 1 - len(option), keep - 1))] for _, option in pairs]
     scores = iter(_logliks(logits, places, [[option] for _, option in pairs]))
-    return [[next(scores)[0] for _ in question.options] for question in asked]
+    return [[next(scores)[0] for _ in request.options] for request in requests]
 
 
 @torch.no_grad()
-def loglikelihood_encoder_decoder(answerer: EvalModel, asked: Sequence[Request]) -> list[list[float]]:
-    """For an encoder-decoder: prompts go through the encoder once, options through the decoder."""
-    model, device = answerer.model, answerer.model.device
-    tokens, mask = _right_padded([question.prompt for question in asked], answerer.pad)
-    encoded = model.get_encoder()(
+def loglikelihood_encoder_decoder(model: EvalModel, requests: Sequence[Request]) -> list[list[float]]:
+    """Log-likelihoods of an encoder-decoder: prompts go through the encoder once, options through the decoder."""
+    network, device = model.model, model.model.device
+    tokens, mask = _right_padded([request.prompt for request in requests], model.codec.pad)
+    encoded = network.get_encoder()(
         input_ids=tokens.to(device), attention_mask=mask.to(device)
     ).last_hidden_state
-    options = [option for question in asked for option in question.options]
-    counts = torch.tensor([len(question.options) for question in asked])
-    labels, kept = _right_padded(options, answerer.pad)
-    logits = model(
+    options = [option for request in requests for option in request.options]
+    counts = torch.tensor([len(request.options) for request in requests])
+    labels, kept = _right_padded(options, model.codec.pad)
+    logits = network(
         encoder_outputs=(encoded.repeat_interleave(counts.to(device), dim=0),),
         attention_mask=mask.repeat_interleave(counts, dim=0).to(device),
         labels=labels.masked_fill(kept == 0, -100).to(device),
@@ -144,25 +151,25 @@ def loglikelihood_encoder_decoder(answerer: EvalModel, asked: Sequence[Request])
     scores = iter(
         _logliks(logits.float(), [[list(range(len(option)))] for option in options], [[o] for o in options])
     )
-    return [[next(scores)[0] for _ in question.options] for question in asked]
+    return [[next(scores)[0] for _ in request.options] for request in requests]
 
 
 def _tree_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Added to attention: 0 where a token may look, the lowest number where not. Padding sees itself."""
+    """What is added to attention scores: 0 where a token may attend, the lowest number elsewhere. Padding attends to itself."""
     length = branch.shape[1]
     before = torch.ones(length, length, dtype=torch.bool, device=branch.device).tril()
-    looking, seen = branch[:, :, None], branch[:, None, :]
-    allowed = before & (seen >= 0) & ((seen == 0) | (seen == looking)) & (looking >= 0)
+    query, key = branch[:, :, None], branch[:, None, :]
+    allowed = before & (key >= 0) & ((key == 0) | (key == query)) & (query >= 0)
     allowed |= torch.eye(length, dtype=torch.bool, device=branch.device)
     mask = torch.zeros(allowed.shape, dtype=dtype, device=branch.device)
     return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
 
 
-def _tree_places(question: Request, keep: int) -> list[list[int]]:
-    """Of the last `keep` places of a row, those that foretell each token of each option."""
-    start = keep - sum(map(len, question.options))
+def _tree_places(request: Request, keep: int) -> list[list[int]]:
+    """Which of the last `keep` positions of a row predict each token of each option."""
+    start = keep - sum(map(len, request.options))
     prompt_end, places = start - 1, []
-    for option in question.options:
+    for option in request.options:
         places.append([prompt_end, *range(start, start + len(option) - 1)])
         start += len(option)
     return places
@@ -171,22 +178,22 @@ def _tree_places(question: Request, keep: int) -> list[list[int]]:
 def _logliks(
     logits: torch.Tensor, places: Sequence[Sequence[list[int]]], options: Sequence[Sequence[list[int]]]
 ) -> list[list[float]]:
-    """For each row the log-likelihood of its options, whose tokens are foretold at `places`."""
+    """For each row the log-likelihoods of its options, whose tokens are predicted at `places`."""
     at, _ = _right_padded([list(chain(*row)) for row in places], 0)
-    wanted, _ = _right_padded([list(chain(*row)) for row in options], 0)
-    at, wanted = at.to(logits.device), wanted.to(logits.device)
+    targets, _ = _right_padded([list(chain(*row)) for row in options], 0)
+    at, targets = at.to(logits.device), targets.to(logits.device)
     rows = torch.arange(len(at), device=logits.device)[:, None]
-    tokens = (logits[rows, at, wanted] - logits.logsumexp(-1)[rows, at]).double().cpu()
+    tokens = (logits[rows, at, targets] - logits.logsumexp(-1)[rows, at]).double().cpu()
     return [
         [float(part.sum()) for part in row[: sum(map(len, each))].split([len(option) for option in each])]
         for row, each in zip(tokens, options, strict=True)
     ]
 
 
-def _logits(model: Any, keep: int, **given: torch.Tensor) -> torch.Tensor:
-    """Of the last `keep` places, as float32; models that can are spared the others."""
+def _logits(model: Any, keep: int, **inputs: torch.Tensor) -> torch.Tensor:
+    """Logits of the last `keep` positions in float32; where the model can, the others are not computed."""
     options = {"logits_to_keep": keep} if "logits_to_keep" in signature(model.forward).parameters else {}
-    logits: torch.Tensor = model(**given, **options, use_cache=False).logits
+    logits: torch.Tensor = model(**inputs, **options, use_cache=False).logits
     return logits[:, -keep:].float()
 
 
@@ -198,13 +205,13 @@ def _right_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
     return tokens, mask
 
 
-def _batches(asked: Sequence[Request], tokens: int) -> Iterator[list[int]]:
-    """Places of requests, longest first, in batches of at most `tokens` with padding, or one question."""
+def _batches(requests: Sequence[Request], tokens: int) -> Iterator[list[int]]:
+    """Indices of requests, longest first, in batches of at most `tokens` tokens with padding, or of one request."""
     batch: list[int] = []
-    for place in sorted(range(len(asked)), key=lambda place: (-asked[place].size, place)):
-        if batch and (len(batch) + 1) * asked[batch[0]].size > tokens:
+    for index in sorted(range(len(requests)), key=lambda index: (-requests[index].size, index)):
+        if batch and (len(batch) + 1) * requests[batch[0]].size > tokens:
             yield batch
             batch = []
-        batch.append(place)
+        batch.append(index)
     if batch:
         yield batch

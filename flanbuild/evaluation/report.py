@@ -1,8 +1,7 @@
 """The evaluations of several hold-outs on one page, with plots.
 
-`report.md` has a table for each; `scores.csv` the same figures for a program; `spread.csv`, `training.csv`
-and `validation.csv` are the series that DVC plots, and the PNG files show them. Equal inputs give equal
-bytes.
+`report.md` has a table for each; `scores.csv` has the same figures for programs; `spread.csv`, `training.csv` and
+`validation.csv` are the series that DVC plots, and the PNG files show them. Equal inputs give equal bytes.
 """
 
 import csv
@@ -11,11 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flanbuild.artifacts.files import read_json, staged
+from flanbuild.artifacts.files import locked, staged
+from flanbuild.artifacts.records import SCORES, read_record
 from flanbuild.declare.metrics import METRICS
 from flanbuild.errors import ArtifactError, DeclarationError, require_train
+from flanbuild.evaluation.record import MetricScores, PaperScores, ScoreRecord, TemplateScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,10 +26,10 @@ _NONE = "–"
 _FLAGS = {"table": "", "mean": "*", "recalled": "**"}
 _NOTES = """\
 Tuned and untuned: mean over templates ± standard deviation; best and worst: over templates, on the rows
-evaluated. Majority: always the most common answer. Random: a fair draw among the options. The mean of a
-cluster is that of the first metric of each task, where it is a percentage. FLAN 137B is the paper's model, a
-thousand times and more the size of a small one: mean ± standard deviation. `*` agrees with a published mean
-of its cluster, `**` is recalled and not checked; the others were seen in a table.
+evaluated. Majority: always the most common answer. Random: a uniform draw among the options. The mean of a
+cluster is that of the first metric of each task, where it is a percentage. FLAN 137B is the paper's model, more
+than a thousand times the size of a small one: mean ± standard deviation. `*` agrees with a published mean of its
+cluster, `**` is recalled and not checked; the others were seen in a table.
 """
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
 
@@ -37,11 +38,11 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A folder that `evaluate` wrote, by the name of the folder."""
+    """A folder that `evaluate` wrote. Its name is the folder's."""
 
     name: str
     folder: Path
-    document: dict[str, Any]
+    record: ScoreRecord
 
     def series(self, name: str) -> list[Row]:
         """The rows of one of its CSV files; none if it has no such file."""
@@ -53,14 +54,17 @@ class Evaluation:
 
 
 def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[str]]]]:
-    """Writes the folder `out`; returns its tables as (title, rows of HEADER). Ignores `out` among `folders`."""
+    """Writes the folder `out` and returns its tables as (title, rows under HEADER). Ignores `out` among `folders`.
+
+    Raises ArtifactError if a folder holds no evaluation, DeclarationError if no folder is given.
+    """
     require_train("the report", ("matplotlib",))
     evaluations = _read([folder for folder in folders if folder.resolve() != out.resolve()])
-    with staged(out) as folder:
+    with locked(out), staged(out) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")
         _write_rows(folder / "scores.csv", _scores(evaluations))
-        for theirs, ours in _SERIES.items():
-            _write_rows(folder / ours, _labelled(evaluations, theirs))
+        for source, target in _SERIES.items():
+            _write_rows(folder / target, _labelled(evaluations, source))
         _draw(evaluations, folder)
     return [
         (f"{evaluation.name}: {cluster}, held out", list(rows))
@@ -72,69 +76,74 @@ def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[
 def _read(folders: Sequence[Path]) -> list[Evaluation]:
     if not folders:
         raise DeclarationError("report: no folder of an evaluation was given.")
-    missing = [folder for folder in folders if not (folder / "scores.json").is_file()]
+    missing = [folder for folder in folders if not (folder / SCORES).is_file()]
     if missing:
-        raise ArtifactError(f"{missing[0]}: no scores.json in it; `flanbuild evaluate` writes one.")
+        raise ArtifactError(f"{missing[0]}: no {SCORES} in it; `flanbuild evaluate` writes one.")
     return [
-        Evaluation(folder.name, folder, read_json(folder / "scores.json")) for folder in sorted(set(folders))
+        Evaluation(folder.name, folder, read_record(folder / SCORES, ScoreRecord))
+        for folder in sorted(set(folders))
     ]
 
 
 def _tables(evaluation: Evaluation) -> list[tuple[str, list[list[str]]]]:
-    """(cluster, rows under HEADER), the last row being the mean of the cluster."""
-    metrics = evaluation.document["metrics"]
-    return [
-        (
-            cluster,
-            [
-                *(
-                    _cells(task, metric, found[metric])
-                    for task, found in tasks.items()
-                    for metric in metrics[task]
-                ),
-                *_mean_of(tasks, metrics),
-            ],
-        )
-        for cluster, tasks in evaluation.document["scores"].items()
-    ]
+    """(cluster, rows under HEADER) for each cluster; the last row is the mean of its tasks."""
+    record = evaluation.record
+    tables = []
+    for cluster, tasks in record.scores.items():
+        rows = [
+            _cells(task, metric, scores[metric])
+            for task, scores in tasks.items()
+            for metric in record.metrics[task]
+        ]
+        tables.append((cluster, rows + _mean_row(_main_scores(record, cluster))))
+    return tables
 
 
-def _cells(task: str, metric: str, figures: dict[str, Any]) -> list[str]:
-    tuned, untuned, paper = figures["tuned"], figures.get("untuned"), figures.get("paper")
+def _cells(task: str, metric: str, scores: MetricScores) -> list[str]:
     return [
         task,
         metric,
-        _spread(tuned),
-        f"{tuned['best']:.1f}",
-        f"{tuned['worst']:.1f}",
-        _spread(untuned) if untuned else _NONE,
-        _figure(figures.get("majority")),
-        _figure(figures.get("random")),
-        f"{_spread(paper)}{_FLAGS[paper['checked']]}" if paper else _NONE,
+        _spread(scores.tuned),
+        _figure(scores.tuned.best),
+        _figure(scores.tuned.worst),
+        _spread(scores.untuned) if scores.untuned else _NONE,
+        _figure(scores.majority),
+        _figure(scores.random),
+        f"{_spread(scores.paper)}{_FLAGS[scores.paper.checked]}" if scores.paper else _NONE,
     ]
 
 
-def _mean_of(tasks: dict[str, Any], metrics: dict[str, list[str]]) -> list[list[str]]:
-    firsts = [
-        found[metrics[task][0]] for task, found in tasks.items() if METRICS[metrics[task][0]].percentage
+def _main_scores(record: ScoreRecord, cluster: str) -> list[MetricScores]:
+    """The scores of each task's main metric, where it is a percentage."""
+    mains = {task: record.metrics[task][0] for task in record.scores[cluster]}
+    return [
+        record.scores[cluster][task][metric] for task, metric in mains.items() if METRICS[metric].percentage
     ]
-    if len(firsts) < 2:
+
+
+def _mean_row(tasks: Sequence[MetricScores]) -> list[list[str]]:
+    if len(tasks) < 2:
         return []
-    shown = [("tuned", name) for name in ("mean", "best", "worst")]
-    shown += [(of, "mean") for of in ("untuned", "majority", "random", "paper")]
-    return [[f"mean of {len(firsts)} tasks", "", *(_average(firsts, *place) for place in shown)]]
+    columns: list[list[float | None]] = [
+        [task.tuned.mean for task in tasks],
+        [task.tuned.best for task in tasks],
+        [task.tuned.worst for task in tasks],
+        [task.untuned.mean if task.untuned else None for task in tasks],
+        [task.majority for task in tasks],
+        [task.random for task in tasks],
+        [task.paper.mean if task.paper else None for task in tasks],
+    ]
+    return [[f"mean of {len(tasks)} tasks", "", *map(_average, columns)]]
 
 
-def _average(tasks: Sequence[dict[str, Any]], of: str, figure: str) -> str:
-    """Of one figure over tasks; nothing where a task hasn't got it."""
-    found = [figures.get(of) for figures in tasks]
-    values = [value.get(figure) if isinstance(value, dict) else value for value in found]
+def _average(values: Sequence[float | None]) -> str:
+    """The mean, or nothing where a task has no such figure."""
     known = [value for value in values if value is not None]
     return _figure(fmean(known)) if len(known) == len(values) else _NONE
 
 
-def _spread(figures: dict[str, float]) -> str:
-    return f"{figures['mean']:.1f} ± {figures['sd']:.1f}"
+def _spread(scores: TemplateScores | PaperScores) -> str:
+    return f"{scores.mean:.1f} ± {scores.sd:.1f}"
 
 
 def _figure(value: float | None) -> str:
@@ -144,29 +153,44 @@ def _figure(value: float | None) -> str:
 def _page(evaluations: Sequence[Evaluation]) -> str:
     parts = ["# Zero-shot scores on held-out clusters", _NOTES.strip()]
     for evaluation in evaluations:
-        document = evaluation.document
+        record = evaluation.record
         parts.append(f"## {evaluation.name}")
-        parts.append(f"Mixture `{document['mixture']['name']}`, digest `{document['mixture']['digest']}`.")
+        parts.append(f"Mixture `{record.mixture.name}`, digest `{record.mixture.digest}`. {_how(record)}")
         for cluster, rows in _tables(evaluation):
             parts += [
                 f"### {cluster}",
                 _markdown(rows),
                 f"![Spread over templates]({_spread_name(evaluation, cluster)})",
             ]
-        if document["not_evaluated"]:
-            parts.append(
-                "\n".join(["Not evaluated:", *(f"- {k}: {v}" for k, v in document["not_evaluated"].items())])
-            )
-        cut = [
-            f"- {role}, {task}: {n}"
-            for role, tasks in document["cut_prompts"].items()
-            for task, n in tasks.items()
-        ]
-        if cut:
-            parts.append("\n".join(["Prompts that lost their beginning to fit the model:", *cut]))
+        parts += _remarks(record)
     if any(evaluation.series("training.csv") for evaluation in evaluations):
         parts += ["## Losses", "![Losses](losses.png)"]
     return "\n\n".join(parts) + "\n"
+
+
+def _how(record: ScoreRecord) -> str:
+    """What the models ran with, in one sentence."""
+    runs = [f"{role} in {run.dtype}, options ranked by {run.ranking}" for role, run in record.models.items()]
+    return f"Run on {record.environment.device}: {'; '.join(runs)}."
+
+
+def _remarks(record: ScoreRecord) -> list[str]:
+    """Lists of what was left out or changed, each with its title; only those that are not empty."""
+    lists = {
+        "Not evaluated:": [f"- {name}: {reason}" for name, reason in record.not_evaluated.items()],
+        "Models left out:": [f"- {role}: {reason}" for role, reason in record.not_asked.items()],
+        "Prompts that lost their beginning to fit the model:": [
+            f"- {role}, {task}: {count}"
+            for role, run in record.models.items()
+            for task, count in run.truncated_prompts.items()
+        ],
+        "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": [
+            f"- {role}, {task}: {count}"
+            for role, run in record.models.items()
+            for task, count in run.border_merges.items()
+        ],
+    }
+    return ["\n".join([title, *lines]) for title, lines in lists.items() if lines]
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -175,27 +199,22 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _scores(evaluations: Sequence[Evaluation]) -> list[Row]:
-    """One row a figure: where it is, whose it is (tuned, untuned, …), which (mean, sd, …), its value."""
-    rows: list[Row] = []
-    for evaluation in evaluations:
-        for cluster, tasks in evaluation.document["scores"].items():
-            for task, metrics in tasks.items():
-                for metric, figures in metrics.items():
-                    place = {
-                        "evaluation": evaluation.name,
-                        "cluster": cluster,
-                        "task": task,
-                        "metric": metric,
-                    }
-                    rows += [{**place, **row} for row in _flat(figures)]
-    return rows
-
-
-def _flat(figures: dict[str, Any]) -> list[Row]:
+    """One row per figure: its task and metric, whose it is (tuned, untuned, …), which one (mean, sd, …), its value."""
     return [
-        {"of": of, "figure": name, "value": str(value)}
-        for of, found in figures.items()
-        for name, value in (found.items() if isinstance(found, dict) else [("mean", found)])
+        {"evaluation": evaluation.name, "cluster": cluster, "task": task, "metric": metric, **row}
+        for evaluation in evaluations
+        for cluster, tasks in evaluation.record.scores.items()
+        for task, metrics in tasks.items()
+        for metric, scores in metrics.items()
+        for row in _flat(scores)
+    ]
+
+
+def _flat(scores: MetricScores) -> list[Row]:
+    return [
+        {"of": source, "figure": name, "value": str(value)}
+        for source, figures in scores.model_dump(exclude_none=True).items()
+        for name, value in (figures.items() if isinstance(figures, dict) else [("mean", figures)])
     ]
 
 
@@ -218,37 +237,34 @@ def _spread_name(evaluation: Evaluation, cluster: str) -> str:
 
 def _draw(evaluations: Sequence[Evaluation], folder: Path) -> None:
     for evaluation in evaluations:
-        for cluster, tasks in evaluation.document["scores"].items():
+        for cluster, tasks in evaluation.record.scores.items():
             rows = [row for row in evaluation.series("templates.csv") if row["cluster"] == cluster]
-            firsts = {task: evaluation.document["metrics"][task][0] for task in tasks}
+            metrics = {task: evaluation.record.metrics[task][0] for task in tasks}
+            majority = [tasks[task][metric].majority or 0.0 for task, metric in metrics.items()]
             height = 1.2 + 0.45 * len(tasks)
-            _save(
-                folder / _spread_name(evaluation, cluster),
-                height,
-                partial(_dots, rows=rows, tasks=tasks, firsts=firsts),
-            )
+            draw = partial(_dots, rows=rows, metrics=metrics, majority=majority)
+            _save(folder / _spread_name(evaluation, cluster), height, draw)
     if any(evaluation.series("training.csv") for evaluation in evaluations):
         _save(folder / "losses.png", 4.0, partial(_curves, evaluations=evaluations))
 
 
-def _dots(axes: "Axes", rows: Sequence[Row], tasks: dict[str, Any], firsts: dict[str, str]) -> None:
-    """A line a task: a dot a template, hollow for the untuned model, a bar for the majority."""
-    names = list(tasks)
+def _dots(axes: "Axes", rows: Sequence[Row], metrics: dict[str, str], majority: Sequence[float]) -> None:
+    """A line per task: a dot per template, hollow for the untuned model, and a bar for the majority."""
+    names = list(metrics)
     for role, fill, lift in (("untuned", "none", 0.12), ("tuned", "full", -0.12)):
-        dots = [row for row in rows if row["model"] == role and firsts[row["task"]] == row["metric"]]
-        places = [names.index(row["task"]) + lift for row in dots]
+        dots = [row for row in rows if row["model"] == role and metrics[row["task"]] == row["metric"]]
+        lines = [names.index(row["task"]) + lift for row in dots]
         axes.plot(
             [float(row["score"]) for row in dots],
-            places,
+            lines,
             "o",
             fillstyle=fill,
             color="C0",
             alpha=0.7,
             label=role,
         )
-    majority = [tasks[name][firsts[name]]["majority"] for name in names]
     axes.plot(majority, range(len(names)), "|", color="C3", markersize=16, label="majority")
-    axes.set_yticks(range(len(names)), [f"{name} ({firsts[name]})" for name in names])
+    axes.set_yticks(range(len(names)), [f"{name} ({metric})" for name, metric in metrics.items()])
     axes.set_xlabel("score of each template")
     axes.invert_yaxis()
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=3, frameon=False)
@@ -274,4 +290,4 @@ def _save(path: Path, height: float, draw: Callable[["Axes"], None]) -> None:
     draw(figure.add_subplot())
     figure.savefig(
         path, dpi=100, metadata={"Software": None}
-    )  # the version of matplotlib is no part of a figure
+    )  # the version of matplotlib does not belong to the figure

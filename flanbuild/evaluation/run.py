@@ -1,150 +1,192 @@
-"""From a model folder to a report folder.
+"""From a model folder to a folder of scores.
 
-`scores.json`: per held-out task and metric the tuned and the untuned model, majority, random and the paper;
-`templates.csv`: the score of each template; `predictions.arrow`: what each model said to each row, with the
-log-likelihood of each option; `training.csv` and `validation.csv`: the losses of the model's training, if it
-has them.
+`scores.json` (ScoreRecord): per held-out task and metric the tuned and the untuned model, majority, random and the
+paper. `templates.csv`: the score of each template. `predictions.arrow`: the prediction for each row, with the
+log-likelihood of each option. `training.csv` and `validation.csv`: the losses of the model's training, if it has them.
 """
 
 import csv
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from flanbuild.artifacts.arrow import write_batches
-from flanbuild.artifacts.files import read_json, sha256_of, staged, write_json
-from flanbuild.errors import require_train
+from flanbuild.artifacts.files import locked, sha256_of, staged
+from flanbuild.artifacts.records import SCORES, TRAINING, Manifest, read_record, write_record
+from flanbuild.errors import FlanbuildError, require_train
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.metrics import require_metrics
 from flanbuild.evaluation.paper import PAPER
-from flanbuild.evaluation.rows import PREDICTIONS, EvaluationRows, HeldOutTask, held_out_tasks, read_manifest
+from flanbuild.evaluation.record import MetricScores, ModelRun, PaperScores, Role, ScoreRecord
+from flanbuild.evaluation.rows import PREDICTIONS, EvaluationRows, EvaluationTask, held_out_tasks
 from flanbuild.evaluation.scores import Answers, by_template, chosen, majority, random_guess, summary
+from flanbuild.model.record import Environment, MixtureRef, ModelRef, TrainingRecord, model_versions
+from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Advance, Progress, log, silent
 
 if TYPE_CHECKING:
     from flanbuild.evaluation.models import EvalModel
     from flanbuild.evaluation.ranking import Method
+    from flanbuild.evaluation.requests import Requests
 
-_FORMAT = 1
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "metric", "template", "score", "rows")
 
-Scores = dict[str, dict[int, float]]  # metric → template → score
+Scores = Mapping[str, Mapping[int, float]]
+"""Metric → template → score."""
+RowsByTask = Mapping[str, EvaluationRows]
 
 
 @dataclass(frozen=True)
-class ModelRef:
-    """A model to evaluate: `tuned` or `untuned`, and where it is."""
+class _ModelResult:
+    """What the evaluation of one model gave, by task, and how it was run."""
 
-    role: str
-    name: str
-    revision: str | None = None
+    run: ModelRun
+    scores: dict[str, Scores]
 
 
 def evaluate(
     model: Path | str,
     mixture: Path,
-    rendered: Path,
+    evaluation: Path,
     out: Path,
     config: EvaluateConfig | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Asks a model, and the model it was trained from if it tells, every held-out task under every template.
+    """Scores a model, and the one it was trained from, zero-shot on every held-out task under every template.
 
-    Options are ranked by likelihood; where there are none the model writes. A task without rows is listed in
-    `scores.json` under `not_evaluated`. The folder `out` is written whole or not at all.
+    `evaluation` holds the evaluation sets (`data/evaluation`). Options are ranked by log-likelihood; where there are
+    none, text is generated. Tasks without test rows are listed in `scores.json` under `not_evaluated`. If the model
+    before training cannot be read, the scores have no `untuned`, with a message. The folder `out` is written whole or
+    not at all. Raises ArtifactError if an evaluation set is missing or does not belong to the mixture, or if there is
+    nothing to evaluate, and ExecutionError if a model's scores are not finite.
     """
     require_train("evaluation")
     config = config or EvaluateConfig()
-    manifest = read_manifest(mixture)
-    tasks = held_out_tasks(manifest, rendered)
+    manifest, declared = held_out_tasks(mixture, evaluation)
+    tasks = [task for task in declared if not task.missing]
     require_metrics(metric for task in tasks for metric in task.metrics)
-    rows = {task.task: task.rows(config.examples) for task in tasks if not task.missing}
-    with staged(out) as folder:
-        found = _answer_all(_models(str(model)), tasks, rows, config, folder, progress)
-        scores = _scores(tasks, rows, found)
-        write_json(folder / "scores.json", _document(str(model), manifest, tasks, scores, found, config))
-        _write_templates(folder / "templates.csv", tasks, rows, found)
+    rows = {task.task: task.rows(config.examples) for task in tasks}
+    not_evaluated = {f"{task.cluster}/{task.task}": task.missing for task in declared if task.missing}
+    for name, reason in not_evaluated.items():
+        log(f"evaluate: {name} is not evaluated: {reason}")
+    with locked(out), staged(out) as folder:
+        results, not_asked = _run_all(_models(str(model), config), tasks, rows, config, folder, progress)
+        record = _record(manifest, tasks, rows, results, config, not_asked, not_evaluated)
+        write_record(folder / SCORES, record)
+        _write_templates(folder / "templates.csv", tasks, rows, results)
         _copy_losses(Path(model), folder)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What a model's answers to a task come to."""
-
-    scores: Scores
-    cut_prompts: int
-
-
-Found = Mapping[tuple[str, str], _Found]  # (role, task)
+def _models(model: str, config: EvaluateConfig) -> dict[Role, ModelRef]:
+    """The model, and the one it was trained from if its record names one."""
+    models: dict[Role, ModelRef] = {"tuned": ModelRef.of(model, config.revision, config.tokenizer)}
+    path = Path(model) / TRAINING
+    if path.is_file():
+        models["untuned"] = read_record(path, TrainingRecord).base.resolved(Path(model))
+    return models
 
 
-def _models(model: str) -> list[ModelRef]:
-    tuned = ModelRef("tuned", model)
-    path = Path(model) / "training.json"
-    if not path.is_file():
-        return [tuned]
-    untuned = read_json(path)["untuned"]
-    if "folder" in untuned:
-        return [tuned, ModelRef("untuned", str(Path(model) / untuned["folder"]))]
-    return [tuned, ModelRef("untuned", untuned["name"], untuned["revision"])]
-
-
-def _answer_all(
-    models: Sequence[ModelRef],
-    tasks: Sequence[HeldOutTask],
-    rows: Mapping[str, EvaluationRows],
+def _run_all(
+    models: Mapping[Role, ModelRef],
+    tasks: Sequence[EvaluationTask],
+    rows: RowsByTask,
     config: EvaluateConfig,
     folder: Path,
     progress: Progress,
-) -> Found:
-    """Every model's answers to every task, scored, and written to `predictions.arrow` as they come."""
-    from flanbuild.evaluation.models import load
-    from flanbuild.evaluation.ranking import method_for
-
-    found: dict[tuple[str, str], _Found] = {}
+) -> tuple[dict[Role, _ModelResult], dict[Role, str]]:
+    """The result of every model, with predictions written as they come, and the models that could not be read."""
+    results: dict[Role, _ModelResult] = {}
+    not_asked: dict[Role, str] = {}
 
     def tables() -> Iterator[pa.Table]:
-        for named in models:
-            answerer = load(named.name, config, named.revision)
-            method = method_for(answerer)
-            with progress(sum(map(len, rows.values())), f"evaluate {named.role}") as advance:
+        from flanbuild.evaluation.models import load
+        from flanbuild.evaluation.ranking import method_for
+
+        for role, ref in models.items():
+            try:
+                model = load(ref, config)
+            except FlanbuildError as error:
+                if role == "tuned":
+                    raise
+                not_asked[role] = str(error)
+                log(f"evaluate: the {role} model is left out: {error}")
+                continue
+            method = method_for(model)
+            results[role] = _ModelResult(_model_run(ref, model, method), {})
+            with progress(sum(map(len, rows.values())), f"evaluate {role}") as advance:
                 for task in tasks:
-                    if task.missing:
-                        continue
-                    answers, cut = _answer(answerer, method, rows[task.task], advance)
-                    found[named.role, task.task] = _Found(
-                        by_template(rows[task.task], answers, task.metrics), cut
-                    )
-                    yield _predictions(named.role, task, rows[task.task], answers)
+                    answers, requests = _answer(model, method, rows[task.task], task.task, advance)
+                    _count(results, role, task.task, requests)
+                    results[role].scores[task.task] = by_template(rows[task.task], answers, task.metrics)
+                    yield _predictions(role, task, rows[task.task], answers)
 
     write_batches(folder / "predictions.arrow", PREDICTIONS, tables())
-    return found
+    return results, not_asked
 
 
 def _answer(
-    answerer: "EvalModel", method: "Method", rows: EvaluationRows, advance: Advance
-) -> tuple[Answers, int]:
-    from flanbuild.evaluation import generation
-    from flanbuild.evaluation.ranking import loglikelihoods, requests
+    model: "EvalModel", method: "Method", rows: EvaluationRows, task: str, advance: Advance
+) -> tuple[Answers, "Requests"]:
+    from flanbuild.evaluation.generation import generate
+    from flanbuild.evaluation.ranking import loglikelihoods
+    from flanbuild.evaluation.requests import generation_requests, ranking_requests
 
     if not rows.ranked:
-        texts, cut = generation.generate(answerer, rows.prompt, advance)
-        return Answers(texts, [[] for _ in texts]), cut
-    asked, cut = requests(answerer, rows.prompt, rows.options)
-    logliks = loglikelihoods(answerer, asked, method, advance)
-    return Answers(chosen(rows, logliks), logliks), cut
+        asked = generation_requests(model, rows.prompt, task=task)
+        texts = generate(model, asked.requests, advance, task=task)
+        return Answers(texts, [[] for _ in texts]), asked
+    asked = ranking_requests(model, rows.prompt, rows.options, task=task)
+    logliks = loglikelihoods(model, asked.requests, method, advance, task=task)
+    return Answers(chosen(rows, logliks), logliks), asked
 
 
-def _predictions(role: str, task: HeldOutTask, rows: EvaluationRows, answers: Answers) -> pa.Table:
-    same = {"model": role, "cluster": task.cluster, "task": task.task}
+def _count(results: dict[Role, _ModelResult], role: Role, task: str, requests: "Requests") -> None:
+    """Adds a task's truncated prompts and border merges to the record of its model."""
+    counts = {}
+    if requests.truncated_prompts:
+        log(f"evaluate {role}: {task}: {requests.truncated_prompts} prompts lost their beginning")
+        counts["truncated_prompts"] = requests.truncated_prompts
+    if requests.border_merges:
+        counts["border_merges"] = requests.border_merges
+    run = results[role].run
+    changed = {name: getattr(run, name) | {task: count} for name, count in counts.items()}
+    results[role] = replace(results[role], run=run.model_copy(update=changed))
+
+
+def _model_run(ref: ModelRef, model: "EvalModel", method: "Method") -> ModelRun:
+    from flanbuild.evaluation.ranking import method_name
+    from flanbuild.model.loader import dtype_name
+
+    hub = ref.kind == "hub"
+    commit = getattr(model.model.config, "_commit_hash", None)
+    return ModelRun(
+        name=ref.name if hub else None,
+        revision=(commit or ref.revision) if hub else None,
+        weights={} if hub else _weights(Path(ref.name)),
+        tokenizer=tokenizer_digest(model.codec.tokenizer),
+        dtype=dtype_name(model.model.dtype),
+        attention=str(model.model.config._attn_implementation),
+        ranking=method_name(method),
+        truncated_prompts={},
+        border_merges={},
+    )
+
+
+def _weights(model: Path) -> dict[str, str]:
+    """The digests of the files of weights in a folder."""
+    return {path.name: sha256_of(path) for path in sorted(model.glob("*.safetensors"))}
+
+
+def _predictions(role: Role, task: EvaluationTask, rows: EvaluationRows, answers: Answers) -> pa.Table:
+    constant = {"model": role, "cluster": task.cluster, "task": task.task}
     return pa.table(
         {
-            **{name: [value] * len(rows) for name, value in same.items()},
+            **{name: [value] * len(rows) for name, value in constant.items()},
             "row": rows.row,
             "template": rows.template,
             "prediction": answers.predictions,
@@ -156,83 +198,75 @@ def _predictions(role: str, task: HeldOutTask, rows: EvaluationRows, answers: An
     )
 
 
-def _scores(tasks: Sequence[HeldOutTask], rows: Mapping[str, EvaluationRows], found: Found) -> dict[str, Any]:
-    """cluster → task → metric → figures."""
-    clusters: dict[str, Any] = {}
-    for task in tasks:
-        if not task.missing:
-            clusters.setdefault(task.cluster, {})[task.task] = _figures(task, rows[task.task], found)
-    return clusters
-
-
-def _figures(task: HeldOutTask, rows: EvaluationRows, found: Found) -> dict[str, Any]:
-    roles = {role: found[role, name].scores for role, name in found if name == task.task}
-    figures: dict[str, Any] = {
-        metric: {role: summary(metric, scores[metric]) for role, scores in roles.items()}
-        for metric in roles["tuned"]
-    }
-    for metric in task.metrics:
-        figures[metric]["majority"] = majority(rows, metric)
-        guess = random_guess(rows, metric)
-        if guess is not None:
-            figures[metric]["random"] = guess
-    published = PAPER.get(task.task)
-    if published and published.metric in figures:
-        figures[published.metric]["paper"] = {
-            k: v for k, v in asdict(published).items() if k != "metric" and v is not None
-        }
-    return figures
-
-
-def _document(
-    model: str,
-    manifest: Mapping[str, Any],
-    tasks: Sequence[HeldOutTask],
-    scores: Mapping[str, Any],
-    found: Found,
+def _record(
+    manifest: Manifest,
+    tasks: Sequence[EvaluationTask],
+    rows: RowsByTask,
+    results: Mapping[Role, _ModelResult],
     config: EvaluateConfig,
-) -> dict[str, Any]:
-    missing = {f"{task.cluster}/{task.task}": task.missing for task in tasks if task.missing}
-    for name, reason in missing.items():
-        log(f"evaluate: {name} is not evaluated: {reason}")
-    cut: dict[str, dict[str, int]] = {}
-    for (role, task), result in found.items():
-        if result.cut_prompts:
-            cut.setdefault(role, {})[task] = result.cut_prompts
-            log(f"evaluate {role}: {task}: cut the beginning of {result.cut_prompts} prompts")
-    return {
-        "format": _FORMAT,
-        "config": asdict(config),
-        "holdout": manifest["holdout"],
-        "mixture": {"name": manifest["mixture"]["name"], "digest": manifest["digest"]},
-        "weights": _weights(Path(model)),
-        "scores": scores,
-        "metrics": {task.task: list(task.metrics) for task in tasks},
-        "not_evaluated": missing,
-        "cut_prompts": cut,
-    }
+    not_asked: dict[Role, str],
+    not_evaluated: dict[str, str],
+) -> ScoreRecord:
+    from flanbuild.model.loader import default_device, device_name
+
+    scores: dict[str, dict[str, dict[str, MetricScores]]] = {}
+    for task in tasks:
+        scores.setdefault(task.cluster, {})[task.task] = _metric_scores(task, rows[task.task], results)
+    return ScoreRecord.of(
+        mixture=MixtureRef(name=manifest.name, digest=manifest.digest),
+        holdout=manifest.holdout,
+        config=asdict(config),
+        evaluation_sets={task.task: task.digest for task in tasks},
+        models={role: result.run for role, result in results.items()},
+        not_asked=not_asked,
+        scores=scores,
+        metrics={task.task: task.metrics for task in tasks},
+        not_evaluated=not_evaluated,
+        environment=Environment(device=device_name(default_device()), versions=model_versions()),
+    )
 
 
-def _weights(model: Path) -> dict[str, str]:
-    """Which weights were asked, by the digests of their files; none for a model read by name."""
-    return {path.name: sha256_of(path) for path in sorted(model.glob("*.safetensors"))}
+def _metric_scores(
+    task: EvaluationTask, rows: EvaluationRows, results: Mapping[Role, _ModelResult]
+) -> dict[str, MetricScores]:
+    """The scores of each metric of a task; those that are not declared are scores of models only."""
+    published = PAPER.get(task.task)
+    metrics = {}
+    for metric in results["tuned"].scores[task.task]:
+        declared = metric in task.metrics
+        paper = None
+        if published and published.metric == metric:
+            values = {name: value for name, value in asdict(published).items() if name != "metric"}
+            paper = PaperScores(**values)
+        metrics[metric] = MetricScores(
+            **{role: summary(metric, result.scores[task.task][metric]) for role, result in results.items()},
+            majority=majority(rows, metric) if declared else None,
+            random=random_guess(rows, metric) if declared else None,
+            paper=paper,
+        )
+    return metrics
 
 
 def _write_templates(
-    path: Path, tasks: Sequence[HeldOutTask], rows: Mapping[str, EvaluationRows], found: Found
+    path: Path,
+    tasks: Sequence[EvaluationTask],
+    rows: RowsByTask,
+    results: Mapping[Role, _ModelResult],
 ) -> None:
-    clusters = {task.task: task.cluster for task in tasks}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        for (role, task), result in sorted(found.items()):
-            for metric, scores in result.scores.items():
-                for template, score in scores.items():
-                    asked = rows[task].template.count(template)
-                    writer.writerow([role, clusters[task], task, metric, template, round(score, 4), asked])
+        for role, result in sorted(results.items()):
+            for task in sorted(tasks, key=lambda task: task.task):
+                for metric, scores in result.scores[task.task].items():
+                    for template, score in scores.items():
+                        count = rows[task.task].template.count(template)
+                        writer.writerow(
+                            [role, task.cluster, task.task, metric, template, round(score, 4), count]
+                        )
 
 
 def _copy_losses(model: Path, folder: Path) -> None:
-    for theirs, ours in _LOSSES.items():
-        if (model / theirs).is_file():
-            shutil.copyfile(model / theirs, folder / ours)
+    for source, target in _LOSSES.items():
+        if (model / source).is_file():
+            shutil.copyfile(model / source, folder / target)

@@ -1,4 +1,4 @@
-"""The tokenizer: trained on the mixture's own text, and told apart from others by its files."""
+"""The project's own tokenizer, trained on a mixture's text, and the digest that identifies any tokenizer."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,19 +8,14 @@ from typing import Any
 
 from flanbuild.artifacts.files import sha256_of
 
-_PAD, _END = "<pad>", "<end>"
-
-
-def leading(tokenizer: Any) -> list[int]:
-    """The token that the tokenizer begins a text with, if it does; a cut must not take it."""
-    first = tokenizer.bos_token_id
-    return [first] if first is not None and tokenizer("a")["input_ids"][0] == first else []
+PAD, END = "<|flanbuild_pad|>", "<|flanbuild_end|>"
+"""Names of special tokens that no text contains, also for readers that look for such names inside texts."""
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
-    """A byte-level BPE trained on `texts`.
+    """A byte-level BPE tokenizer of at most `vocab_size` tokens, trained on `texts`.
 
-    The same texts give the same tokenizer, whatever the number of threads.
+    The same texts give the same tokenizer for any number of threads.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -30,18 +25,18 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=[_PAD, _END],
+        special_tokens=[PAD, END],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     inner.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=inner, pad_token=_PAD, eos_token=_END
+        tokenizer_object=inner, pad_token=PAD, eos_token=END
     )
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
-    """Of the files that the tokenizer saves."""
+    """sha256 of the files that the tokenizer saves."""
     with TemporaryDirectory() as name:
         tokenizer.save_pretrained(name)
         files = sorted(path for path in Path(name).rglob("*") if path.is_file())

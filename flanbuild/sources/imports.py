@@ -12,7 +12,7 @@ from typing import Any
 
 from flanbuild.artifacts.arrow import parquet_writer
 from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
-from flanbuild.artifacts.files import digest_of, read_json, sha256_of, staged, write_json
+from flanbuild.artifacts.files import digest_of, locked, read_json, sha256_of, staged, write_json
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError, nearest
 from flanbuild.sources import Kind, Source, Upstream
@@ -87,7 +87,7 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
     schema = arrow_schema(task)
     out = folder / task.source.repo / task.source.config
     record: dict[str, list[dict[str, Any]]] = {}
-    with staged(out) as staging:
+    with locked(out), staged(out) as staging:
         for split, places in sorted(by_split.items()):
             path = staging / f"{split}-00000-of-00001.parquet"
             upstream = read_places(task, places, lambda name: open_local(Path(name)), [])

@@ -1,8 +1,8 @@
-"""PackedIndex as tensors, and which sequences a step sees.
+"""Sequences as tensors, and which sequences a step uses.
 
-`labels` are tokens of completions, IGNORED everywhere else. Packed examples don't see each other: positions
-restart at each, the model is called without attention mask and cache, and transformers derives a
-block-diagonal mask from the positions (with a cache, which is its default even in training, it would not).
+`labels` are tokens of completions, and IGNORED everywhere else. Packed examples do not see each other: positions
+restart at each, the model is called without attention mask and without cache, and transformers derives a
+block-diagonal mask from the positions (with a cache, its default even in training, it would not).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Collate = Callable[[TokenizedExamples, Groups], Batch]
 
 @dataclass
 class Batches:
-    """PackedIndex in the order of their keys, epoch after epoch; each epoch has an order of its own."""
+    """Sequences in the order of their keys, epoch after epoch; each epoch has its own order."""
 
     examples: TokenizedExamples
     sequences: PackedIndex
@@ -33,11 +33,11 @@ class Batches:
     _orders: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def groups(self, start: int, stop: int) -> list[NDArray[np.int64]]:
-        """The examples of the sequences at places `start` to `stop` of the endless order."""
-        return [self.sequences[self._at(place)] for place in range(start, stop)]
+        """The examples of the sequences at positions `start` to `stop` of the endless order."""
+        return [self.sequences[self._at(position)] for position in range(start, stop)]
 
-    def _at(self, place: int) -> int:
-        epoch, index = divmod(place, len(self.sequences))
+    def _at(self, position: int) -> int:
+        epoch, index = divmod(position, len(self.sequences))
         if epoch not in self._orders:
             keys = row_keys(task_key(self.seed, "sequences", "train"), np.arange(len(self.sequences)), epoch)
             self._orders = {epoch: np.argsort(keys, kind="stable")}
@@ -45,7 +45,7 @@ class Batches:
 
 
 def packed(length: int, pad: int) -> Collate:
-    """Rows of `length` tokens, several examples in each; padding at the end is like one of its own."""
+    """Collates into rows of `length` tokens with several examples each; padding at the end is an example of its own."""
 
     def collate(examples: TokenizedExamples, groups: Groups) -> Batch:
         tokens, labels, positions = (
@@ -58,7 +58,7 @@ def packed(length: int, pad: int) -> Collate:
                 start, middle, end = end, end + len(prompt), end + len(prompt) + len(completion)
                 tokens[row, start:middle], tokens[row, middle:end] = prompt, completion
                 labels[row, middle:end] = completion
-                labels[row, start] = IGNORED  # nothing of this example stands before its first token
+                labels[row, start] = IGNORED  # no token of this example precedes its first
                 positions[row, start:end] = np.arange(end - start)
             positions[row, end:] = np.arange(length - end)
         return _tensors(input_ids=tokens, labels=labels, position_ids=positions)
@@ -67,7 +67,7 @@ def packed(length: int, pad: int) -> Collate:
 
 
 def padded(pad: int) -> Collate:
-    """One example a row, filled up to the longest."""
+    """Collates one example per row, padded on the right to the longest."""
 
     def collate(examples: TokenizedExamples, groups: Groups) -> Batch:
         pairs = [(examples.prompt(index), examples.completion(index)) for (index,) in groups]
@@ -83,7 +83,7 @@ def padded(pad: int) -> Collate:
 
 
 def paired(pad: int) -> Collate:
-    """For an encoder-decoder: prompts on one side, completions on the other."""
+    """Collates for an encoder-decoder: prompts as inputs, completions as labels, both padded on the right."""
 
     def collate(examples: TokenizedExamples, groups: Groups) -> Batch:
         prompts = [examples.prompt(index) for (index,) in groups]

@@ -1,10 +1,11 @@
-"""Where a run stands: weights and optimizer in safetensors, the rest in JSON; no pickle.
+"""The last checkpoint of a run: weights and optimizer in safetensors, the rest in JSON; no pickle.
 
-A run that goes on from here gives the numbers of one that never stopped, for the order of the data and the
-seed of each step follow from the step alone.
+A run that continues from it gives the numbers of one that never stopped, because the order of the data and the seed of
+each step follow from the step alone.
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,36 +15,52 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
-from flanbuild.artifacts.files import read_json, staged, write_json
+from flanbuild.artifacts.files import locked, read_json, staged, write_json
+from flanbuild.errors import DeclarationError
 
 _OPTIONS = StateDictOptions(full_state_dict=True, cpu_offload=True)
+_STATE = "state.json"
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A folder that holds the last checkpoint of the run named `run`, and none of any other."""
+    """A folder with the last checkpoint of a run. `run` holds all settings that decide its result, as plain JSON."""
 
     folder: Path
-    run: str
+    run: Mapping[str, Any]
 
     def save(self, accelerator: Accelerator, model: Any, optimizer: Any, state: dict[str, Any]) -> None:
         """Replaces the checkpoint. `state` is plain JSON."""
         weights, moments = get_state_dict(model, optimizer, options=_OPTIONS)
         if accelerator.is_main_process:
-            with staged(self.folder) as folder:
-                save_file(_apart(weights), folder / "model.safetensors")
-                save_file(_apart(_flat(moments["state"])), folder / "optimizer.safetensors")
+            with locked(self.folder), staged(self.folder) as folder:
+                save_file(_copies(weights), folder / "model.safetensors")
+                save_file(_copies(_flat(moments["state"])), folder / "optimizer.safetensors")
                 write_json(
-                    folder / "state.json", {"run": self.run, "groups": moments["param_groups"], **state}
+                    folder / _STATE, {"run": dict(self.run), "groups": moments["param_groups"], **state}
                 )
         accelerator.wait_for_everyone()
 
+    def check(self) -> None:
+        """Raises DeclarationError, naming the settings that differ, if the checkpoint is one of another run.
+
+        It is not deleted: only the user knows whether the other run should continue.
+        """
+        state = self._state()
+        if state is None or (run := state["run"]) == self.run:
+            return
+        changes = (
+            _changes(run, self.run) if isinstance(run, dict) else "written by another version of flanbuild"
+        )
+        raise DeclarationError(
+            f"{self.folder}: this checkpoint belongs to a run with other settings ({changes}); repeat the run with"
+            " those settings to continue it, or delete the folder to start again."
+        )
+
     def restore(self, model: Any, optimizer: Any) -> dict[str, Any] | None:
-        """Puts model and optimizer back and gives the state, or None when there is nothing of this run."""
-        if not (self.folder / "state.json").is_file():
-            return None
-        state: dict[str, Any] = read_json(self.folder / "state.json")
-        if state["run"] != self.run:
+        """Loads model and optimizer and returns the state, or None if there is no checkpoint. `check` comes first."""
+        state = self._state()
+        if state is None:
             return None
         weights: dict[str, Any] = dict(load_file(self.folder / "model.safetensors"))
         moments = _nested(load_file(self.folder / "optimizer.safetensors"))
@@ -57,8 +74,26 @@ class Checkpoints:
         return state
 
     def clear(self) -> None:
-        """Takes the checkpoint away."""
+        """Deletes the checkpoint."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _state(self) -> dict[str, Any] | None:
+        path = self.folder / _STATE
+        state: dict[str, Any] | None = read_json(path) if path.is_file() else None
+        return state
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """`seed 0 → 1, steps 12 → 13`; long digests are shortened."""
+    return ", ".join(
+        f"{name} {_short(old.get(name))} → {_short(new.get(name))}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value[:12]}…" if isinstance(value, str) and len(value) == 64 else str(value)
 
 
 def _flat(moments: Any) -> dict[str, Any]:
@@ -74,6 +109,6 @@ def _nested(tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
     return moments
 
 
-def _apart(tensors: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Copies, since safetensors refuses tied weights."""
+def _copies(tensors: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Copies of tensors, since safetensors refuses tied weights."""
     return {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}

@@ -1,20 +1,20 @@
-"""What a training run is told: one frozen value, checked before any work."""
+"""Settings of a training run: one frozen value, checked before any work."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
+from flanbuild.model.settings import PROMPT_LENGTH, Dtype
 
 Schedule = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adafactor"]
-Dtype = Literal["auto", "float32", "bfloat16"]
 Attention = Literal["auto", "eager", "sdpa", "flex_attention"]
 
 SMALL = "small"
 TRAINED = "trained"
-# What may change between a run and its resumption without a trace in what is written.
-_BESIDE_THE_NUMBERS = ("save_every",)
+# Settings that may change between a run and its continuation, since they change nothing that is written.
+_WITHOUT_EFFECT = ("save_every",)
 
 _LEAST = {
     **dict.fromkeys(("layers", "heads", "prompt_length", "completion_length", "batch", "steps"), 1),
@@ -30,46 +30,57 @@ _LEAST = {
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The model, how examples become sequences, and how it learns. The defaults are for two CPU cores.
+    """The model, how examples become sequences, and the optimization. The defaults suit two CPU cores.
 
-    FLAN 2021 itself: prompts of 1,024 and completions of 256 tokens, 8,192 tokens a batch, 30,000 steps of
-    Adafactor at 3e-5.
+    FLAN 2021 itself: prompts of 1,024 and completions of 256 tokens, 8,192 tokens per batch, 30,000 steps of
+    Adafactor with a learning rate of 3e-5.
     """
 
-    model: Annotated[str, "`small`, which is built here; a folder; or a name on the hub."] = SMALL
-    revision: Annotated[str | None, "The commit of a hub model."] = None
+    model: Annotated[str, "`small` (built from the sizes below), a model folder, or a name on the hub."] = (
+        SMALL
+    )
+    revision: Annotated[str | None, "Commit of a hub model."] = None
     tokenizer: Annotated[
-        str | None, "`trained` on the mixture, a folder or a name; without it the model's own."
+        str | None,
+        "`trained` on the mixture, a folder or a hub name; by default the model's own tokenizer.",
     ] = None
-    vocab_size: Annotated[int, "Of a trained tokenizer."] = 2048
-    hidden_size: Annotated[int, "Of the small model."] = 128
-    layers: Annotated[int, "Of the small model."] = 2
-    heads: Annotated[int, "Of the small model."] = 4
+    vocab_size: Annotated[int, "Maximum tokens of a trained tokenizer."] = 2048
+    hidden_size: Annotated[int, "Hidden size of the small model."] = 128
+    layers: Annotated[int, "Layers of the small model."] = 2
+    heads: Annotated[int, "Attention heads of the small model."] = 4
 
-    seq_length: Annotated[int, "Tokens a sequence."] = 512
-    prompt_length: Annotated[int, "Tokens; a longer prompt loses its beginning, and is counted."] = 1024
-    completion_length: Annotated[int, "Tokens; a longer completion loses its end, and is counted."] = 256
-    packing: Annotated[bool, "Several examples a sequence, none of which sees another."] = True
+    seq_length: Annotated[int, "Tokens per sequence."] = 512
+    prompt_length: Annotated[
+        int, "Maximum tokens per prompt; a longer one loses its beginning, and is counted."
+    ] = PROMPT_LENGTH
+    completion_length: Annotated[
+        int, "Maximum tokens per completion; a longer one loses its end, and is counted."
+    ] = 256
+    packing: Annotated[bool, "Several examples per sequence, isolated from each other."] = True
 
-    batch: Annotated[int, "Sequences a step, over all processes."] = 8
-    gradient_accumulation: Annotated[int, "Pieces that a process computes its share of a step in."] = 1
+    batch: Annotated[int, "Sequences per step, over all processes."] = 8
+    gradient_accumulation: Annotated[int, "Micro-batches per step and process."] = 1
     steps: Annotated[int, "Updates of the weights."] = 100
-    learning_rate: Annotated[float, "At its peak."] = 3e-3
-    warmup: Annotated[int, "Steps until the peak."] = 6
-    schedule: Annotated[Schedule, "After the peak."] = "cosine"
-    optimizer: Annotated[Optimizer, "What moves the weights."] = "adamw"
-    weight_decay: Annotated[float, "A step and unit of learning rate."] = 0.0
-    clip: Annotated[float, "The largest norm of a gradient."] = 1.0
-    seed: Annotated[int, "Of the weights, the order of sequences and dropout."] = 0
+    learning_rate: Annotated[float, "Peak learning rate."] = 3e-3
+    warmup: Annotated[int, "Steps until the peak learning rate."] = 6
+    schedule: Annotated[Schedule, "Learning rate after the peak."] = "cosine"
+    optimizer: Annotated[Optimizer, "Optimizer."] = "adamw"
+    weight_decay: Annotated[float, "Decay per step, multiplied by the learning rate."] = 0.0
+    clip: Annotated[float, "Maximum norm of the gradient."] = 1.0
+    seed: Annotated[int, "Seed of the small model's weights, the order of sequences, and dropout."] = 0
 
-    dtype: Annotated[Dtype, "Of the computation; auto is bfloat16 on a GPU. Weights stay float32."] = "auto"
-    attention: Annotated[Attention, "auto is flex_attention for packed sequences on a GPU."] = "auto"
-    validation_examples: Annotated[int, "The first so many are checked on."] = 200
-    log_every: Annotated[int, "Steps between two looks at the validation loss."] = 20
+    dtype: Annotated[
+        Dtype, "Type of the computation; auto is bfloat16 on a GPU that supports it. Weights stay float32."
+    ] = "auto"
+    attention: Annotated[
+        Attention, "Attention implementation; auto is flex_attention for packed sequences on a GPU."
+    ] = "auto"
+    validation_examples: Annotated[int, "Validation rows used, from the first."] = 200
+    log_every: Annotated[int, "Steps between two validation losses."] = 20
     save_every: Annotated[int, "Steps between two checkpoints."] = 50
 
     def __post_init__(self) -> None:
-        found = faults(self, "train", _LEAST) or self._unfit()
+        found = faults(self, "train", _LEAST) or self._conflicts()
         if found:
             raise DeclarationError(*found)
 
@@ -79,19 +90,19 @@ class TrainConfig:
         return self.tokenizer == TRAINED or (self.tokenizer is None and self.model == SMALL)
 
     def numbers(self) -> dict[str, Any]:
-        """The settings that decide what is written."""
-        return {name: value for name, value in asdict(self).items() if name not in _BESIDE_THE_NUMBERS}
+        """The settings that decide the trained weights."""
+        return {name: value for name, value in asdict(self).items() if name not in _WITHOUT_EFFECT}
 
-    def _unfit(self) -> list[str]:
-        """Values that don't go together."""
+    def _conflicts(self) -> list[str]:
+        """Values that are not valid together."""
         found = []
         if self.completion_length >= self.seq_length:
             found.append(
-                f"train.seq_length: {self.seq_length} tokens leave a prompt no room beside a completion of"
-                f" {self.completion_length}; make it longer, or completion_length shorter."
+                f"train.seq_length: {self.seq_length} tokens leave no room for a prompt beside a completion of"
+                f" {self.completion_length}; raise it, or lower completion_length."
             )
         if self.hidden_size % (2 * self.heads):
             found.append(
-                f"train.hidden_size: {self.hidden_size} is no multiple of twice the {self.heads} heads."
+                f"train.hidden_size: {self.hidden_size} is not a multiple of twice the {self.heads} heads."
             )
         return found

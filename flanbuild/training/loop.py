@@ -1,7 +1,7 @@
-"""The steps themselves, on one processor or under `accelerate launch`.
+"""The training steps, in one process or under `accelerate launch`.
 
-A step's loss is the sum over the completion tokens of the whole batch, divided by their number, however the
-batch is cut into pieces and spread over processes.
+A step's loss is the sum over the completion tokens of the whole batch, divided by their number, for any number of
+micro-batches and processes.
 """
 
 import math
@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, get_scheduler
 
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.keys import task_key
+from flanbuild.model.loader import computation_dtype
 from flanbuild.progress import Progress, log, silent
 from flanbuild.training.batches import IGNORED, Batch, Batches
 from flanbuild.training.checkpoints import Checkpoints
@@ -27,7 +28,7 @@ _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": 
 
 @dataclass(frozen=True)
 class Log:
-    """One row a step, and one each time the validation loss was taken."""
+    """One row per step, and one per validation: `step` and `loss`, and for steps `learning_rate`."""
 
     steps: list[dict[str, float]]
     validation: list[dict[str, float]]
@@ -35,7 +36,7 @@ class Log:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained model, its weights gathered from all processes, and how it went."""
+    """The trained model, its weights gathered from all processes, and its losses."""
 
     model: Any
     weights: dict[str, torch.Tensor]
@@ -43,10 +44,8 @@ class TrainResult:
 
 
 def accelerator_for(config: TrainConfig) -> Accelerator:
-    """bfloat16 autocast where asked for, or on a GPU that knows it."""
-    bf16 = config.dtype == "bfloat16" or (
-        config.dtype == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    )
+    """An accelerator with bfloat16 autocast if the config's dtype comes to that on this machine."""
+    bf16 = computation_dtype(config.dtype) == torch.bfloat16
     return Accelerator(mixed_precision="bf16" if bf16 else "no")
 
 
@@ -59,13 +58,16 @@ def fit(
     checkpoints: Checkpoints,
     progress: Progress = silent,
 ) -> TrainResult:
-    """Trains from the last checkpoint of this run, or from the start, to the last step."""
+    """Trains from the last checkpoint of this run, or from the start, to the last step.
+
+    Raises ExecutionError if a loss is not finite.
+    """
     stepper = _Stepper(accelerator, model, train, validation, config)
     losses = stepper.restore(checkpoints)
     first = len(losses.steps)
     shown = progress if accelerator.is_main_process else silent
     if first and accelerator.is_main_process:
-        log(f"train: going on after step {first}")
+        log(f"train: continuing after step {first}")
     with shown(config.steps - first, "train") as advance:
         for step in range(first, config.steps):
             losses.steps.append(stepper.step(step))
@@ -83,7 +85,7 @@ def fit(
 
 
 class _Stepper:
-    """Model, optimizer and schedule, and what one step does with them."""
+    """The model, its optimizer and schedule, and one step with them."""
 
     def __init__(
         self,
@@ -95,23 +97,32 @@ class _Stepper:
     ) -> None:
         self._accelerator, self._config = accelerator, config
         self._train, self._validation = train, validation
-        self._piece = _piece(config, accelerator.num_processes)
+        self._size = _micro_batch_size(config, accelerator.num_processes)
         self._shifted = not model.config.is_encoder_decoder
         optimizer = _optimizer(model, config)
         self._schedule = get_scheduler(_SCHEDULES[config.schedule], optimizer, config.warmup, config.steps)
         self.model, self._optimizer = accelerator.prepare(model, optimizer)
 
     def step(self, step: int) -> dict[str, float]:
-        """One update, as the row of the log that tells of it."""
+        """One update of the weights. Returns its row of the log."""
         torch.manual_seed(
             task_key(self._config.seed, "dropout", f"{step}/{self._accelerator.process_index}") >> 1
         )
         self.model.train()
         rate = self._schedule.get_last_lr()[0]
-        pieces = list(self._pieces(self._train, step * self._config.batch, (step + 1) * self._config.batch))
-        tokens = self._total(sum((self._targets(piece) != IGNORED).sum() for piece in pieces))
+        micro_batches = list(
+            self._micro_batches(self._train, step * self._config.batch, (step + 1) * self._config.batch)
+        )
+        tokens = self._total(
+            sum((self._targets(micro_batch) != IGNORED).sum() for micro_batch in micro_batches)
+        )
         loss = (
-            self._total(sum(self._backward(piece, tokens, last=piece is pieces[-1]) for piece in pieces))
+            self._total(
+                sum(
+                    self._backward(micro_batch, tokens, last=micro_batch is micro_batches[-1])
+                    for micro_batch in micro_batches
+                )
+            )
             / tokens
         )
         if not math.isfinite(loss):
@@ -127,13 +138,16 @@ class _Stepper:
         """The loss over all validation sequences."""
         self.model.eval()
         loss = tokens = torch.zeros((), device=self._accelerator.device)
-        for piece in self._pieces(self._validation, 0, len(self._validation.sequences)):
-            loss = loss + self._loss(piece)
-            tokens = tokens + (self._targets(piece) != IGNORED).sum()
-        return self._total(loss) / self._total(tokens)
+        for micro_batch in self._micro_batches(self._validation, 0, len(self._validation.sequences)):
+            loss = loss + self._loss(micro_batch)
+            tokens = tokens + (self._targets(micro_batch) != IGNORED).sum()
+        mean = self._total(loss) / self._total(tokens)
+        if not math.isfinite(mean):
+            raise ExecutionError(f"the validation loss is {mean}; train.learning_rate may be too high.")
+        return mean
 
     def restore(self, checkpoints: Checkpoints) -> Log:
-        """Takes up a checkpoint of this run if there is one."""
+        """Loads the checkpoint of this run if there is one, and returns its log."""
         state = checkpoints.restore(self.model, self._optimizer.optimizer)
         if state is None:
             return Log([], [])
@@ -141,7 +155,7 @@ class _Stepper:
         return Log(state["steps"], state["validation"])
 
     def save(self, checkpoints: Checkpoints, log: Log) -> None:
-        """Writes a checkpoint after the last step of the log."""
+        """Writes a checkpoint with the log so far."""
         state = {"schedule": self._schedule.state_dict(), "steps": log.steps, "validation": log.validation}
         checkpoints.save(self._accelerator, self.model, self._optimizer.optimizer, state)
 
@@ -150,50 +164,52 @@ class _Stepper:
         weights: dict[str, torch.Tensor] = self._accelerator.get_state_dict(self.model)
         return weights
 
-    def _pieces(self, batches: Batches, start: int, stop: int) -> Iterator[Batch]:
-        """This process' share of the sequences from `start` to `stop`, in batches that fit the memory."""
-        accelerator, stride = self._accelerator, self._piece * self._accelerator.num_processes
-        for at in range(start, stop, stride):
-            mine = at + accelerator.process_index * self._piece
-            groups = batches.groups(min(mine, stop - 1), min(mine + self._piece, stop))
-            piece = batches.collate(batches.examples, groups)
-            if mine >= stop:  # nothing is left for this process, yet all must call the model equally often
-                piece["labels"].fill_(IGNORED)
-            yield {name: value.to(accelerator.device) for name, value in piece.items()}
+    def _micro_batches(self, batches: Batches, start: int, stop: int) -> Iterator[Batch]:
+        """This process' share of the sequences from `start` to `stop`, as micro-batches."""
+        accelerator, stride = self._accelerator, self._size * self._accelerator.num_processes
+        for first in range(start, stop, stride):
+            mine = first + accelerator.process_index * self._size
+            groups = batches.groups(min(mine, stop - 1), min(mine + self._size, stop))
+            micro_batch = batches.collate(batches.examples, groups)
+            if (
+                mine >= stop
+            ):  # no sequence is left for this process, but all must call the model equally often
+                micro_batch["labels"].fill_(IGNORED)
+            yield {name: value.to(accelerator.device) for name, value in micro_batch.items()}
 
-    def _backward(self, piece: Batch, tokens: float, *, last: bool) -> torch.Tensor:
+    def _backward(self, micro_batch: Batch, tokens: float, *, last: bool) -> torch.Tensor:
         accelerator = self._accelerator
         with nullcontext() if last else accelerator.no_sync(self.model):
-            loss = self._loss(piece)
+            loss = self._loss(micro_batch)
             accelerator.backward(
                 loss * accelerator.num_processes / tokens
             )  # DDP takes the mean over processes
         return loss.detach()
 
-    def _loss(self, piece: Batch) -> torch.Tensor:
-        given = {name: value for name, value in piece.items() if name != "labels" or not self._shifted}
-        logits = self.model(**given, use_cache=False).logits
-        targets = self._targets(piece)
+    def _loss(self, micro_batch: Batch) -> torch.Tensor:
+        inputs = {name: value for name, value in micro_batch.items() if name != "labels" or not self._shifted}
+        logits = self.model(**inputs, use_cache=False).logits
+        targets = self._targets(micro_batch)
         logits = logits[:, :-1] if self._shifted else logits
         kept = targets != IGNORED
         return cross_entropy(logits[kept].float(), targets[kept], reduction="sum")
 
-    def _targets(self, piece: Batch) -> torch.Tensor:
-        return piece["labels"][:, 1:] if self._shifted else piece["labels"]
+    def _targets(self, micro_batch: Batch) -> torch.Tensor:
+        return micro_batch["labels"][:, 1:] if self._shifted else micro_batch["labels"]
 
     def _total(self, value: Any) -> float:
         """The sum over processes."""
         return float(self._accelerator.reduce(value.float(), reduction="sum"))
 
 
-def _piece(config: TrainConfig, processes: int) -> int:
-    piece, rest = divmod(config.batch, processes * config.gradient_accumulation)
+def _micro_batch_size(config: TrainConfig, processes: int) -> int:
+    micro_batch, rest = divmod(config.batch, processes * config.gradient_accumulation)
     if rest:
         raise DeclarationError(
-            f"train.batch: {config.batch} sequences can't be shared by {processes} processes in"
-            f" {config.gradient_accumulation} pieces each."
+            f"train.batch: {config.batch} sequences cannot be divided among {processes} processes with"
+            f" {config.gradient_accumulation} micro-batches each."
         )
-    return piece
+    return micro_batch
 
 
 def _optimizer(model: PreTrainedModel, config: TrainConfig) -> torch.optim.Optimizer:

@@ -1,59 +1,57 @@
-"""The model before training and its tokenizer: built small from a seed, or read by name."""
+"""The model before training: built small from a seed, or loaded; with its attention set and packing tested."""
 
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-)
-from transformers.utils.logging import disable_progress_bar
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from flanbuild.errors import DeclarationError
+from flanbuild.model.codec import Codec
+from flanbuild.model.loader import load_model, load_tokenizer, max_positions
+from flanbuild.model.record import ModelRef
 from flanbuild.model.tokenizer import train_tokenizer
-from flanbuild.training.config import SMALL, TrainConfig
-from flanbuild.training.mixture import Mixture
+from flanbuild.read import Examples
+from flanbuild.training.config import SMALL, TRAINED, TrainConfig
 
 _LEAK = 1e-3
 _TOKENIZER_ROWS = 10_000
-"""Rows that a tokenizer of our own is trained on: the first, which are a fair draw of all tasks."""
-
-disable_progress_bar()  # type: ignore[no-untyped-call]  # ours is enough
+"""Rows that a tokenizer is trained on: the first ones, which are a fair draw of all tasks."""
 
 
-def load_tokenizer(config: TrainConfig, mixture: Mixture) -> Any:
-    """The tokenizer the config asks for, which must know how a text ends."""
+def tokenizer_for(config: TrainConfig, train: Examples) -> Any:
+    """The tokenizer that the config asks for. A trained one reads the first rows of the mixture."""
     if config.own_tokenizer:
-        texts = mixture.texts("train", min(_TOKENIZER_ROWS, mixture.rows("train")))
-        return train_tokenizer(chain.from_iterable(chain(*sides) for sides in texts), config.vocab_size)
-    name = config.tokenizer or config.model
-    tokenizer = _read(
-        AutoTokenizer, "train.tokenizer" if config.tokenizer else "train.model", name, config.revision
-    )
-    if tokenizer.eos_token_id is None:
-        raise DeclarationError(f"train.tokenizer: '{name}' has no token for the end of a text.")
-    return tokenizer
+        texts = (
+            text
+            for batch in train.batches(_TOKENIZER_ROWS)
+            for text in chain(*zip(batch["prompt"].to_pylist(), batch["completion"].to_pylist(), strict=True))
+        )
+        return train_tokenizer(texts, config.vocab_size)
+    option = "train.tokenizer" if config.tokenizer else "train.model"
+    return load_tokenizer(base_ref(config), option=option)
 
 
-def untuned_model(config: TrainConfig, tokenizer: Any) -> Any:
-    """The model that training starts from: the same weights each time."""
+def base_ref(config: TrainConfig) -> ModelRef:
+    """The model that training starts from, as given. A small model has no name before it is saved."""
+    tokenizer = None if config.tokenizer == TRAINED else config.tokenizer
+    return ModelRef.of(config.model, config.revision, tokenizer)
+
+
+def starting_model(config: TrainConfig, codec_tokenizer: Any) -> Any:
+    """The model that training starts from, in float32: the same weights each time.
+
+    Raises DeclarationError if it does not fit the tokenizer or the sequence length.
+    """
     if config.model == SMALL:
-        return _small(config, tokenizer)
-    shape = _read(AutoConfig, "train.model", config.model, config.revision)
-    kind = AutoModelForSeq2SeqLM if shape.is_encoder_decoder else AutoModelForCausalLM
-    model = _read(kind, "train.model", config.model, config.revision, dtype=torch.float32)
-    _check(model, config, tokenizer)
+        return _small(config, Codec(codec_tokenizer, encoder_decoder=False))
+    model = load_model(base_ref(config), option="train.model", dtype=torch.float32)
+    _check(model, config, codec_tokenizer)
     return model
 
 
 def set_up(model: Any, config: TrainConfig, device: torch.device) -> None:
-    """Moves the model, picks its attention, and makes sure that packed examples don't see each other."""
+    """Moves the model to the device and sets its attention. Raises DeclarationError if packed examples would mix."""
     model.to(device)
     on_gpu = device.type == "cuda" and config.packing and model._supports_flex_attn
     attention = ("flex_attention" if on_gpu else None) if config.attention == "auto" else config.attention
@@ -61,16 +59,16 @@ def set_up(model: Any, config: TrainConfig, device: torch.device) -> None:
         model.set_attn_implementation(attention)
     if config.packing and leak(model) > _LEAK:
         raise DeclarationError(
-            f"train.packing: '{config.model}' lets packed examples see each other, which would spoil what it"
-            " learns: --no-packing."
+            f"train.packing: '{config.model}' lets packed examples see each other, which would spoil training:"
+            " use --no-packing."
         )
 
 
 @torch.no_grad()
 def leak(model: Any, **options: Any) -> float:
-    """How far the logits of a packed example are from its own when alone, in standard deviations of these.
+    """How far the logits of a packed example are from its own when alone, in standard deviations of the latter.
 
-    About 1e-6 where examples are kept apart, above 0.01 where they are not.
+    About 1e-6 where examples are isolated, above 0.01 where they are not.
     """
     training, device = model.training, model.device
     model.eval()
@@ -83,15 +81,10 @@ def leak(model: Any, **options: Any) -> float:
     return float((together - alone).abs().max() / alone.std())
 
 
-def pad_token(tokenizer: Any) -> int:
-    """What fills up a batch; it is never attended to, so any token will do."""
-    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
-
-
-def _small(config: TrainConfig, tokenizer: Any) -> Any:
+def _small(config: TrainConfig, codec: Codec) -> Any:
     """A Llama of a few layers with random weights."""
     shape = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=len(codec.tokenizer),
         hidden_size=config.hidden_size,
         intermediate_size=3 * config.hidden_size,
         num_hidden_layers=config.layers,
@@ -100,8 +93,8 @@ def _small(config: TrainConfig, tokenizer: Any) -> Any:
         max_position_embeddings=config.seq_length,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=pad_token(tokenizer),
+        eos_token_id=codec.end,
+        pad_token_id=codec.pad,
     )
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -109,29 +102,18 @@ def _small(config: TrainConfig, tokenizer: Any) -> Any:
 
 
 def _check(model: Any, config: TrainConfig, tokenizer: Any) -> None:
-    positions = getattr(model.config, "max_position_embeddings", None) or config.seq_length
+    positions = max_positions(model) or config.seq_length
     rows = model.get_input_embeddings().weight.shape[0]
     if config.seq_length > positions:
         raise DeclarationError(
-            f"train.seq_length: found {config.seq_length}, '{config.model}' reads {positions} tokens."
+            f"train.seq_length: found {config.seq_length}, '{config.model}' reads at most {positions} tokens."
         )
     if len(tokenizer) > rows:
         raise DeclarationError(
-            f"train.tokenizer: it has {len(tokenizer)} tokens, '{config.model}' knows {rows}; use the model's"
-            " own."
+            f"train.tokenizer: it has {len(tokenizer)} tokens and '{config.model}' has embeddings for {rows}; use the"
+            " model's own tokenizer."
         )
     if config.packing and model.config.is_encoder_decoder:
         raise DeclarationError(
-            f"train.packing: '{config.model}' is an encoder-decoder, which is not packed: --no-packing."
+            f"train.packing: '{config.model}' is an encoder-decoder, which cannot be packed: use --no-packing."
         )
-
-
-def _read(kind: Any, place: str, name: str, revision: str | None, **options: Any) -> Any:
-    """`from_pretrained` with its many errors told as one sentence."""
-    if Path(name).is_dir():
-        revision = None
-    try:
-        return kind.from_pretrained(name, revision=revision, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DeclarationError(f"{place}: no model can be read from '{name}': {reason}") from error

@@ -1,4 +1,4 @@
-"""Which examples share a sequence: best fit, largest first, with nothing split and nothing left out.
+"""Which examples share a sequence: best fit, longest first; no example is split or left out.
 
 >>> pack(np.array([3, 5, 2, 5]), 8).tolist()
 [[0, 1], [2, 3]]
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class PackedIndex:
-    """Examples grouped into sequences: `order[starts[i]:starts[i + 1]]` are those of sequence i."""
+    """Examples grouped into sequences: `order[starts[i]:starts[i + 1]]` are the examples of sequence i."""
 
     order: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -25,7 +25,7 @@ class PackedIndex:
         return self.order[self.starts[index] : self.starts[index + 1]]
 
     def tolist(self) -> list[list[int]]:
-        """As plain lists, to look at."""
+        """As plain lists, for tests and debugging."""
         return [self[i].tolist() for i in range(len(self))]
 
 
@@ -37,8 +37,8 @@ def one_each(count: int) -> PackedIndex:
 def pack(lengths: NDArray[np.int64], capacity: int) -> PackedIndex:
     """Groups examples so that no group is longer than `capacity`; within a group they keep their order.
 
-    Best-fit decreasing: each example goes into the sequence that it leaves least room in. All examples of one
-    length are placed together, which gives the same sequences and takes time by lengths rather than by rows.
+    Best-fit decreasing: each example goes into the sequence where it leaves the least room. All examples of one
+    length are placed together, which gives the same sequences in a time that grows with lengths, not with rows.
     """
     if len(lengths) and not 0 < lengths.min() <= lengths.max() <= capacity:
         raise ValueError(f"lengths go from {lengths.min()} to {lengths.max()}, allowed are 1 to {capacity}")
@@ -74,7 +74,7 @@ class _Rooms:
         return np.concatenate(placed)
 
     def _fullest(self, length: int, count: int) -> tuple[int, NDArray[np.int64]]:
-        """All open sequences of the least room that `length` fits in, or as many new ones as are needed."""
+        """The open sequences with the least room for `length`, or as many new ones as are needed."""
         for room in range(length, self._capacity + 1):
             if self._with_room[room]:
                 sequences = np.concatenate(self._with_room[room])

@@ -1,14 +1,12 @@
 """From a mixture folder to a trained model folder.
 
-`config.json`, `model.safetensors` and the tokenizer's files as transformers reads them; `metrics.json` and
-the losses in `log.csv` and `validation.csv`; `training.json` with what it was made from; `untuned/`, the
-model before training, unless it has a name to be found by. The same mixture and config on the same machine
-give the same bytes.
+The folder holds `config.json`, `model.safetensors` and the tokenizer's files as transformers reads them;
+`training.json` (TrainingRecord); `metrics.json`; the losses in `log.csv` and `validation.csv`; and for a small model
+`untuned/`, the model before training. The same mixture and config on the same machine give the same bytes.
 """
 
 import csv
-import hashlib
-import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -16,20 +14,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flanbuild.artifacts.files import staged, write_json
-from flanbuild.errors import require_train
-from flanbuild.model.tokenizer import leading, tokenizer_digest
+from flanbuild.artifacts.files import locked, staged, write_json
+from flanbuild.artifacts.records import MANIFEST, TRAINING, write_record
+from flanbuild.errors import ArtifactError, require_train
+from flanbuild.model.codec import Codec, Truncation
+from flanbuild.model.record import (
+    Environment,
+    MixtureRef,
+    ModelRef,
+    TokenCounts,
+    TrainingRecord,
+    model_versions,
+)
+from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, log, silent
+from flanbuild.read import Examples, load
 from flanbuild.training.config import SMALL, TrainConfig
-from flanbuild.training.mixture import Mixture, open_mixture
 from flanbuild.training.packing import PackedIndex, one_each, pack
-from flanbuild.training.tokens import TokenizedExamples, Truncation, read_examples, tokenize
+from flanbuild.training.tokens import TokenizedExamples, tokenize
 
 if TYPE_CHECKING:
     from flanbuild.training.batches import Batches
     from flanbuild.training.loop import TrainResult
 
-_FORMAT = 1
+_UNTUNED = "untuned"
 
 
 def train(
@@ -37,146 +45,184 @@ def train(
 ) -> None:
     """Trains on `mixture` and writes the folder `out`, whole or not at all.
 
-    `work` (`.work/<name>` beside `out`) keeps the tokens for the next run and, until this one ends, the last
-    checkpoint: called again with the same mixture and config, it goes on from there to the same end.
+    `work` (`.work/<name>` beside `out`) keeps the tokens for the next run and, until this run ends, its last
+    checkpoint: called again with the same mixture and config, `train` continues there and ends with the same result.
+    A checkpoint of other settings raises DeclarationError and is kept. Raises ArtifactError if the mixture is damaged
+    or has no validation rows.
     """
     require_train("training")
     from flanbuild.training import loop, models
     from flanbuild.training.checkpoints import Checkpoints
 
     work = work or out.parent / ".work" / out.name
+    train_rows, validation_rows = (_rows(mixture, split) for split in ("train", "validation"))
     accelerator = loop.accelerator_for(config)
-    with accelerator.main_process_first():  # one tokenises, the others read
-        rows = open_mixture(mixture)
-        tokenizer = models.load_tokenizer(config, rows)
-        model = models.untuned_model(config, tokenizer)
-        models.set_up(model, config, accelerator.device)
-        learnt, checked = (
-            _batches(rows, split, tokenizer, model, config, work, progress)
-            for split in ("train", "validation")
+    tokenizer = models.tokenizer_for(config, train_rows)
+    dtype = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
+    checkpoints = Checkpoints(work / "checkpoint", _identity(train_rows, tokenizer, config, dtype))
+    checkpoints.check()
+    model = models.starting_model(config, tokenizer)
+    commit = getattr(model.config, "_commit_hash", None)
+    models.set_up(model, config, accelerator.device)
+    codec = Codec(tokenizer, encoder_decoder=bool(model.config.is_encoder_decoder))
+    train_batches, validation_batches = (
+        _batches(rows, codec, config, work, progress) for rows in (train_rows, validation_rows)
+    )
+    if accelerator.is_main_process:
+        _log_counts(train_batches, train_rows)
+    result = loop.fit(accelerator, model, train_batches, validation_batches, config, checkpoints, progress)
+    if accelerator.is_main_process:
+        record = TrainingRecord.of(
+            mixture=MixtureRef(name=train_rows.manifest.name, digest=train_rows.digest),
+            holdout=train_rows.manifest.holdout,
+            config=config.numbers(),
+            base=_base(models.base_ref(config), out, commit),
+            tokenizer=tokenizer_digest(tokenizer),
+            dtype=dtype,
+            attention=str(result.model.config._attn_implementation),
+            data=_counts(train_batches.examples, train_batches.sequences, config),
+            environment=_environment(accelerator),
         )
-    made_from = _made_from(rows, tokenizer, config)
-    checkpoints = Checkpoints(work / "checkpoint", _digest(made_from))
-    if accelerator.is_main_process:
-        _tell(learnt, rows)
-    fitted = loop.fit(accelerator, model, learnt, checked, config, checkpoints, progress)
-    if accelerator.is_main_process:
-        with staged(out) as folder:
-            _write(folder, fitted, tokenizer, made_from, _metrics(learnt, rows, fitted, config), config)
+        with locked(out), staged(out) as folder:
+            _write(folder, result, tokenizer, config)
+            write_record(folder / TRAINING, record)
+            write_json(folder / "metrics.json", _metrics(train_batches, train_rows, result, config))
         checkpoints.clear()
     accelerator.wait_for_everyone()
 
 
-def _batches(
-    mixture: Mixture,
-    split: str,
-    tokenizer: Any,
-    model: Any,
-    config: TrainConfig,
-    work: Path,
-    progress: Progress,
-) -> "Batches":
-    from flanbuild.training import batches, models
+def _rows(mixture: Path, split: str) -> Examples:
+    """Prompts and completions of a split, compared with the manifest byte by byte."""
+    examples = load(mixture, split, ("prompt", "completion"))
+    if not len(examples):
+        raise ArtifactError(
+            f"{mixture / MANIFEST}: shards.{split}: no rows; training needs train rows and validation rows."
+        )
+    return examples.verify()
 
-    apart = model.config.is_encoder_decoder
-    cut = Truncation(config.seq_length, config.prompt_length, config.completion_length, apart)
-    rows, tokens = _enough(mixture, split, config)
-    folder = tokenize(
-        mixture, split, tokenizer, work / "tokens", cut, rows=rows, tokens=tokens, progress=progress
+
+def _batches(rows: Examples, codec: Codec, config: TrainConfig, work: Path, progress: Progress) -> "Batches":
+    from flanbuild.training import batches
+
+    truncation = Truncation(
+        config.seq_length, config.prompt_length, config.completion_length, codec.encoder_decoder
     )
-    examples = read_examples(folder, cut, leads=bool(leading(tokenizer)))
-    pad = models.pad_token(tokenizer)
-    if apart:
-        collate = batches.paired(pad)
+    count, tokens = _needed(rows, config)
+    examples = tokenize(
+        rows, codec, work / "tokens", truncation, rows=count, tokens=tokens, progress=progress
+    )
+    if codec.encoder_decoder:
+        collate = batches.paired(codec.pad)
     else:
-        collate = batches.packed(config.seq_length, pad) if config.packing else batches.padded(pad)
+        collate = (
+            batches.packed(config.seq_length, codec.pad) if config.packing else batches.padded(codec.pad)
+        )
     sequences = pack(examples.lengths, config.seq_length) if config.packing else one_each(len(examples))
     return batches.Batches(examples, sequences, collate, config.seed)
 
 
-def _enough(mixture: Mixture, split: str, config: TrainConfig) -> tuple[int, int | None]:
-    """How many rows, and of them how many tokens, all steps together can take up."""
-    rows, sequences = mixture.rows(split), config.steps * config.batch
-    if split == "validation":
-        return min(rows, config.validation_examples), None
-    return (rows, sequences * config.seq_length) if config.packing else (min(rows, sequences), None)
+def _needed(rows: Examples, config: TrainConfig) -> tuple[int, int | None]:
+    """The most rows, and the most tokens of them, that all steps together can use."""
+    count, sequences = len(rows), config.steps * config.batch
+    if rows.split == "validation":
+        return min(count, config.validation_examples), None
+    return (count, sequences * config.seq_length) if config.packing else (min(count, sequences), None)
 
 
-def _made_from(mixture: Mixture, tokenizer: Any, config: TrainConfig) -> dict[str, Any]:
+def _identity(rows: Examples, tokenizer: Any, config: TrainConfig, dtype: str) -> dict[str, Any]:
+    """What decides the result of a run. The number of processes does not."""
     return {
-        "format": _FORMAT,
-        "config": config.numbers(),
-        "mixture": {"name": mixture.manifest["mixture"]["name"], "digest": mixture.digest},
-        "holdout": mixture.manifest["holdout"],
-        "tokenizer": tokenizer_digest(tokenizer),
-        "untuned": {"folder": "untuned"}
-        if config.model == SMALL
-        else {"name": config.model, "revision": config.revision},
+        **config.numbers(),
+        "mixture digest": rows.digest,
+        "tokenizer digest": tokenizer_digest(tokenizer),
+        "computation dtype": dtype,
     }
 
 
-def _digest(made_from: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+def _base(ref: ModelRef, out: Path, commit: str | None) -> ModelRef:
+    """The model before training as `training.json` names it: with the tokenizer that training used.
+
+    A relative path becomes relative to the model folder, so that evaluation finds it from any working directory.
+    """
+    if ref.name == SMALL:
+        return ModelRef(kind="folder", name=_UNTUNED)
+    if ref.kind == "hub":
+        return ref.model_copy(update={"revision": commit or ref.revision, "tokenizer": "."})
+    name = ref.name if Path(ref.name).is_absolute() else os.path.relpath(ref.name, out)
+    return ref.model_copy(update={"name": name, "tokenizer": "."})
+
+
+def _environment(accelerator: Any) -> Environment:
+    from flanbuild.model.loader import device_name
+
+    return Environment(
+        device=device_name(accelerator.device), processes=accelerator.num_processes, versions=model_versions()
+    )
+
+
+def _counts(examples: TokenizedExamples, sequences: PackedIndex, config: TrainConfig) -> TokenCounts:
+    """Packing efficiency is relative to `seq_length` when packed, otherwise to the sequences' own lengths."""
+    tokens = int(examples.lengths.sum())
+    room = len(sequences) * config.seq_length if config.packing else tokens
+    return TokenCounts(
+        **examples.report(), sequences=len(sequences), packing_efficiency=round(tokens / room, 6)
+    )
 
 
 def _metrics(
-    learnt: "Batches", mixture: Mixture, fitted: "TrainResult", config: TrainConfig
+    batches: "Batches", rows: Examples, result: "TrainResult", config: TrainConfig
 ) -> dict[str, Any]:
+    """`metrics.json`: the final losses, the examples as tokens, and how much of them the steps used."""
     return {
-        "loss": round(fmean(row["loss"] for row in fitted.log.steps[-config.log_every :]), 6),
-        "validation_loss": round(fitted.log.validation[-1]["loss"], 6),
-        "data": {**learnt.examples.report(), **_packing(learnt.examples, learnt.sequences, config)},
-        "trained": _trained(learnt, mixture, config),
+        "loss": round(fmean(row["loss"] for row in result.log.steps[-config.log_every :]), 6),
+        "validation_loss": round(result.log.validation[-1]["loss"], 6),
+        "data": _counts(batches.examples, batches.sequences, config).model_dump(),
+        "trained": _trained(batches, rows, config),
     }
 
 
-def _packing(examples: TokenizedExamples, sequences: PackedIndex, config: TrainConfig) -> dict[str, float]:
-    """How full the sequences are: of `seq_length` when packed, of themselves when not."""
-    room = len(sequences) * config.seq_length if config.packing else int(examples.lengths.sum())
-    return {"sequences": len(sequences), "packing_efficiency": round(float(examples.lengths.sum()) / room, 6)}
-
-
-def _trained(learnt: "Batches", mixture: Mixture, config: TrainConfig) -> dict[str, int]:
-    """What the steps went through; an example counts each time it is seen, `not_reached` never was."""
-    seen = np.concatenate(learnt.groups(0, config.steps * config.batch))
-    examples = learnt.examples
+def _trained(batches: "Batches", rows: Examples, config: TrainConfig) -> dict[str, int]:
+    """What the steps used. An example counts each time it is used; those not reached were never used."""
+    used = np.concatenate(batches.groups(0, config.steps * config.batch))
+    examples = batches.examples
     return {
         "steps": config.steps,
-        "examples": len(seen),
-        "tokens": int(examples.lengths[seen].sum()),
-        "completion_tokens": int(examples.kept_completion[seen].sum()),
-        "examples_not_reached": mixture.rows("train") - len(np.unique(seen)),
+        "examples": len(used),
+        "tokens": int(examples.lengths[used].sum()),
+        "completion_tokens": int(examples.kept_completion[used].sum()),
+        "examples_not_reached": len(rows) - len(np.unique(used)),
     }
 
 
-def _tell(learnt: "Batches", mixture: Mixture) -> None:
-    data = learnt.examples.report()
-    of = f"{data['examples']} of {mixture.rows('train')} examples"
-    log(f"train: {of}, {data['tokens']} tokens, {len(learnt.sequences)} sequences")
+def _log_counts(batches: "Batches", rows: Examples) -> None:
+    counts = batches.examples.report()
+    log(
+        f"train: {counts['examples']} of {len(rows)} examples, {counts['tokens']} tokens,"
+        f" {len(batches.sequences)} sequences"
+    )
     for side in ("prompt", "completion"):
-        if data[f"{side}s_cut"]:
-            log(f"train: cut {data[f'{side}_tokens_cut']} tokens from {data[f'{side}s_cut']} {side}s")
+        if counts[f"truncated_{side}s"]:
+            log(
+                f"train: truncated {counts[f'truncated_{side}s']} {side}s"
+                f" by {counts[f'truncated_{side}_tokens']} tokens"
+            )
+    if counts["border_merges"]:
+        log(
+            f"train: {counts['border_merges']} examples would have a token over the border of prompt and"
+            " completion if tokenized as one text"
+        )
 
 
-def _write(
-    folder: Path,
-    fitted: "TrainResult",
-    tokenizer: Any,
-    made_from: dict[str, Any],
-    metrics: dict[str, Any],
-    config: TrainConfig,
-) -> None:
+def _write(folder: Path, result: "TrainResult", tokenizer: Any, config: TrainConfig) -> None:
     from flanbuild.training import models
 
-    fitted.model.save_pretrained(folder, state_dict=fitted.weights)
+    result.model.save_pretrained(folder, state_dict=result.weights)
     tokenizer.save_pretrained(folder)
     if config.model == SMALL:
-        models.untuned_model(config, tokenizer).save_pretrained(folder / "untuned")
-        tokenizer.save_pretrained(folder / "untuned")
-    _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), fitted.log.steps)
-    _write_csv(folder / "validation.csv", ("step", "loss"), fitted.log.validation)
-    write_json(folder / "training.json", made_from)
-    write_json(folder / "metrics.json", metrics)
+        models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)
+        tokenizer.save_pretrained(folder / _UNTUNED)
+    _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), result.log.steps)
+    _write_csv(folder / "validation.csv", ("step", "loss"), result.log.validation)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, float]]) -> None:

@@ -1,7 +1,6 @@
-"""The mixture as tokens: made once, kept on disk, memory-mapped, and cut to length by counting.
+"""A split of a mixture as tokens: made once, kept on disk, memory-mapped, truncated by arithmetic.
 
-Prompt and completion are tokenised apart, so that the border of the loss is exact and a completion has the
-same tokens here, when options are ranked and when text is generated.
+The cache of a run may be shared: a file lock lets one process tokenize while the others wait and then read its result.
 """
 
 import hashlib
@@ -14,41 +13,24 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from flanbuild.artifacts.files import staged
-from flanbuild.model.tokenizer import leading, tokenizer_digest
+from flanbuild.artifacts.files import read_json, staged, write_json
+from flanbuild.model.codec import Codec, Ints, Tokens, Truncation, kept
+from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, silent
-from flanbuild.training.mixture import Mixture
+from flanbuild.read import Examples
 
-_FORMAT = 1  # another number makes every cache stale
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Truncation:
-    """How long prompt and completion may be: of one sequence that they share, where the prompt gives way.
-
-    `apart` is for encoder-decoders, whose prompt and completion are two sequences.
-    """
-
-    seq_length: int
-    prompt_length: int
-    completion_length: int
-    apart: bool = False
-
-    def keep(self, prompts: Ints, completions: Ints) -> tuple[Ints, Ints]:
-        """The tokens that are left of each prompt and of each completion."""
-        right = np.minimum(completions, self.completion_length)
-        room = self.seq_length - (0 if self.apart else right)
-        return np.minimum(prompts, np.minimum(room, self.prompt_length)), right
+_FORMAT = 2  # raise it when equal inputs give other tokens
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
 class TokenizedExamples:
-    """Uncut tokens of all examples one after another, and where they are: prompt, completion, end token.
+    """Whole tokens of all examples one after another, and where they are: prompt, completion, end token.
 
-    `kept_prompt` and `kept_completion` say how many tokens of each side training uses.
+    `kept_prompt` and `kept_completion` are the numbers of tokens that training uses of each side.
     """
 
     tokens: NDArray[np.integer]
@@ -56,124 +38,139 @@ class TokenizedExamples:
     prompts: Ints
     kept_prompt: Ints
     kept_completion: Ints
-    leads: bool  # whether each prompt begins with a token that a cut must keep
+    prefix: int = 0
+    """special tokens at the start of each prompt, which truncation keeps"""
+    border_merges: int = 0
+    """examples that the tokenizer would tokenize in another way as one text"""
 
     def __len__(self) -> int:
         return len(self.prompts)
 
     @property
     def lengths(self) -> Ints:
-        """Tokens of each example after the cut."""
+        """Tokens of each example after truncation."""
         return self.kept_prompt + self.kept_completion
 
     def prompt(self, index: int) -> NDArray[np.integer]:
-        """The end of the prompt, where the question and its options stand, after the leading token if any."""
-        start, full, kept = self.starts[index], self.prompts[index], self.kept_prompt[index]
-        if self.leads and 1 < kept < full:
-            return np.concatenate(
-                [self.tokens[start : start + 1], self.tokens[start + full - kept + 1 : start + full]]
-            )
-        return self.tokens[start + full - kept : start + full]
+        """The prompt's special tokens and its end, where the question and its options stand."""
+        start, length = self.starts[index], self.prompts[index]
+        whole = self.tokens[start : start + length]
+        head, tail = kept(int(length), int(self.kept_prompt[index]), self.prefix)
+        return whole if head == length else np.concatenate([whole[:head], whole[tail:]])
 
     def completion(self, index: int) -> NDArray[np.integer]:
-        """The beginning of the completion; a cut one has no end token, for its text does not end there."""
+        """The beginning of the completion. A truncated one has no end token, since its text does not end there."""
         start = self.starts[index] + self.prompts[index]
         return self.tokens[start : start + self.kept_completion[index]]
 
     def report(self) -> dict[str, int]:
-        """What was cut, in examples and in tokens."""
-        prompt_cut = self.prompts - self.kept_prompt
-        completion_cut = np.diff(self.starts) - self.prompts - self.kept_completion
+        """Examples and tokens, and how many of them truncation took."""
+        prompt_lost = self.prompts - self.kept_prompt
+        completion_lost = np.diff(self.starts) - self.prompts - self.kept_completion
         return {
             "examples": len(self),
             "tokens": int(self.lengths.sum()),
             "completion_tokens": int(self.kept_completion.sum()),
-            "prompts_cut": int((prompt_cut > 0).sum()),
-            "prompt_tokens_cut": int(prompt_cut.sum()),
-            "completions_cut": int((completion_cut > 0).sum()),
-            "completion_tokens_cut": int(completion_cut.sum()),
+            "truncated_prompts": int((prompt_lost > 0).sum()),
+            "truncated_prompt_tokens": int(prompt_lost.sum()),
+            "truncated_completions": int((completion_lost > 0).sum()),
+            "truncated_completion_tokens": int(completion_lost.sum()),
+            "border_merges": self.border_merges,
         }
 
 
 def tokenize(
-    mixture: Mixture,
-    split: str,
-    tokenizer: Any,
+    examples: Examples,
+    codec: Codec,
     cache: Path,
-    cut: Truncation,
+    truncation: Truncation,
     *,
     rows: int,
     tokens: int | None = None,
     progress: Progress = silent,
-) -> Path:
-    """The folder with a split's tokens, filled only where shards, tokenizer or settings are new.
+) -> TokenizedExamples:
+    """The tokens of a split, made only if the folder `cache` lacks them for these shards, tokenizer and settings.
 
-    It takes the first `rows` of the split, and stops before that at `tokens` (after the cut): the rows of a
-    mixture are in keyed order, so the first are a fair draw and the others would not be reached. Tokens of
-    the split that the cache holds from before are taken away.
+    It takes the first `rows` rows, and stops earlier at the row that reaches `tokens` tokens after truncation: the
+    rows of a mixture are in keyed order, so the first ones are a fair draw and the others would not be reached.
+    Tokens of the split for other settings are deleted from the cache. Other processes wait for this one.
     """
-    place = cache / _digest(
-        split, mixture.shards(split), tokenizer_digest(tokenizer), astuple(cut), rows, tokens
-    )
-    if place.is_dir():
-        return place
-    prompts, completions = [], []
-    left = tokens
-    with staged(place) as folder, progress(rows, f"tokenize {split}") as advance:
-        with (folder / "tokens.bin").open("wb") as file:
-            for texts in mixture.texts(split, rows):
-                pairs = _encode(tokenizer, *texts, apart=cut.apart)
-                _write_alternating(file, *pairs)
-                prompts.append(_lengths(pairs[0]))
-                completions.append(_lengths(pairs[1]))
-                advance(len(pairs[0]))
-                if left is not None:
-                    left -= sum(int(side.sum()) for side in cut.keep(prompts[-1], completions[-1]))
-                    if left <= 0:
-                        break
-        np.save(folder / "prompts.npy", np.concatenate(prompts))
-        np.save(folder / "completions.npy", np.concatenate(completions))
-    for old in cache.glob(f"{split}-*"):
-        if old != place:
-            shutil.rmtree(old)
-    return place
+    split = examples.split
+    folder = cache / _name(examples, codec, truncation, rows, tokens)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / _LOCK):
+        if not folder.is_dir():
+            with staged(folder) as part, progress(rows, f"tokenize {split}") as advance:
+                _write(part, examples, codec, truncation, rows, tokens, advance)
+        for old in cache.glob(f"{split}-*"):
+            if old != folder:
+                shutil.rmtree(old)
+        return read_tokens(folder, truncation, prefix=len(codec.prefix))
 
 
-def read_examples(folder: Path, cut: Truncation, *, leads: bool) -> TokenizedExamples:
-    """The tokens of a folder, memory-mapped. `leads`: whether prompts begin with a token of the tokenizer's."""
+def read_tokens(folder: Path, truncation: Truncation, *, prefix: int) -> TokenizedExamples:
+    """The tokens in a folder of the cache, memory-mapped. `prefix`: special tokens at the start of each prompt."""
     prompts, completions = (np.load(folder / f"{side}.npy") for side in ("prompts", "completions"))
-    kept_prompt, kept_completion = cut.keep(prompts, completions)
+    kept_completion = truncation.completions(completions)
     return TokenizedExamples(
         tokens=np.memmap(folder / "tokens.bin", dtype=np.int32, mode="r"),
         starts=np.concatenate([[0], np.cumsum(prompts + completions)]),
         prompts=prompts,
-        kept_prompt=kept_prompt,
+        kept_prompt=truncation.prompts(prompts, kept_completion),
         kept_completion=kept_completion,
-        leads=leads,
+        prefix=prefix,
+        border_merges=read_json(folder / "counts.json")["border_merges"],
     )
 
 
-def _encode(
-    tokenizer: Any, prompts: list[str], completions: list[str], *, apart: bool
-) -> tuple[list[list[int]], list[list[int]]]:
-    left = tokenizer(prompts, add_special_tokens=apart, verbose=False)["input_ids"]
-    if not apart:  # some tokenizers would end the prompt, too
-        first = leading(tokenizer)
-        left = [first + tokens for tokens in left]
-    right = tokenizer(completions, add_special_tokens=False, verbose=False)["input_ids"]
-    end = tokenizer.eos_token_id
-    return left, [[*tokens, end] for tokens in right]
+def _write(
+    folder: Path,
+    examples: Examples,
+    codec: Codec,
+    truncation: Truncation,
+    rows: int,
+    tokens: int | None,
+    advance: Any,
+) -> None:
+    prompts, completions, merges, left = [], [], 0, tokens
+    with (folder / "tokens.bin").open("wb") as file:
+        for batch in examples.batches(rows):
+            texts = batch["prompt"].to_pylist(), batch["completion"].to_pylist()
+            left_side, right_side = codec.encode_prompts(texts[0]), codec.encode_completions(texts[1])
+            count = len(left_side)
+            if left is not None:
+                count, left = _reached(_lengths(left_side), _lengths(right_side), truncation, left)
+            _write_alternating(file, left_side[:count], right_side[:count])
+            merges += codec.border_merges(texts[0][:count], texts[1][:count])
+            prompts.append(_lengths(left_side[:count]))
+            completions.append(_lengths(right_side[:count]))
+            advance(len(left_side))
+            if left is not None and left <= 0:
+                break
+    np.save(folder / "prompts.npy", np.concatenate(prompts))
+    np.save(folder / "completions.npy", np.concatenate(completions))
+    write_json(folder / "counts.json", {"border_merges": merges})
 
 
-def _write_alternating(file: BinaryIO, left: list[list[int]], right: list[list[int]]) -> None:
+def _reached(prompts: Ints, completions: Ints, truncation: Truncation, left: int) -> tuple[int, int]:
+    """How many rows it takes to reach `left` tokens, and how many tokens are left after all of them."""
+    right = truncation.completions(completions)
+    total = np.cumsum(truncation.prompts(prompts, right) + right)
+    count = min(int(np.searchsorted(total, left)) + 1, len(total))
+    return count, left - int(total[count - 1])
+
+
+def _write_alternating(file: BinaryIO, left: Sequence[Tokens], right: Sequence[Tokens]) -> None:
     tokens = chain.from_iterable(chain(*pair) for pair in zip(left, right, strict=True))
     np.fromiter(tokens, dtype=np.int32).tofile(file)
 
 
-def _lengths(sides: Sequence[Sequence[int]]) -> Ints:
+def _lengths(sides: Sequence[Tokens]) -> Ints:
     return np.fromiter(map(len, sides), dtype=np.int64, count=len(sides))
 
 
-def _digest(split: str, shards: Sequence[dict[str, Any]], *settings: Any) -> str:
-    said = json.dumps([_FORMAT, [shard["sha256"] for shard in shards], *settings])
-    return f"{split}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+def _name(examples: Examples, codec: Codec, truncation: Truncation, rows: int, tokens: int | None) -> str:
+    """The folder's name: the split, and a digest of all that decides its tokens."""
+    shards = [shard.sha256 for shard in examples.shards]
+    value = [_FORMAT, shards, tokenizer_digest(codec.tokenizer), astuple(truncation), rows, tokens]
+    return f"{examples.split}-{hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]}"

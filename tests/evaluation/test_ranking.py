@@ -2,6 +2,12 @@ import pytest
 import torch
 import toys
 from transformers import (
+    BloomConfig,
+    BloomForCausalLM,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    GPTNeoConfig,
+    GPTNeoForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -11,17 +17,16 @@ from transformers import (
 )
 
 from flanbuild.evaluation.config import EvaluateConfig
-from flanbuild.evaluation.generation import generate
-from flanbuild.evaluation.models import EvalModel, load
+from flanbuild.evaluation.models import EvalModel, eval_model
 from flanbuild.evaluation.ranking import (
-    Request,
     loglikelihood_encoder_decoder,
     loglikelihood_pairs,
     loglikelihood_trees,
     loglikelihoods,
     method_for,
-    requests,
 )
+from flanbuild.evaluation.requests import Request, ranking_requests
+from flanbuild.model.tokenizer import END
 
 SHAPE = {
     "vocab_size": 400,
@@ -46,9 +51,7 @@ def tokenizer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def llama(tokenizer):
     torch.manual_seed(0)
-    return EvalModel(
-        LlamaForCausalLM(LlamaConfig(**SHAPE)).eval(), tokenizer, EvaluateConfig(prompt_length=64)
-    )
+    return eval_model(LlamaForCausalLM(LlamaConfig(**SHAPE)), tokenizer, EvaluateConfig(prompt_length=64))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def t5(tokenizer):
     shape = T5Config(
         vocab_size=400, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=2, decoder_start_token_id=0
     )
-    return EvalModel(T5ForConditionalGeneration(shape).eval(), tokenizer, EvaluateConfig())
+    return eval_model(T5ForConditionalGeneration(shape), tokenizer, EvaluateConfig())
 
 
 def advance(count: int) -> None:
@@ -90,16 +93,43 @@ def test_an_encoder_decoder_reads_the_prompt_once_and_scores_the_same(t5):
 
 
 def test_batches_do_not_change_the_order_of_answers(llama):
-    small = EvalModel(llama.model, llama.tokenizer, EvaluateConfig(batch_tokens=12))
-    apart = loglikelihoods(small, ASKED, loglikelihood_trees, advance)
+    small = EvalModel(llama.model, llama.codec, EvaluateConfig(batch_tokens=12))
+    apart = loglikelihoods(small, ASKED, loglikelihood_trees, advance, task="toy")
     for found, wanted in zip(apart, loglikelihood_trees(llama, ASKED), strict=True):
         assert found == pytest.approx(wanted, abs=1e-4)
 
 
-def test_a_model_that_looks_back_only_so_far_is_asked_pair_by_pair(llama, tokenizer, t5):
-    window = MistralForCausalLM(MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=8)).eval()
+def gemma3(window: int) -> Gemma3ForConditionalGeneration:
+    """A model whose window stands in the text part of its config."""
+    text = SHAPE | {"num_key_value_heads": 1, "head_dim": 16, "sliding_window": window}
+    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return Gemma3ForConditionalGeneration(Gemma3Config(text_config=text, vision_config=vision))
+
+
+def neo() -> GPTNeoForCausalLM:
+    shape = {"vocab_size": 400, "hidden_size": 32, "num_layers": 2, "num_heads": 2, "window_size": 8}
+    return GPTNeoForCausalLM(GPTNeoConfig(**shape, attention_types=[[["global", "local"], 1]]))
+
+
+def bloom() -> BloomForCausalLM:
+    """A model that cannot take a mask of four dimensions."""
+    return BloomForCausalLM(BloomConfig(vocab_size=400, hidden_size=32, n_layer=2, n_head=2))
+
+
+def mistral() -> MistralForCausalLM:
+    return MistralForCausalLM(MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=8))
+
+
+@pytest.mark.parametrize(
+    "build", [mistral, lambda: gemma3(8), neo, bloom], ids=["mistral", "gemma3", "neo", "bloom"]
+)
+def test_a_model_that_trees_are_wrong_for_is_asked_pair_by_pair(build, tokenizer):
+    torch.manual_seed(0)
+    assert method_for(eval_model(build(), tokenizer, EvaluateConfig())) is loglikelihood_pairs
+
+
+def test_other_models_are_asked_in_trees_or_by_encoder(llama, t5):
     assert method_for(llama) is loglikelihood_trees
-    assert method_for(EvalModel(window, tokenizer, EvaluateConfig())) is loglikelihood_pairs
     assert method_for(t5) is loglikelihood_encoder_decoder
 
 
@@ -109,29 +139,19 @@ def test_a_model_that_ignores_masks_is_asked_pair_by_pair(tokenizer):
             return super().forward(**given)
 
     torch.manual_seed(0)
-    assert (
-        method_for(EvalModel(Careless(LlamaConfig(**SHAPE)).eval(), tokenizer, EvaluateConfig()))
-        is loglikelihood_pairs
-    )
+    careless = eval_model(Careless(LlamaConfig(**SHAPE)), tokenizer, EvaluateConfig())
+    assert method_for(careless) is loglikelihood_pairs
 
 
 def test_a_long_prompt_keeps_its_end_and_is_counted(llama):
-    asked, cut = requests(llama, ["word " * 200 + "end?\n", "short?\n"], [["yes", "no"]] * 2)
-    assert cut == 1
-    assert len(asked[0].prompt) == 64
-    assert llama.tokenizer.decode(asked[0].prompt).endswith("end?\n")
+    prompts = ["word " * 200 + "end?\n", "short?\n"]
+    requests = ranking_requests(llama, prompts, [["yes", "no"]] * 2, task="toy")
+    assert requests.truncated_prompts == 1
+    assert len(requests.requests[0].prompt) == 64
+    assert llama.codec.decode_text(requests.requests[0].prompt).endswith("end?\n")
 
 
 def test_options_end_as_completions_do_in_training(llama):
-    asked, _ = requests(llama, ["ok?\n"], [["woof", "meow"]])
-    assert [llama.tokenizer.decode(option) for option in asked[0].options] == ["woof<end>", "meow<end>"]
-
-
-@pytest.mark.parametrize("kind", ["llama", "t5"])
-def test_written_answers_do_not_depend_on_the_batch(kind, llama, t5, tmp_path):
-    answerer = {"llama": llama, "t5": t5}[kind]
-    answerer.model.save_pretrained(tmp_path)
-    answerer.tokenizer.save_pretrained(tmp_path)
-    prompts = [toys.row(i, i % 2)["prompt"] * (1 + i % 3) for i in range(7)]
-    many, one = (load(str(tmp_path), EvaluateConfig(max_new_tokens=6, batch=size)) for size in (7, 1))
-    assert generate(many, prompts, advance) == generate(one, prompts, advance)
+    request = ranking_requests(llama, ["ok?\n"], [["woof", "meow"]], task="toy").requests[0]
+    texts = [llama.codec.tokenizer.decode(option) for option in request.options]
+    assert texts == [f"woof{END}", f"meow{END}"]

@@ -1,22 +1,18 @@
 import csv
-import json
 from pathlib import Path
 
 import pytest
 
+from flanbuild.artifacts.records import write_record
 from flanbuild.cli.console import print_table
 from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.evaluation.record import MetricScores, ModelRun, PaperScores, ScoreRecord, TemplateScores
 from flanbuild.evaluation.report import HEADER, report
+from flanbuild.model.record import Environment, MixtureRef
 
-FIGURES = {
-    "mean": 60.0,
-    "sd": 5.0,
-    "best": 65.0,
-    "best_template": 0,
-    "worst": 55.0,
-    "worst_template": 1,
-    "templates": 2,
-}
+FIGURES = TemplateScores(
+    mean=60.0, sd=5.0, best=65.0, best_template=0, worst=55.0, worst_template=1, templates=2
+)
 
 
 @pytest.fixture
@@ -24,18 +20,35 @@ def evaluation(tmp_path):
     """A folder as `evaluate` writes it, with two tasks."""
     folder = tmp_path / "reports" / "nli"
     folder.mkdir(parents=True)
-    accuracy = {"tuned": FIGURES, "untuned": {**FIGURES, "mean": 40.0}, "majority": 50.0, "random": 50.0}
-    paper = {"mean": 78.3, "sd": 7.9, "best": 84.1, "checked": "mean"}
-    tasks = {"rte": {"accuracy": {**accuracy, "paper": paper}}, "cb": {"accuracy": accuracy}}
-    document = {
-        "holdout": ["nli"],
-        "mixture": {"name": "toy", "digest": "0123"},
-        "scores": {"nli": tasks},
-        "metrics": {"rte": ["accuracy"], "cb": ["accuracy"]},
-        "not_evaluated": {"nli/gone": "no evaluation split"},
-        "cut_prompts": {"tuned": {"cb": 3}},
-    }
-    (folder / "scores.json").write_text(json.dumps(document))
+    accuracy = MetricScores(
+        tuned=FIGURES, untuned=FIGURES.model_copy(update={"mean": 40.0}), majority=50.0, random=50.0
+    )
+    paper = PaperScores(mean=78.3, sd=7.9, best=84.1, checked="mean")
+    tasks = {"rte": {"accuracy": accuracy.model_copy(update={"paper": paper})}, "cb": {"accuracy": accuracy}}
+    run = ModelRun(
+        name=None,
+        revision=None,
+        weights={},
+        tokenizer="t" * 64,
+        dtype="float32",
+        attention="sdpa",
+        ranking="trees",
+        truncated_prompts={"cb": 3},
+        border_merges={"rte": 2},
+    )
+    record = ScoreRecord.of(
+        mixture=MixtureRef(name="toy", digest="0123"),
+        holdout=("nli",),
+        config={},
+        evaluation_sets={},
+        models={"tuned": run},
+        not_asked={"untuned": "no such folder"},
+        scores={"nli": tasks},
+        metrics={"rte": ("accuracy",), "cb": ("accuracy",)},
+        not_evaluated={"nli/gone": "the task has no test split"},
+        environment=Environment(device="cpu", versions={}),
+    )
+    write_record(folder / "scores.json", record)
     lines = [
         f"{m},nli,{t},accuracy,{i},{60 + i},10"
         for m in ("tuned", "untuned")
@@ -58,11 +71,14 @@ def test_the_page_shows_each_task_beside_its_baselines_and_the_paper(evaluation,
     assert "| mean of 2 tasks |  | 60.0 | 65.0 | 55.0 | 40.0 | 50.0 | 50.0 | – |" in page
 
 
-def test_the_page_names_what_was_not_evaluated_and_what_was_cut(evaluation, tmp_path):
+def test_the_page_names_what_was_left_out_and_truncated(evaluation, tmp_path):
     report([evaluation], tmp_path / "out")
     page = (tmp_path / "out/report.md").read_text()
-    assert "- nli/gone: no evaluation split" in page
+    assert "- nli/gone: the task has no test split" in page
+    assert "- untuned: no such folder" in page
     assert "- tuned, cb: 3" in page
+    assert "- tuned, rte: 2" in page
+    assert "Run on cpu: tuned in float32, options ranked by trees." in page
 
 
 def test_every_picture_of_the_page_is_there(evaluation, tmp_path):
@@ -130,6 +146,12 @@ def test_a_folder_without_scores_is_named(evaluation, tmp_path):
         report([evaluation, tmp_path / "empty"], tmp_path / "out")
 
 
-def test_nothing_to_report_is_said():
+def test_scores_of_another_format_are_named(evaluation, tmp_path):
+    (evaluation / "scores.json").write_text('{"format": 1}')
+    with pytest.raises(ArtifactError, match=r"scores\.json: format 1 instead of 2"):
+        report([evaluation], tmp_path / "out")
+
+
+def test_nothing_to_report_is_an_error():
     with pytest.raises(DeclarationError, match="no folder"):
         report([], Path("out"))

@@ -1,16 +1,21 @@
 import csv
-import json
 import shutil
 from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import toys
+from safetensors.torch import load_file, save_file
 
 from flanbuild.artifacts.arrow import read_table
-from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.artifacts.files import sha256_of, xxh3_of
+from flanbuild.artifacts.records import HeldOutGroup, Manifest, read_record, write_record
+from flanbuild.errors import ArtifactError, DeclarationError, ExecutionError
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.metrics import METRICS
 from flanbuild.evaluation.paper import PAPER, SEEN_BEST
+from flanbuild.evaluation.record import ScoreRecord
 from flanbuild.evaluation.rows import EvaluationRows
 from flanbuild.evaluation.run import evaluate
 from flanbuild.evaluation.scores import Answers, by_template, majority, random_guess, summary
@@ -23,7 +28,7 @@ WRITTEN = [toys.evaluation_row(i, t, ranked=False) for i in range(60, 78) for t 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A mixture with held-out tasks, their rows, and a model trained on it."""
+    """A mixture with held-out tasks, their evaluation sets, and a model trained on it."""
     place = tmp_path_factory.mktemp("evaluation")
     rows = [toys.row(i, i % 2) for i in range(192)]
     toys.write_mixture(place / "mixture", rows, rows[:20])
@@ -32,20 +37,36 @@ def place(tmp_path_factory):
         "said": (["exact_match", "rouge1"], WRITTEN),
         "gone": (["accuracy"], None),
     }
-    toys.hold_out(place / "mixture", place / "rendered", tasks)
+    toys.hold_out(place / "mixture", place / "evaluation", tasks)
     train(place / "mixture", place / "model", toys.TINY)
     return place
 
 
 @pytest.fixture(scope="module")
 def report(place):
-    evaluate(place / "model", place / "mixture", place / "rendered", place / "report", CONFIG)
+    evaluate(place / "model", place / "mixture", place / "evaluation", place / "report", CONFIG)
     return place / "report"
 
 
 @pytest.fixture(scope="module")
-def scores(report):
-    return json.loads((report / "scores.json").read_text())
+def record(report):
+    return read_record(report / "scores.json", ScoreRecord)
+
+
+@pytest.fixture
+def copy(place, tmp_path):
+    """A copy of the mixture and its evaluation sets, to change."""
+    for name in ("mixture", "evaluation"):
+        shutil.copytree(place / name, tmp_path / name)
+    return tmp_path
+
+
+def change_held_out(mixture: Path, **changes) -> None:
+    """Rewrites the manifest with other facts of the held-out task rte, and with that task alone."""
+    manifest = read_record(mixture / "manifest.json", Manifest)
+    task = toys.held_out_task("rte", ["accuracy"], **changes)
+    group = HeldOutGroup(asked=True, rule="asked for", tasks={"rte": task})
+    write_record(mixture / "manifest.json", toys.with_identity(manifest, held_out={"nli": group}))
 
 
 def rows(options: list[list[str]], answers: list[str], templates: list[int] | None = None) -> EvaluationRows:
@@ -60,25 +81,36 @@ def rows(options: list[list[str]], answers: list[str], templates: list[int] | No
     )
 
 
-def test_a_tuned_model_beats_chance_where_the_untuned_does_not(scores):
-    accuracy = scores["scores"]["nli"]["rte"]["accuracy"]
-    assert accuracy["tuned"]["mean"] > 90
-    assert accuracy["untuned"]["mean"] < 50
-    assert accuracy["random"] == pytest.approx(100 / 6, abs=1e-3)
+def test_a_tuned_model_beats_chance_where_the_untuned_does_not(record):
+    accuracy = record.scores["nli"]["rte"]["accuracy"]
+    assert accuracy.tuned.mean > 90
+    assert accuracy.untuned.mean < 50
+    assert accuracy.random == pytest.approx(100 / 6, abs=1e-3)
 
 
-def test_a_tuned_model_writes_the_answer_and_stops(scores):
-    assert scores["scores"]["nli"]["said"]["exact_match"]["tuned"]["mean"] > 90
+def test_a_tuned_model_generates_the_answer_and_stops(record):
+    assert record.scores["nli"]["said"]["exact_match"].tuned.mean > 90
 
 
-def test_a_task_without_rows_is_listed_not_skipped(scores):
-    assert scores["not_evaluated"] == {"nli/gone": "no evaluation split"}
-    assert "gone" not in scores["scores"]["nli"]
+def test_a_task_without_test_split_is_listed_with_the_reason(record):
+    assert record.not_evaluated == {"nli/gone": "the task has no test split"}
+    assert "gone" not in record.scores["nli"]
 
 
-def test_the_paper_stands_beside_a_task_it_reports(scores):
-    assert scores["scores"]["nli"]["rte"]["accuracy"]["paper"]["mean"] == 78.3
-    assert "paper" not in scores["scores"]["nli"]["said"]["exact_match"]
+def test_the_paper_stands_beside_a_task_it_reports(record):
+    assert record.scores["nli"]["rte"]["accuracy"].paper.mean == 78.3
+    assert record.scores["nli"]["said"]["exact_match"].paper is None
+
+
+def test_scores_json_records_what_ran(record, place):
+    run = record.models["tuned"]
+    assert (run.dtype, run.attention, run.ranking) == ("float32", "sdpa", "trees")
+    assert run.weights == {"model.safetensors": sha256_of(place / "model/model.safetensors")}
+    assert run.tokenizer == record.models["untuned"].tokenizer
+    assert record.environment.device == "cpu"
+    assert record.environment.versions["transformers"] == version("transformers")
+    assert record.mixture.digest == read_record(place / "mixture/manifest.json", Manifest).digest
+    assert record.evaluation_sets["rte"] == xxh3_of(place / "evaluation/nli/rte/test.arrow")
 
 
 def test_scores_can_be_recomputed_from_the_predictions(report):
@@ -92,49 +124,126 @@ def test_scores_can_be_recomputed_from_the_predictions(report):
 
 
 def test_evaluating_twice_gives_equal_bytes(place, report):
-    evaluate(place / "model", place / "mixture", place / "rendered", place / "again", CONFIG)
+    evaluate(place / "model", place / "mixture", place / "evaluation", place / "again", CONFIG)
     assert all((place / "again" / path.name).read_bytes() == path.read_bytes() for path in report.iterdir())
 
 
 def test_fewer_examples_are_the_first_rows_under_all_templates(place, tmp_path):
     evaluate(
-        place / "model", place / "mixture", place / "rendered", tmp_path / "few", replace(CONFIG, examples=3)
+        place / "model",
+        place / "mixture",
+        place / "evaluation",
+        tmp_path / "few",
+        replace(CONFIG, examples=3),
     )
     table = read_table(tmp_path / "few/predictions.arrow").to_pylist()
     asked = {(row["row"], row["template"]) for row in table if row["task"] == "rte"}
     assert asked == {(row, template) for row in (60, 61, 62) for template in (0, 1)}
 
 
-def test_a_model_of_other_make_is_evaluated_without_an_untuned_one(place, tmp_path):
+def test_a_model_without_training_record_is_evaluated_alone(place, tmp_path):
     shutil.copytree(place / "model/untuned", tmp_path / "model")
-    evaluate(
-        tmp_path / "model",
-        place / "mixture",
-        place / "rendered",
-        tmp_path / "out",
-        replace(CONFIG, examples=1),
-    )
-    figures = json.loads((tmp_path / "out/scores.json").read_text())["scores"]["nli"]["rte"]["accuracy"]
-    assert "untuned" not in figures
+    few = replace(CONFIG, examples=1)
+    evaluate(tmp_path / "model", place / "mixture", place / "evaluation", tmp_path / "out", few)
+    record = read_record(tmp_path / "out/scores.json", ScoreRecord)
+    assert record.scores["nli"]["rte"]["accuracy"].untuned is None
 
 
-def test_rows_other_than_the_manifest_says_stop_the_run(place, tmp_path):
-    shutil.copytree(place / "rendered", tmp_path / "rendered")
-    (tmp_path / "rendered/nli/rte/test.arrow").write_bytes(b"other rows")
-    with pytest.raises(ArtifactError, match=r"nli/rte/test\.arrow: sha256"):
-        evaluate(place / "model", place / "mixture", tmp_path / "rendered", tmp_path / "out", CONFIG)
+def test_a_base_model_that_is_gone_leaves_the_tuned_scores(place, tmp_path, caplog):
+    shutil.copytree(place / "model", tmp_path / "model", ignore=shutil.ignore_patterns("untuned"))
+    few = replace(CONFIG, examples=1)
+    with caplog.at_level("INFO", "flanbuild"):
+        evaluate(tmp_path / "model", place / "mixture", place / "evaluation", tmp_path / "out", few)
+    record = read_record(tmp_path / "out/scores.json", ScoreRecord)
+    assert "no such folder" in record.not_asked["untuned"]
+    assert "the untuned model is left out" in caplog.text
+    assert list(record.models) == ["tuned"]
+    assert record.scores["nli"]["rte"]["accuracy"].tuned.mean > 0
+
+
+def test_a_base_model_by_relative_path_is_evaluated_from_another_folder(place, tmp_path, monkeypatch):
+    shutil.copytree(place / "model/untuned", tmp_path / "base", ignore=shutil.ignore_patterns("tokenizer*"))
+    monkeypatch.chdir(tmp_path)
+    again = replace(toys.TINY, model="base", tokenizer=str(place / "model"), steps=1)
+    train(place / "mixture", Path("out/tuned"), again)
+    monkeypatch.chdir("/")
+    few = replace(CONFIG, examples=1)
+    evaluate(tmp_path / "out/tuned", place / "mixture", place / "evaluation", tmp_path / "scores", few)
+    record = read_record(tmp_path / "scores/scores.json", ScoreRecord)
+    assert record.models["untuned"].tokenizer == record.models["tuned"].tokenizer
+
+
+def test_damaged_rows_stop_the_run(place, copy):
+    (copy / "evaluation/nli/rte/test.arrow").write_bytes(b"other rows")
+    with pytest.raises(ArtifactError, match=r"nli/rte/test\.arrow: its xxh3 digest is"):
+        evaluate(place / "model", copy / "mixture", copy / "evaluation", copy / "out", CONFIG)
+    assert not (copy / "out").exists()
+
+
+def test_a_missing_evaluation_set_names_the_command_that_makes_it(place, copy):
+    shutil.rmtree(copy / "evaluation/nli/rte")
+    with pytest.raises(ArtifactError, match="`flanbuild evalset rte` makes it"):
+        evaluate(place / "model", copy / "mixture", copy / "evaluation", copy / "out", CONFIG)
+
+
+def test_an_evaluation_set_of_other_rows_stops_the_run(place, copy):
+    other = toys.SOURCE.model_copy(update={"digest": "b" * 64})
+    toys.write_evaluation_set(copy / "evaluation/nli/rte", "rte", ["accuracy"], RANKED, other)
+    with pytest.raises(ArtifactError, match="rte was made of other rows"):
+        evaluate(place / "model", copy / "mixture", copy / "evaluation", copy / "out", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"has_test": False}, "rte: the task has no test split"),
+        ({"missing": ("validation",)}, "rte: the source has no split validation"),
+    ],
+)
+def test_nothing_left_to_evaluate_is_an_error_with_the_reason(facts, reason, place, copy):
+    change_held_out(copy / "mixture", **facts)
+    with pytest.raises(ArtifactError, match=f"no task of the hold-out nli can be evaluated .{reason}"):
+        evaluate(place / "model", copy / "mixture", copy / "evaluation", copy / "out", CONFIG)
+
+
+def test_a_task_held_out_by_name_is_scored_under_its_cluster(place, copy):
+    toys.hold_out(copy / "mixture", copy / "evaluation", {"rte": (["accuracy"], RANKED)}, name="rte")
+    few = replace(CONFIG, examples=1)
+    evaluate(place / "model/untuned", copy / "mixture", copy / "evaluation", copy / "out", few)
+    assert list(read_record(copy / "out/scores.json", ScoreRecord).scores) == ["nli"]
+
+
+@pytest.mark.parametrize("task", ["rte", "said"])
+def test_a_model_whose_scores_are_no_numbers_stops_the_run(task, place, tmp_path):
+    shutil.copytree(place / "model/untuned", tmp_path / "model")
+    weights = load_file(tmp_path / "model/model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, tmp_path / "model/model.safetensors", {"format": "pt"})
+    toys.write_mixture(tmp_path / "mixture", [toys.row(0, 0)] * 2, [toys.row(0, 0)])
+    rows = RANKED if task == "rte" else WRITTEN
+    toys.hold_out(tmp_path / "mixture", tmp_path / "evaluation", {task: (["accuracy"], rows)})
+    with pytest.raises(ExecutionError, match=f"{task}: the model's scores are not finite .*--dtype float32"):
+        evaluate(tmp_path / "model", tmp_path / "mixture", tmp_path / "evaluation", tmp_path / "out", CONFIG)
     assert not (tmp_path / "out").exists()
+
+
+def test_truncated_prompts_and_border_merges_are_recorded_by_task(place, tmp_path):
+    few = replace(CONFIG, examples=2, prompt_length=8)
+    evaluate(place / "model/untuned", place / "mixture", place / "evaluation", tmp_path / "out", few)
+    run = read_record(tmp_path / "out/scores.json", ScoreRecord).models["tuned"]
+    assert run.truncated_prompts == {"rte": 4, "said": 4}
+    assert run.border_merges == {}
 
 
 def test_a_model_that_is_not_there_is_one_sentence(place, tmp_path):
     with pytest.raises(DeclarationError, match="no such folder"):
-        evaluate(tmp_path / "none", place / "mixture", place / "rendered", tmp_path / "out", CONFIG)
+        evaluate(tmp_path / "none", place / "mixture", place / "evaluation", tmp_path / "out", CONFIG)
 
 
 def test_a_mixture_that_holds_nothing_out_has_nothing_to_evaluate(place, tmp_path):
     mixture = toys.write_mixture(tmp_path / "mixture", [toys.row(0, 0)] * 2, [toys.row(0, 0)])
     with pytest.raises(ArtifactError, match="nothing to evaluate"):
-        evaluate(place / "model", mixture, place / "rendered", tmp_path / "out", CONFIG)
+        evaluate(place / "model", mixture, place / "evaluation", tmp_path / "out", CONFIG)
 
 
 def test_templates_are_scored_apart():
@@ -145,12 +254,12 @@ def test_templates_are_scored_apart():
 
 def test_a_summary_names_the_best_template_and_the_worst():
     found = summary("accuracy", {0: 50.0, 1: 70.0, 2: 30.0})
-    assert (found["mean"], found["best"], found["best_template"], found["worst_template"]) == (50, 70, 1, 2)
-    assert found["sd"] == pytest.approx((800 / 3) ** 0.5, abs=1e-3)
+    assert (found.mean, found.best, found.best_template, found.worst_template) == (50, 70, 1, 2)
+    assert found.sd == pytest.approx((800 / 3) ** 0.5, abs=1e-3)
 
 
 def test_of_distances_the_lowest_is_best():
-    assert summary("edit_distance", {0: 5.0, 1: 2.0})["best_template"] == 1
+    assert summary("edit_distance", {0: 5.0, 1: 2.0}).best_template == 1
 
 
 def test_majority_is_the_commonest_answer():
@@ -177,9 +286,9 @@ def test_a_random_guess_is_counted_over_the_options_of_each_row():
 def test_an_answer_that_is_no_option_is_named(tmp_path):
     wrong = [toys.evaluation_row(60, 0) | {"answer": "hiss"}]
     toys.write_mixture(tmp_path / "mixture", [toys.row(0, 0)] * 2, [toys.row(0, 0)])
-    toys.hold_out(tmp_path / "mixture", tmp_path / "rendered", {"rte": (["accuracy"], wrong)})
-    with pytest.raises(ArtifactError, match="'hiss' is none of its options"):
-        evaluate(tmp_path / "model", tmp_path / "mixture", tmp_path / "rendered", tmp_path / "out", CONFIG)
+    toys.hold_out(tmp_path / "mixture", tmp_path / "evaluation", {"rte": (["accuracy"], wrong)})
+    with pytest.raises(ArtifactError, match="'hiss' is not among its options"):
+        evaluate(tmp_path / "model", tmp_path / "mixture", tmp_path / "evaluation", tmp_path / "out", CONFIG)
 
 
 def test_the_paper_is_quoted_with_metrics_we_have():

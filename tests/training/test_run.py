@@ -1,10 +1,12 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,16 @@ from transformers import (
     AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaModel,
     T5Config,
     T5ForConditionalGeneration,
 )
 
-from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
+from flanbuild.artifacts.records import read_record
+from flanbuild.errors import ArtifactError, DeclarationError, ExecutionError, FlanbuildError
+from flanbuild.model.record import TrainingRecord
+from flanbuild.model.tokenizer import END
+from flanbuild.read import load
 from flanbuild.training.batches import IGNORED, Batches, packed, padded
 from flanbuild.training.config import TrainConfig
 from flanbuild.training.models import leak
@@ -29,7 +36,7 @@ from flanbuild.training.packing import PackedIndex
 from flanbuild.training.run import train
 from flanbuild.training.tokens import TokenizedExamples
 
-PIPELINE = Path(__file__).parents[2] / "pipeline"
+ROOT = Path(__file__).parents[2]
 SHORT = replace(toys.TINY, steps=6, log_every=3)
 
 
@@ -56,7 +63,6 @@ def two_examples():
         prompts=np.array([3, 1]),
         kept_prompt=np.array([3, 1]),
         kept_completion=np.array([2, 3]),
-        leads=False,
     )
 
 
@@ -137,6 +143,70 @@ def test_equal_runs_give_equal_folders(model, mixture, tmp_path):
     )
 
 
+def test_training_json_records_what_ran(model, mixture):
+    record = read_record(model / "training.json", TrainingRecord)
+    assert (record.mixture.name, record.mixture.digest) == ("toy", load(mixture).digest)
+    assert (record.dtype, record.environment.device, record.environment.processes) == ("float32", "cpu", 1)
+    assert record.attention == "sdpa"
+    assert record.environment.versions["torch"] == version("torch")
+    assert record.data.truncated_prompts == record.data.border_merges == 0
+    assert record.data.model_dump() == json.loads((model / "metrics.json").read_text())["data"]
+
+
+def test_a_base_model_given_by_a_relative_path_is_found_from_any_folder(
+    mixture, model, tmp_path, monkeypatch
+):
+    shutil.copytree(model, tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    train(mixture, Path("out/tuned"), replace(SHORT, model="base", steps=1))
+    monkeypatch.chdir("/")
+    base = read_record(tmp_path / "out/tuned/training.json", TrainingRecord).base
+    assert base.name == "../../base"
+    resolved = base.resolved(tmp_path / "out/tuned")
+    assert Path(resolved.name).samefile(tmp_path / "base")
+    assert Path(resolved.tokenizer).samefile(tmp_path / "out/tuned")
+
+
+def test_weights_that_the_files_lack_are_not_invented(mixture, model, tmp_path):
+    shape = LlamaConfig.from_pretrained(model, tie_word_embeddings=False)
+    LlamaModel(shape).save_pretrained(tmp_path / "headless")
+    with pytest.raises(DeclarationError, match=r"weights are missing \(lm_head\.weight\)"):
+        train(
+            mixture, tmp_path / "out", replace(SHORT, model=str(tmp_path / "headless"), tokenizer=str(model))
+        )
+
+
+def test_a_mixture_without_validation_rows_is_refused(tmp_path):
+    folder = toys.write_mixture(tmp_path / "mixture", [toys.row(0, 0), toys.row(1, 0)], [])
+    with pytest.raises(ArtifactError, match=r"shards\.validation: no rows"):
+        train(folder, tmp_path / "out", SHORT)
+
+
+def test_a_damaged_shard_stops_training(tmp_path):
+    folder = toys.write_mixture(tmp_path / "mixture", [toys.row(0, 0), toys.row(1, 0)], [toys.row(2, 0)])
+    shard = folder / "validation/00000-of-00001.arrow"
+    shard.write_bytes(shard.read_bytes().replace(b"moo", b"mew"))
+    with pytest.raises(ArtifactError, match=r"validation/00000-of-00001\.arrow: its sha256"):
+        train(folder, tmp_path / "out", SHORT)
+
+
+def test_a_validation_loss_that_is_no_number_stops_the_run(mixture, tmp_path, monkeypatch):
+    from flanbuild.training import loop
+
+    def nan(self, micro_batch):
+        return torch.tensor(float("nan"))
+
+    validate = loop._Stepper.validate
+
+    def validate_nan(self):
+        monkeypatch.setattr(loop._Stepper, "_loss", nan)
+        return validate(self)
+
+    monkeypatch.setattr(loop._Stepper, "validate", validate_nan)
+    with pytest.raises(ExecutionError, match="the validation loss is nan"):
+        train(mixture, tmp_path / "out", SHORT)
+
+
 def test_the_untuned_model_is_kept(model):
     untuned, tuned = (load_file(model / place / "model.safetensors") for place in ("untuned", "."))
     assert untuned.keys() == tuned.keys()
@@ -158,9 +228,9 @@ def _train_until_killed(mixture: Path, out: Path, config: TrainConfig) -> None:
     settings = [
         f"--{name}={value}" for name, value in vars(config).items() if not isinstance(value, bool | None)
     ]
-    command = [sys.executable, PIPELINE / "train.py", "--mixture", mixture, "--out", out, *settings]
+    command = [sys.executable, "-m", "pipeline.train", "--mixture", mixture, "--out", out, *settings]
     process = subprocess.Popen(
-        command, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(PIPELINE.parent)}
+        command, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     checkpoint = out.parent / ".work" / out.name / "checkpoint" / "state.json"
     while not checkpoint.exists():
@@ -191,15 +261,32 @@ def test_a_checkpoint_restores_each_optimizer(optimizer, mixture, tmp_path, monk
     assert same_weights(tmp_path / "whole", tmp_path / "stopped")
 
 
-def test_another_config_does_not_go_on_from_an_old_checkpoint(mixture, tmp_path, model):
+def test_a_checkpoint_of_other_settings_stops_the_run_and_is_kept(mixture, tmp_path, monkeypatch):
+    from flanbuild.training import loop
+
+    step = loop._Stepper.step
+
+    def dies(self, number):
+        if number == 4:
+            raise KeyboardInterrupt
+        return step(self, number)
+
+    monkeypatch.setattr(loop._Stepper, "step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        train(mixture, tmp_path / "run", replace(SHORT, save_every=2))
+    state = tmp_path / ".work/run/checkpoint/state.json"
+    before = state.read_bytes()
+    with pytest.raises(DeclarationError, match=r"other settings \(seed 0 → 1, steps 6 → 7\)"):
+        train(mixture, tmp_path / "run", replace(SHORT, save_every=2, steps=7, seed=1))
+    assert state.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_version_is_not_guessed_at(tmp_path):
     from flanbuild.training.checkpoints import Checkpoints
 
-    old = tmp_path / ".work/new/checkpoint"
-    old.mkdir(parents=True)
-    (old / "state.json").write_text('{"run": "another"}')
-    assert Checkpoints(old, "this").restore(None, None) is None
-    train(mixture, tmp_path / "new", SHORT)
-    assert same_weights(model, tmp_path / "new")
+    (tmp_path / "state.json").write_text('{"run": "0123"}')
+    with pytest.raises(DeclarationError, match="another version of flanbuild"):
+        Checkpoints(tmp_path, {"steps": 6}).check()
 
 
 def test_pieces_of_a_step_add_up_to_the_step(mixture, tmp_path, model):
@@ -239,10 +326,8 @@ def test_an_encoder_decoder_trains_unpacked(mixture, model, tmp_path):
 
 def test_a_named_model_starts_from_its_own_weights(mixture, model, tmp_path):
     train(mixture, tmp_path / "named", replace(SHORT, model=str(model), steps=1, learning_rate=1e-9))
-    assert json.loads((tmp_path / "named/training.json").read_text())["untuned"] == {
-        "name": str(model),
-        "revision": None,
-    }
+    base = read_record(tmp_path / "named/training.json", TrainingRecord).base
+    assert (base.kind, base.name, base.tokenizer) == ("folder", str(model), ".")
     named, start = (load_file(folder / "model.safetensors") for folder in (tmp_path / "named", model))
     assert all(torch.allclose(named[name], start[name], atol=1e-6) for name in start)
 
@@ -250,9 +335,13 @@ def test_a_named_model_starts_from_its_own_weights(mixture, model, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "/no/such/model"}, "train.model: no model can be read from '/no/such/model'"),
-        ({"tokenizer": "/no/such/tokenizer"}, "train.tokenizer: no model can be read"),
-        ({"batch": 8, "gradient_accumulation": 3}, "8 sequences can't be shared"),
+        ({"model": "/no/such/model"}, "train.model: no tokenizer in '/no/such/model'"),
+        (
+            {"model": "/no/such/model", "tokenizer": "trained"},
+            "'/no/such/model' cannot be read: no such folder",
+        ),
+        ({"tokenizer": "/no/such/tokenizer"}, "train.tokenizer: no tokenizer in '/no/such/tokenizer'"),
+        ({"batch": 8, "gradient_accumulation": 3}, "8 sequences cannot be divided"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(change, message, mixture, tmp_path):
@@ -278,16 +367,14 @@ def test_settings_are_checked_together():
 
 
 def test_a_sequence_must_hold_a_prompt_beside_a_completion():
-    with pytest.raises(DeclarationError, match="leave a prompt no room"):
+    with pytest.raises(DeclarationError, match="leave no room for a prompt"):
         TrainConfig(seq_length=128, completion_length=128)
 
 
 def test_importing_training_loads_no_torch():
     code = "import sys, flanbuild.training.run, flanbuild.evaluation.run, flanbuild.evaluation.report; sys.exit('torch' in sys.modules)"
     assert (
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(PIPELINE.parent)}
-        ).returncode
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
         == 0
     )
 
@@ -295,7 +382,7 @@ def test_importing_training_loads_no_torch():
 def test_trl_trains_on_the_shards_as_they_are(mixture, model, tmp_path):
     datasets, trl = pytest.importorskip("datasets"), pytest.importorskip("trl")
     rows = datasets.load_dataset(
-        "arrow", data_files=str(mixture / "train-*.arrow"), split="train", cache_dir=str(tmp_path)
+        "arrow", data_files=str(mixture / "train/*.arrow"), split="train", cache_dir=str(tmp_path)
     )
     settings = trl.SFTConfig(
         output_dir=str(tmp_path / "sft"),
@@ -314,9 +401,7 @@ def test_trl_trains_on_the_shards_as_they_are(mixture, model, tmp_path):
     )
     batch = next(iter(trainer.get_train_dataloader()))
     learnt = [tokenizer.decode(labels[labels != IGNORED]) for labels in batch["labels"]]
-    assert all(
-        text.removesuffix("<end>") in toys.SOUNDS.values() and text.endswith("<end>") for text in learnt
-    )
+    assert all(text.removesuffix(END) in toys.SOUNDS.values() and text.endswith(END) for text in learnt)
     assert trainer.train().global_step == 3
 
 
@@ -326,8 +411,8 @@ def test_two_processes_learn_what_one_does(mixture, model, tmp_path):
         f"--{name}={value}" for name, value in vars(SHORT).items() if not isinstance(value, bool | None)
     ]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    command = [*launch, PIPELINE / "train.py", "--mixture", mixture, "--out", tmp_path / "two", *settings]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(PIPELINE.parent)}
+    command = [*launch, "-m", "pipeline.train", "--mixture", mixture, "--out", tmp_path / "two", *settings]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
     subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
     one, two = (
         np.loadtxt(folder / "log.csv", delimiter=",", skiprows=1) for folder in (model, tmp_path / "two")

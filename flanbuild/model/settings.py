@@ -1,0 +1,9 @@
+"""Settings that training and evaluation share. Importing this module loads neither torch nor transformers."""
+
+from typing import Literal
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+"""`auto` is bfloat16 on a GPU that supports it, and float32 elsewhere."""
+
+PROMPT_LENGTH = 1024
+"""Maximum tokens of a prompt, as in FLAN 2021. A longer prompt loses its beginning."""

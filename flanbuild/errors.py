@@ -10,7 +10,7 @@ Each message is one sentence: the file, the place in it, what was found, what is
 The command line prints it without a traceback and exits with `exit_code`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 
@@ -53,21 +53,11 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f" Allowed: {shown}." if names else ""
 
 
-TRAIN = (
-    "accelerate",
-    "matplotlib",
-    "rouge_score",
-    "sacrebleu",
-    "safetensors",
-    "sklearn",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
+def require(work: str, extra: str, modules: Sequence[str]) -> None:
+    """Raises FlanbuildError, one sentence with the pip command, when `work` needs a module that is not installed.
 
-
-def require_train(work: str, modules: tuple[str, ...] = TRAIN) -> None:
-    """Stops with one sentence when a package of the `train` extra is missing. `work` says what wants it."""
+    `extra` is the optional dependency group of pyproject.toml that brings the modules.
+    """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[train]'.")
+        raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[{extra}]'.")

@@ -24,7 +24,7 @@ from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 from typing import Any, Literal
 
-from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
+from flanbuild.errors import DeclarationError, ExecutionError, require
 from flanbuild.progress import log
 
 TRIES = 3
@@ -96,11 +96,10 @@ def run_in_threads(
 
 
 def _on_cluster(pieces: Sequence[WorkItem], scheduler: str, done: Callable[[], None]) -> list[Any]:
-    try:
-        from distributed import Client, KilledWorker
-        from distributed.scheduler import NoWorkerError
-    except ModuleNotFoundError:
-        raise FlanbuildError("--executor dask needs distributed: pip install 'flanbuild[dask]'.") from None
+    require("`--executor dask`", "dask", ("distributed",))
+    from distributed import Client, KilledWorker
+    from distributed.scheduler import NoWorkerError
+
     results: dict[int, Any] = {}
     try:
         with (

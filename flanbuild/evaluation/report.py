@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from flanbuild.artifacts.files import read_json, staged
-from flanbuild.errors import ArtifactError, DeclarationError, require_train
+from flanbuild.errors import ArtifactError, DeclarationError, require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ class Evaluation:
 
 def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[str]]]]:
     """Writes the folder `out`; returns its tables as (title, rows of HEADER). Ignores `out` among `folders`."""
-    require_train("the report", ("matplotlib",))
+    require("`flanbuild report`", "report", ("matplotlib",))
     evaluations = _read([folder for folder in folders if folder.resolve() != out.resolve()])
     with staged(out) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")

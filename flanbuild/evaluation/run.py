@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from flanbuild.artifacts.arrow import write_batches
 from flanbuild.artifacts.files import read_json, sha256_of, staged, write_json
-from flanbuild.errors import require_train
+from flanbuild.errors import require
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.paper import PAPER
 from flanbuild.evaluation.rows import PREDICTIONS, EvaluationRows, HeldOutTask, held_out_tasks, read_manifest
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from flanbuild.evaluation.ranking import Method
 
 _FORMAT = 1
+_MODULES = ("rouge_score", "sacrebleu", "scipy", "sklearn", "tokenizers", "torch", "transformers")
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "metric", "template", "score", "rows")
 
@@ -57,7 +58,7 @@ def evaluate(
     Options are ranked by likelihood; where there are none the model writes. A task without rows is listed in
     `scores.json` under `not_evaluated`. The folder `out` is written whole or not at all.
     """
-    require_train("evaluation")
+    require("`flanbuild evaluate`", "train", _MODULES)
     config = config or EvaluateConfig()
     manifest = read_manifest(mixture)
     tasks = held_out_tasks(manifest, rendered)

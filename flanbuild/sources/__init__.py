@@ -12,14 +12,12 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from flanbuild.declare.task import Task
-from flanbuild.errors import DeclarationError
+from flanbuild.errors import DeclarationError, require
 
 Kind = Literal["sample", "mirror", "hub", "files"]
-KINDS: tuple[Kind, ...] = (
-    "sample",
-    "mirror",
-    "hub",
-)  # files: whatever else is asked for, where a page names its own
+KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
+"""What --source accepts. A task file that names local files has the kind `files`, whatever the source is."""
+HUB_MODULES = ("httpx2", "huggingface_hub")
 WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 IMPORTED = Path("data/imported")
 """Where `flanbuild import` puts files, unless told."""
@@ -79,6 +77,8 @@ def open_source(
         return SampleSource(sample_rows)
     if kind not in KINDS:
         raise DeclarationError(f"source: no kind '{kind}'. Allowed: {', '.join(KINDS)}.")
+    if kind == "hub":
+        require("`--source hub`", "hub", HUB_MODULES)
     from flanbuild.sources.imports import WithImports
     from flanbuild.sources.lock import read_lock
 

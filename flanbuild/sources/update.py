@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flanbuild.artifacts import executor
 from flanbuild.artifacts.executor import WorkItem
 from flanbuild.declare.task import Task
-from flanbuild.errors import SourceError
-from flanbuild.sources.client import Client, Unreachable
-from flanbuild.sources.hub import Resolver, remotes
+from flanbuild.errors import SourceError, require
+from flanbuild.sources import HUB_MODULES
 from flanbuild.sources.imports import RECORD
 from flanbuild.sources.lock import Entry, Lock, declared, difference
 from flanbuild.sources.mirror import write_mirror_file, write_mirror_lock
+
+if TYPE_CHECKING:
+    from flanbuild.sources.client import Client
+    from flanbuild.sources.hub import Resolver
 
 Advance = Callable[..., None]
 
@@ -36,12 +40,16 @@ def lock_tasks(
     anew: bool,
     jobs: int,
     done: Advance = lambda *_: None,
-    client: Client | None = None,
+    client: "Client | None" = None,
 ) -> Found:
     """Entries for the tasks that have none, or one of another declaration; with `anew`, for all.
 
     Imported tasks stay as they are. What can't be resolved is a fault and stops no other, unless there is no hub.
     """
+    require("`flanbuild lock`", "hub", HUB_MODULES)
+    from flanbuild.sources.client import Client
+    from flanbuild.sources.hub import Resolver
+
     client = client or Client()
     resolver = Resolver(client)
     wanted = [task for task in tasks if _wants(task, lock, anew)]
@@ -64,12 +72,15 @@ def mirror_tasks(
     *,
     jobs: int,
     done: Advance = lambda *_: None,
-    client: Client | None = None,
+    client: "Client | None" = None,
 ) -> int:
     """Writes the tasks' locked files below `root`, and the lock beside them; returns how many files were written.
 
     A file that lies there already is left. Raises SourceError for a task that is not locked, before any work.
     """
+    require("`flanbuild mirror`", "hub", HUB_MODULES)
+    from flanbuild.sources.client import Client
+
     client = client or Client()
     entries = {task.name: lock.entry(task) for task in tasks}
     pieces: list[WorkItem] = [(_mirror, (client, root, imported, entry)) for entry in entries.values()]
@@ -85,7 +96,9 @@ def _wants(task: Task, lock: Lock, anew: bool) -> bool:
     return anew and entry.commit is not None
 
 
-def _resolve(resolver: Resolver, task: Task) -> Entry | SourceError:
+def _resolve(resolver: "Resolver", task: Task) -> Entry | SourceError:
+    from flanbuild.sources.client import Unreachable
+
     try:
         return resolver.resolve(task)
     except Unreachable:
@@ -119,7 +132,9 @@ def _amount(entry: Entry) -> str:
     return f"{len(files)} files, {sum(file.bytes for file in files) / 1e6:,.1f} MB, {entry.branch}"
 
 
-def _mirror(client: Client, root: str, imported: Path, entry: Entry) -> int:
+def _mirror(client: "Client", root: str, imported: Path, entry: Entry) -> int:
+    from flanbuild.sources.hub import remotes
+
     if entry.commit is None:
         folder = imported / entry.repo / entry.config
         paths = {path.name: path for path in [*sorted(folder.glob("*.parquet")), folder / RECORD]}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flanbuild.artifacts.files import staged, write_json
-from flanbuild.errors import require_train
+from flanbuild.errors import require
 from flanbuild.model.tokenizer import leading, tokenizer_digest
 from flanbuild.progress import Progress, log, silent
 from flanbuild.training.config import SMALL, TrainConfig
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from flanbuild.training.loop import TrainResult
 
 _FORMAT = 1
+_MODULES = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")
 
 
 def train(
@@ -40,7 +41,7 @@ def train(
     `work` (`.work/<name>` beside `out`) keeps the tokens for the next run and, until this one ends, the last
     checkpoint: called again with the same mixture and config, it goes on from there to the same end.
     """
-    require_train("training")
+    require("`flanbuild train`", "train", _MODULES)
     from flanbuild.training import loop, models
     from flanbuild.training.checkpoints import Checkpoints
 

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
-.PHONY: repro test test-all test-lowest lint constraints clean
+.PHONY: repro test test-all test-lowest lint dead-code constraints clean
 
 repro: $(VENV)/ready
 	dvc repro
@@ -19,15 +19,19 @@ test: $(VENV)/ready lint
 test-all: $(VENV)/ready lint
 	$(PYTEST)
 
-# The base install at the lowest versions that pyproject.toml allows; tests that need an extra are skipped.
+# The base install at the lowest versions that pyproject.toml allows; tests that need an extra are skipped. Warnings are
+# no errors here: a package at its lowest version may warn of the newest version of another.
 test-lowest: $(LOWEST)/ready
-	$(LOWEST)/bin/python -m pytest tests -m 'not slow' --numprocesses auto --dist loadfile
+	$(LOWEST)/bin/python -m pytest tests -m 'not slow' -W default --numprocesses auto --dist loadfile
 
 lint: $(VENV)/ready
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
+
+# Code that nothing uses. Settings and exceptions are in pyproject.toml.
+dead-code: $(VENV)/ready
 	vulture
 
 # uv fills the environment in seconds; where it is not available, pip does the same in minutes.

@@ -92,7 +92,6 @@ def _run(work: Path, jobs: int, endpoint: str) -> None:
     from flanbuild.sources.hub import HubSource
     from flanbuild.sources.lock import read_lock
 
-    executor.spare_pandas()
     for name in (RAW, CACHE):
         shutil.rmtree(work / name, ignore_errors=True)
     members = _members()

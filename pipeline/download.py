@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import spare_pandas
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.task import load_tasks
 from flanbuild.sources import open_source
@@ -28,7 +27,6 @@ def main(
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
     """Fetch what the pages declare."""
-    spare_pandas()
     members = list(load_tasks([tasks]).values())
     opened = open_source(source, mirror=mirror, sample_rows=sample_rows, lock=lock)
     out.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
+from flanbuild.artifacts.executor import Kind, cluster
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import hold_out, load_mixture
 from flanbuild.mix.mixture import mix, read_records, task_refs
@@ -27,7 +27,6 @@ def main(
 ) -> None:
     """Allocate, order, gather."""
     address = cluster(executor, scheduler)
-    spare_pandas()
     declared = load_mixture(mixture)
     records = read_records(rendered, declared)
     held = hold_out(declared, holdout or [], task_refs(records).values())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import Kind, cluster, spare_pandas
+from flanbuild.artifacts.executor import Kind, cluster
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import load_mixture
 from flanbuild.declare.task import load_tasks
@@ -29,7 +29,6 @@ def main(
 ) -> None:
     """Fill in the templates."""
     address = cluster(executor, scheduler)
-    spare_pandas()
     members = load_tasks([tasks]).values()
     out.mkdir(parents=True, exist_ok=True)
     with progress(len(members), f"render {out.name}") as done:

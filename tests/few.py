@@ -6,7 +6,6 @@ python tests/few.py DATA threads|processes JOBS
 import sys
 from pathlib import Path
 
-from flanbuild.artifacts.executor import spare_pandas
 from flanbuild.build import Build
 from flanbuild.declare.mixture import Mixture
 from flanbuild.declare.task import load_page
@@ -36,7 +35,6 @@ def few(data: Path, **changed) -> Build:
 
 
 if __name__ == "__main__":
-    spare_pandas()
     data, kind, jobs = sys.argv[1:]
     if kind == "processes":
         sample.WORTH_PROCESSES = prompts.WORTH_PROCESSES = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import JOBS, cluster, spare_pandas
+from flanbuild.artifacts.executor import JOBS, cluster
 from flanbuild.cli.console import progress
 from flanbuild.errors import DeclarationError
 
@@ -118,7 +118,6 @@ class BuildOptions(SourceOptions):
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
-        spare_pandas()
         found = self.pages()
         if names:
             found = {task.name: task for name in names for task in select(found, name)}

@@ -86,7 +86,6 @@ def _lock(work: Path, endpoint: str) -> None:
 
 def _run(work: Path, jobs: int, endpoint: str) -> None:
     """One download into empty folders; says how long it took, without Python's start, and what came."""
-    from flanbuild.artifacts import executor
     from flanbuild.sources import raw
     from flanbuild.sources.client import Client
     from flanbuild.sources.hub import HubSource

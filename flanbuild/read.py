@@ -8,8 +8,9 @@
         step(batch)
         state = loader.state_dict() # resumes after this batch, on any number of ranks and workers
 
-Shards are memory-mapped: opening reads the manifest and the footer of each shard, and memory holds the pages that
-were accessed. The module imports numpy, pyarrow, pydantic and xxhash, so that a trainer can import it cheaply.
+Shards are memory-mapped: opening reads the manifest and the footer of each shard, and memory holds the pages
+that were accessed. The module imports numpy, pyarrow, pydantic and xxhash, so that a trainer can import it
+cheaply.
 """
 
 from bisect import bisect_right
@@ -41,9 +42,9 @@ UNPACKED = 64
 def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None = None) -> "Examples":
     """Returns the rows of a split in the order of its shards; with `columns`, only these columns.
 
-    Raises ArtifactError if the manifest is missing, damaged or of another format, or if a shard is missing or has
-    another size than the manifest records (`flanbuild verify` compares every byte). Raises DeclarationError if
-    there is no such split or column.
+    Raises ArtifactError if the manifest is missing, damaged or of another format, or if a shard is missing or
+    has another size than the manifest records (`flanbuild verify` compares every byte). Raises
+    DeclarationError if there is no such split or column.
     """
     folder = Path(folder)
     manifest = read_record(folder / MANIFEST, Manifest)
@@ -57,7 +58,7 @@ def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None
 
 
 class Examples(Sequence[Row]):
-    """The rows of one split, read only. A map-style dataset for torch; pickling stores the path, not the rows."""
+    """The rows of one split, read only. A map-style dataset for torch; pickles as its path."""
 
     def __init__(
         self,
@@ -112,8 +113,9 @@ class Examples(Sequence[Row]):
     def to_dataset(self) -> "Dataset":
         """Returns a `datasets.Dataset` over the mapped files, without a copy.
 
-        Its fingerprint derives from the mixture's digest, the split and the columns. Without a given fingerprint,
-        `datasets` pickles all rows to compute one. Raises FlanbuildError if `datasets` is not installed.
+        Its fingerprint derives from the mixture's digest, the split and the columns. Without a given
+        fingerprint, `datasets` pickles all rows to compute one. Raises FlanbuildError if `datasets` is not
+        installed.
         """
         require("Examples.to_dataset()", "hub", ("datasets",))
         from datasets import Dataset, NamedSplit
@@ -133,9 +135,9 @@ class Examples(Sequence[Row]):
     ) -> "Loader":
         """Returns batches for one of `world_size` ranks; `options` go to torch's DataLoader (num_workers, …).
 
-        With `seed`, each epoch has its own order. Without it, every epoch has the order of the shards, which is
-        already mixed. A batch is a list of rows, or what `collate_fn` returns. Raises DeclarationError if `rank` or
-        `batch_size` is out of range, FlanbuildError if torch is not installed.
+        With `seed`, each epoch has its own order. Without it, every epoch has the order of the shards, which
+        is already mixed. A batch is a list of rows, or what `collate_fn` returns. Raises DeclarationError if
+        `rank` or `batch_size` is out of range, FlanbuildError if torch is not installed.
         """
         return Loader(self, batch_size, rank, world_size, seed, drop_last, {"collate_fn": list} | options)
 
@@ -153,13 +155,14 @@ class Examples(Sequence[Row]):
 class Loader:
     """Batches of one epoch per iteration, in an order that is the same for any number of ranks and workers.
 
-    With W ranks and batches of B rows, step k takes rows k·W·B to (k+1)·W·B of the epoch's order, B for each rank in
-    turn. torch's DataLoader passes whole batches to its workers and returns them in order, so the state is (epoch,
-    position), counted in rows of all ranks. `position` counts the rows that were returned, not those that workers
-    have prefetched. An iteration that was left early continues after its last batch.
+    With W ranks and batches of B rows, step k takes rows k·W·B to (k+1)·W·B of the epoch's order, B for each
+    rank in turn. torch's DataLoader passes whole batches to its workers and returns them in order, so the
+    state is (epoch, position), counted in rows of all ranks. `position` counts the rows that were returned,
+    not those that workers have prefetched. An iteration that was left early continues after its last batch.
 
-    The rows that remain at the end of an epoch are split evenly, so that ranks differ by at most one row and some
-    may have one batch less. Set `drop_last` to leave these rows out if all ranks must take the same number of steps.
+    The rows that remain at the end of an epoch are split evenly, so that ranks differ by at most one row and
+    some may have one batch less. Set `drop_last` to leave these rows out if all ranks must take the same
+    number of steps.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Runs work items: in this process, in threads, in a pool of processes, or on a Dask cluster.
 
-A work item is a module-level function and plain arguments. It writes its own file under a staging name and renames it,
-so running it twice does no harm. The one interface is `concurrent.futures.Executor`.
+A work item is a module-level function and plain arguments. It writes its own file under a staging name and
+renames it, so running it twice does no harm. The one interface is `concurrent.futures.Executor`.
 """
 
 import multiprocessing
@@ -52,8 +52,9 @@ def run(
     """Returns the results in the order of the work items; `done` is called after each.
 
     A worker that dies breaks the pool: unfinished items run again in a new pool, at most three times, then
-    ExecutionError is raised. An exception of an item ends the run. With the address of a Dask `scheduler`, its workers
-    run the items, as many at once as there are workers, and Dask retries; paths must then be absolute.
+    ExecutionError is raised. An exception of an item ends the run. With the address of a Dask `scheduler`,
+    its workers run the items, as many at once as there are workers, and Dask retries; paths must then be
+    absolute.
     """
     if scheduler:
         return _on_cluster(pieces, scheduler, done)
@@ -78,7 +79,7 @@ def run_in_threads(
     done: Callable[..., None] = lambda: None,
     stop: Callable[[], None] = lambda: None,
 ) -> list[Any]:
-    """Like `run`, in threads: for items that wait for a network, share their input, or are shorter than a process start.
+    """Like `run`, in threads: for items that wait for a network, share input, or are very short.
 
     When one fails, `stop` is called, so that running items end soon.
     """

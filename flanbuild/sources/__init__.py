@@ -25,7 +25,7 @@ IMPORTED = Path("data/imported")
 
 @dataclass(frozen=True)
 class Upstream:
-    """One upstream split: the schema of each file with its metadata, its tables, and the files they were read from."""
+    """One upstream split: the schemas of its files with their metadata, its tables, and its files."""
 
     schemas: Sequence[pa.Schema]
     tables: Iterator[pa.Table]
@@ -68,8 +68,9 @@ def open_source(
 ) -> Source:
     """Opens a source; the modules of the other kinds are not imported.
 
-    `lock` is the file that pins the hub's rows, None for the current ones. `imported` is the folder of imported files.
-    Raises DeclarationError for an unknown kind, FlanbuildError if the extra `hub` is needed and not installed.
+    `lock` is the file that pins the hub's rows, None for the current ones. `imported` is the folder of
+    imported files. Raises DeclarationError for an unknown kind, FlanbuildError if the extra `hub` is needed
+    and not installed.
     """
     if kind == "sample":
         from flanbuild.sources.sample import SampleSource

@@ -1,9 +1,9 @@
 """Downloads from the Hugging Face Hub with its own client, and adds what that client leaves to its user.
 
-huggingface_hub provides the session, the token, the error types, the URL of a file and the cache. This module checks
-every file against the digest that its commit promises, retries temporary faults and resumes a transfer where it was
-cut, also in the next process, cuts transfers that stall, and reports every error as one sentence. docs/downloading.md
-lists the faults and their outcomes. Needs the extra `hub`.
+huggingface_hub provides the session, the token, the error types, the URL of a file and the cache. This module
+checks every file against the digest that its commit promises, retries temporary faults and resumes a transfer
+where it was cut, also in the next process, cuts transfers that stall, and reports every error as one
+sentence. docs/downloading.md lists the faults and their outcomes. Needs the extra `hub`.
 """
 
 import errno
@@ -206,7 +206,7 @@ class Client:
         )
 
     def _stream(self, file: Remote, part: Path, report: Report) -> None:
-        """Appends the missing bytes to the partial file. Raises _Cut if the transfer ends early or is too slow."""
+        """Appends the missing bytes. Raises _Cut if the transfer ends early or is too slow."""
         have = _size(part)
         if have > file.bytes:
             part.unlink()
@@ -234,7 +234,7 @@ class Client:
             raise _Cut(f"it ended after {size:,} of {file.bytes:,} bytes")
 
     def _reach(self, what: str) -> None:
-        """Sends one short request before the first long ones, so that a missing network is reported within seconds."""
+        """Sends one short request first, so that a missing network is reported within seconds."""
         with self._reaching:
             if self._reached:
                 return
@@ -329,12 +329,13 @@ class Client:
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
             return Unreachable(f"hub: {hub} cannot be reached ({reason}); {WITHOUT}.")
         return SourceError(
-            f"hub: {what} was not received completely ({reason}); the partial file is kept, run the command again to resume."
+            f"hub: {what} was not received completely ({reason}); "
+            "the partial file is kept, run the command again to resume."
         )
 
 
 class _Pace:
-    """Raises _Cut if a transfer is too slow: bytes that keep dripping in never reach the timeout between two bytes."""
+    """Raises _Cut if a transfer is too slow: the timeout between two bytes does not detect that."""
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
@@ -356,7 +357,7 @@ def _remote(repo: str, commit: str, sibling: Any) -> Remote:
 
 
 def _point(pointer: Path, blob: Path) -> None:
-    """Links the path of the commit to the blob, as the hub's cache does; without symbolic links, as a hard link."""
+    """Links the commit's path to the blob, as the hub's cache does; a hard link if others are forbidden."""
     link = pointer.with_name(f".{pointer.name}.{os.getpid()}")
     link.unlink(missing_ok=True)
     try:

@@ -52,7 +52,7 @@ class HubSource:
         return self.lock.entry(task) if self.lock is not None else self._resolver.resolve(task)
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The split's rows, read from verified files in the hub's cache; None if the repository lacks the split."""
+        """The split's rows, from verified files in the hub's cache; None if there is no such split."""
         entry = self.entry(task)
         locked = entry.splits.get(split)
         if locked is None:
@@ -78,7 +78,7 @@ class Resolver:
         self._entries: dict[str, Entry] = {}
 
     def resolve(self, task: Task) -> Entry:
-        """Returns an entry for the task file's revision, or for the hub's conversion if that has more of its splits.
+        """Returns an entry for the declared revision, or for the hub's conversion if that has more splits.
 
         Raises SourceError if the repository or its revision cannot be listed.
         """

@@ -1,8 +1,8 @@
 """Imports files of datasets that must not be fetched by a program.
 
-`flanbuild import` reads them once, checks them against the task file and writes them as Parquet, in the layout of a
-mirror, with `import.json`: name, size and digest of each given file. The lock contains the same, so that a build with
-other files than the locked ones is refused.
+`flanbuild import` reads them once, checks them against the task file and writes them as Parquet, in the
+layout of a mirror, with `import.json`: name, size and digest of each given file. The lock contains the same,
+so that a build with other files than the locked ones is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -78,10 +78,10 @@ class WithImports:
 
 
 def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
-    """Writes the given files (`SPLIT=FILE`, or FILE if its name contains the split) as Parquet below `folder`.
+    """Writes files (`SPLIT=FILE`, or FILE if its name contains the split) as Parquet below `folder`.
 
-    Raises DeclarationError for a file of no known split and SourceError for a file that does not match the task file.
-    Then nothing is written.
+    Raises DeclarationError for a file of no known split and SourceError for a file that does not match the
+    task file. Then nothing is written.
     """
     by_split = _by_split(task, given)
     schema = arrow_schema(task)
@@ -131,7 +131,7 @@ def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Location]]:
 
 
 def _split_of(task: Task, file: str) -> str:
-    """The split whose pattern matches the name, else the split whose name it contains; empty for none or several."""
+    """The split whose pattern matches the name, else whose name it contains; empty for none or several."""
     name = PurePosixPath(file).name
     fits = [split for split in task.source.files if any(fnmatchcase(name, p) for p in _patterns(task, split))]
     fits = fits or [split for split in task.upstream_splits() if split in name]

@@ -1,7 +1,7 @@
 """The lock file: for each task, the commit and the files of its rows with size and digest.
 
-`mixtures/lock.json` is committed. A build reads only what is locked, so that two machines a year apart read the same
-bytes or report why they cannot. Imported files (`flanbuild import`) are locked too.
+`mixtures/lock.json` is committed. A build reads only what is locked, so that two machines a year apart read
+the same bytes or report why they cannot. Imported files (`flanbuild import`) are locked too.
 """
 
 import json

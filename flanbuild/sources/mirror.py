@@ -1,7 +1,7 @@
 """A mirror: a folder or fsspec URL in hub layout, `<repository>/<path>`, for machines without a network.
 
-`flanbuild mirror` writes one together with its lock; then rows have their commit and files are checked against the
-locked digests. A mirror without a lock is read as it is.
+`flanbuild mirror` writes one together with its lock; then rows have their commit and files are checked
+against the locked digests. A mirror without a lock is read as it is.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ LOCK = "lock.json"
 
 
 class MirrorSource:
-    """Reads rows from a mirror. Raises DeclarationError if the folder is missing or its URL cannot be opened."""
+    """Reads a mirror. Raises DeclarationError if the folder is missing or the URL cannot be opened."""
 
     kind: Kind = "mirror"
     threads = True
@@ -54,7 +54,7 @@ class MirrorSource:
         """Does nothing: a running read ends by itself."""
 
     def commit(self, task: Task) -> str:
-        """The locked commit; without a lock the declared revision, since the mirror does not record another."""
+        """The locked commit; without a lock the declared revision, since a mirror records no other."""
         entry = self._entry(task)
         return entry.commit if entry and entry.commit else task.source.revision
 

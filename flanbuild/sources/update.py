@@ -44,8 +44,8 @@ def lock_tasks(
 ) -> LockResult:
     """Returns entries for tasks that have none, or whose declaration changed; with `anew`, for all tasks.
 
-    Imported tasks keep their entries. A task that cannot be resolved is a fault and does not stop the others. Raises
-    Unreachable if there is no hub, FlanbuildError if huggingface_hub is not installed.
+    Imported tasks keep their entries. A task that cannot be resolved is a fault and does not stop the others.
+    Raises Unreachable if there is no hub, FlanbuildError if huggingface_hub is not installed.
     """
     require("`flanbuild lock`", "hub", HUB_MODULES)
     from flanbuild.sources.client import Client
@@ -77,8 +77,8 @@ def mirror_tasks(
 ) -> int:
     """Writes the tasks' locked files and their lock below `root`; returns the number of files written.
 
-    An identical file that exists is kept. Raises SourceError for a task that is not locked, before any work, and
-    FlanbuildError if huggingface_hub is not installed.
+    An identical file that exists is kept. Raises SourceError for a task that is not locked, before any work,
+    and FlanbuildError if huggingface_hub is not installed.
     """
     require("`flanbuild mirror`", "hub", HUB_MODULES)
     from flanbuild.sources.client import Client

@@ -52,6 +52,7 @@ $(LOWEST)/ready: pyproject.toml
 constraints:
 	printf 'torch==2.13.0\n' | UV_FIND_LINKS= uv pip compile --quiet --all-extras --group dev --constraint - \
 		--no-header --no-annotate --output-file constraints.txt pyproject.toml
+	sed -i '1i # The versions that flanbuild is tested with; `make constraints` writes this file. A constraint installs nothing by\n# itself: nvidia and triton packages apply where torch is the CUDA build.' constraints.txt
 
 clean:
 	rm -rf data models reports

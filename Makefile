@@ -1,17 +1,28 @@
-# Two commands: `make repro` builds everything, `make test` checks everything. Both make .venv if it is missing.
+# `make repro` builds everything, `make test` checks everything. Both create .venv if it is missing.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+EXTRAS := hub,dvc,train,dask,report
+LOWEST := .venv-lowest
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
-.PHONY: repro test lint constraints clean
+.PHONY: repro test test-all test-lowest lint dead-code constraints clean
 
 repro: $(VENV)/ready
 	dvc repro
 
 test: $(VENV)/ready lint
-	pytest --numprocesses auto --dist loadfile
+	$(PYTEST) -m 'not slow'
+
+test-all: $(VENV)/ready lint
+	$(PYTEST)
+
+# The base install at the lowest versions that pyproject.toml allows; tests that need an extra are skipped. Warnings are
+# no errors here: a package at its lowest version may warn of the newest version of another.
+test-lowest: $(LOWEST)/ready
+	$(LOWEST)/bin/python -m pytest tests -m 'not slow' -W default --numprocesses auto --dist loadfile
 
 lint: $(VENV)/ready
 	ruff format --check .
@@ -19,18 +30,29 @@ lint: $(VENV)/ready
 	mypy
 	lint-imports
 
-# uv fills the environment in seconds; where it can't be had, pip does the same in minutes.
+# Code that nothing uses. Settings and exceptions are in pyproject.toml.
+dead-code: $(VENV)/ready
+	vulture
+
+# uv fills the environment in seconds; where it is not available, pip does the same in minutes.
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	if $(BIN)/pip install --quiet uv; \
-	then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[train,dask]' --group dev; \
-	else $(BIN)/pip install --quiet --upgrade pip && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[train,dask]' --group dev; \
+	then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev; \
+	else $(BIN)/pip install --quiet --upgrade pip && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev; \
 	fi
+	touch $@
+
+$(LOWEST)/ready: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable . --group test
 	touch $@
 
 constraints:
 	printf 'torch==2.13.0\n' | UV_FIND_LINKS= uv pip compile --quiet --all-extras --group dev --constraint - \
 		--no-header --no-annotate --output-file constraints.txt pyproject.toml
+	sed -i '1i # The versions that flanbuild is tested with; `make constraints` writes this file. A constraint installs nothing by\n# itself: nvidia and triton packages apply where torch is the CUDA build.' constraints.txt
 
 clean:
 	rm -rf data models reports

@@ -1,7 +1,7 @@
-"""What the three benchmarks share: fair rounds, peak memory of a process and its children, one table.
+"""Shared by the benchmarks: fair rounds, peak memory of a process and its children, one table.
 
-Each variant is a process of its own. A round runs every variant once, in turn, so that whatever else the
-machine does hits all of them; ratios are taken within a round, and medians over the rounds.
+Each variant runs in its own process. A round runs every variant once, in turn, so that other load on the
+machine affects all of them; ratios are computed within a round, and the table shows medians over the rounds.
 """
 
 import argparse
@@ -28,25 +28,25 @@ PACKAGES = ("pyarrow", "polars", "numpy", "datasets")
 
 @dataclass(frozen=True)
 class Run:
-    """One process, from before its start to after its end."""
+    """One process, measured from before its start to after its end."""
 
     seconds: float
     cpu: float
-    """seconds of all cores, its children's too: what other work on the machine disturbs least"""
+    """CPU seconds of the process and its children, the figure that depends least on other load"""
     anonymous: float
-    """MB at the peak: RssAnon of the process and its children. Pages of mapped files don't count: they can go."""
-    said: dict[str, float]
-    """the last line of its output, where that is a JSON object"""
+    """peak MB: RssAnon of the process and its children, without pages of mapped files, which can be dropped"""
+    result: dict[str, float]
+    """the last line of its output, if that is a JSON object"""
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """With what every benchmark asks."""
-    made = argparse.ArgumentParser(
+    """Returns a parser with the options of every benchmark."""
+    parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--rounds", type=int, default=3)
-    made.add_argument("--work", type=Path, help="where inputs are kept")
-    return made
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, help="folder of the inputs")
+    return parser
 
 
 def script(name: str, *arguments: object) -> list[str]:
@@ -57,10 +57,10 @@ def script(name: str, *arguments: object) -> list[str]:
 def interleave(
     commands: Mapping[str, Sequence[str]], rounds: int, fresh: Path | None = None
 ) -> dict[str, list[Run]]:
-    """A B C, A B C, …: each variant's runs. The first round is preceded by one that is not counted.
+    """Runs A B C, A B C, … and returns the runs of each variant. The first round is a warm-up and does not count.
 
-    The folder `fresh` is deleted before every run, off the clock: what was just deleted is quicker to write over,
-    and no variant should gain by it.
+    The folder `fresh` is deleted before every run, outside the measured time: overwriting files that exist
+    has another cost than writing new ones, and no variant should gain by it.
     """
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for number in range(rounds + 1):
@@ -76,7 +76,7 @@ def interleave(
 
 
 def measure(command: Sequence[str]) -> Run:
-    """Runs the command to its end, and ends with what it said if it fails."""
+    """Runs a command and measures it. Raises SystemExit with its output if it fails."""
     with tempfile.TemporaryFile("w+") as output:
         before, start = _children_cpu(), time.perf_counter()
         process = subprocess.Popen(
@@ -91,12 +91,12 @@ def measure(command: Sequence[str]) -> Run:
         lines = output.read().splitlines()
     if process.returncode:
         raise SystemExit("\n".join([*lines, f"{' '.join(command)} ended with {process.returncode}."]))
-    said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    return Run(seconds, _children_cpu() - before, peak, said)
+    result = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+    return Run(seconds, _children_cpu() - before, peak, result)
 
 
 def ratio(runs: Mapping[str, Sequence[Run]], name: str, base: str) -> float:
-    """How many times as long `name` takes as `base`: the median over rounds."""
+    """The time of `name` divided by the time of `base`: the median over rounds."""
     return median(a.seconds / b.seconds for a, b in zip(runs[name], runs[base], strict=True))
 
 
@@ -135,7 +135,7 @@ def heading(title: str, rounds: int) -> None:
 
 
 def work_folder(given: Path | None) -> Path:
-    """Where inputs are kept between runs, and outputs made."""
+    """The folder of inputs, which are kept between runs, and of outputs."""
     folder = given or Path(tempfile.gettempdir()) / "flanbuild-benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
@@ -156,14 +156,14 @@ def _children_cpu() -> float:
 
 def _family(pid: int) -> list[int]:
     """The process and all below it. Those that end meanwhile are left out."""
-    found = [pid]
-    for parent in found:
+    family = [pid]
+    for parent in family:
         for task in _listed(Path(f"/proc/{parent}/task")):
             try:
-                found += map(int, (task / "children").read_text().split())
+                family += map(int, (task / "children").read_text().split())
             except OSError:
                 continue
-    return found
+    return family
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -1,10 +1,11 @@
-"""Downloading all pages from a hub that takes its time, one by one and several at a time.
+"""Benchmark of downloads: all datasets from a slow hub, one at a time and several at a time.
 
     python benchmarks/download.py --latency 0.05 --jobs 8 --rounds 3
 
-The hub is tests/hub_server.py in a process of its own on this machine; it waits `latency` before each answer. It
-has every page's rows as Parquet or text in the hub's layouts: real ones where --real names a folder of them, else
-sample rows. Each run is a process with a lock, an empty cache and an empty raw folder.
+The hub is tests/hub_server.py in its own process on this machine; it waits `latency` seconds before each
+response. It serves the rows of all datasets as Parquet or text in the hub's layouts: real rows if --real
+names a folder of them, otherwise sample rows. Each run is a process with a lock, an empty cache and an empty
+raw folder.
 """
 
 import argparse
@@ -27,7 +28,7 @@ LOCK, RAW, CACHE = "lock.json", "raw", "cache"
 
 
 def main() -> None:
-    """Both numbers of jobs in turn, on the same files."""
+    """Measures both numbers of jobs in turn, on the same files."""
     given = _arguments()
     work = common.work_folder(given.work) / "download"
     if given.run:
@@ -55,9 +56,11 @@ def main() -> None:
     )
     seconds = {}
     for name, of in runs.items():
-        seconds[name] = sorted(run.said["seconds"] for run in of)[len(of) // 2]
-        said = of[0].said
-        print(f"| {name} | {seconds[name]:.2f} | {said['files']:.0f} | {said['mb']:.1f} | {said['digest']} |")
+        seconds[name] = sorted(run.result["seconds"] for run in of)[len(of) // 2]
+        result = of[0].result
+        print(
+            f"| {name} | {seconds[name]:.2f} | {result['files']:.0f} | {result['mb']:.1f} | {result['digest']} |"
+        )
     one, many = seconds.values()
     print(f"\n{one / many:.1f} times as fast with --jobs {given.jobs}.")
 
@@ -77,22 +80,20 @@ def _lock(work: Path, endpoint: str) -> None:
 
     lock = Lock(work / LOCK)
     client = Client(endpoint=endpoint, cache=work / CACHE)
-    found = lock_tasks(_members(), lock, anew=False, jobs=8, client=client)
-    if found.faults or found.by_hand:
-        raise SystemExit("\n".join(found.faults + found.by_hand))
-    lock.tasks.update(found.entries)
+    locked = lock_tasks(_members(), lock, anew=False, jobs=8, client=client)
+    if locked.faults or locked.by_hand:
+        raise SystemExit("\n".join(locked.faults + locked.by_hand))
+    lock.tasks.update(locked.entries)
     lock.write()
 
 
 def _run(work: Path, jobs: int, endpoint: str) -> None:
     """One download into empty folders; says how long it took, without Python's start, and what came."""
-    from flanbuild.artifacts import executor
     from flanbuild.sources import raw
     from flanbuild.sources.client import Client
     from flanbuild.sources.hub import HubSource
     from flanbuild.sources.lock import read_lock
 
-    executor.spare_pandas()
     for name in (RAW, CACHE):
         shutil.rmtree(work / name, ignore_errors=True)
     members = _members()

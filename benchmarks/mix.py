@@ -1,4 +1,4 @@
-"""Mixing at full size: allocate, order and gather 62 × 30,000 rows into 16 shards with their manifest.
+"""Benchmark of mixing at full size: allocate, order and gather 62 × 30,000 rows into 16 shards with their manifest.
 
     python benchmarks/mix.py --tasks 62 --rows 30000 --rounds 3
 
@@ -30,7 +30,7 @@ TEXT = 1 << 20
 
 
 def main() -> None:
-    """All variants in turn."""
+    """Measures all variants in turn."""
     arguments = _arguments()
     work = common.work_folder(arguments.work)
     rendered = inputs(work, arguments.tasks, arguments.rows)
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def inputs(work: Path, tasks: int, rows: int) -> Path:
-    """Rendered tasks as `flanbuild render` leaves them: about 700 bytes a row, some with options."""
+    """Writes rendered tasks as `flanbuild render` does: about 700 bytes per row, some with options."""
     folder = work / f"rendered-{tasks}x{rows}"
     if not folder.exists():
         with staged(folder) as staging:
@@ -65,7 +65,7 @@ def inputs(work: Path, tasks: int, rows: int) -> Path:
 
 
 def ours(work: Path, rendered: Path, out: Path, jobs: int) -> list[str]:
-    """The stage script, as DVC runs it, with every row taken once."""
+    """The command of the stage as DVC runs it, with every row drawn once."""
     mixture = work / "benchmark.yaml"
     mixture.write_text(f"rate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
     return common.script(
@@ -105,14 +105,14 @@ def _texts(choice: np.random.Generator, rows: int, middle: int) -> pa.Array:
 
 
 def _marks(choice: np.random.Generator, rows: int) -> pa.Table:
-    """What the leak check would compare if something were held out."""
+    """The fingerprints that the contamination check would compare if something were held out."""
     keys = [pa.array(choice.integers(0, 1 << 62, rows), pa.uint64()) for _ in range(3)]
     fields = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), keys[2])
     return pa.table([keys[0], keys[1], fields], schema=FINGERPRINT_SCHEMA)
 
 
 def _record(name: str, cluster: str, rows: int, sha256: str) -> dict[str, Any]:
-    """task.json, as far as mixing and the manifest read it."""
+    """The keys of task.json that mixing and the manifest read."""
     train = {
         "of": ["train"],
         "upstream": rows,

@@ -1,4 +1,4 @@
-"""What a user would write with `datasets` instead: one function for each comparison, and nothing of flanbuild.
+"""The code a user would write with `datasets` instead: one function per comparison, without flanbuild.
 
 python benchmarks/peers.py mix RENDERED OUT
 """
@@ -19,7 +19,7 @@ MANY, FEW = 300_000, 20_000
 
 
 def mix(rendered: Path, out: Path) -> None:
-    """Concatenate, shuffle, save. Files are mapped in place and not copied to a cache first, which spares a pass."""
+    """Concatenates, shuffles and saves. Files are mapped, not copied to a cache first, which saves a pass."""
     from datasets import Dataset, concatenate_datasets
 
     shutil.rmtree(out, ignore_errors=True)
@@ -31,19 +31,19 @@ def mix(rendered: Path, out: Path) -> None:
 
 
 def render_jinja(raw: Path, out: Path) -> None:
-    """`map` row by row, with templates compiled once."""
+    """Maps row by row, with templates compiled once."""
     from jinja2 import Environment
 
     language = Environment(keep_trailing_newline=True)
-    made = {
+    templates = {
         name: [[language.from_string(text) for text in pair] for pair in shape["jinja"]]
         for name, shape in _shapes(raw).items()
     }
 
     def under(name: str) -> Callable[[dict[str, Any], int], dict[str, Any]]:
         def one(row: dict[str, Any], index: int) -> dict[str, Any]:
-            number = index % len(made[name])
-            prompt, completion = made[name][number]
+            number = index % len(templates[name])
+            prompt, completion = templates[name][number]
             fields = FIELDS[name](row)
             return {
                 "prompt": prompt.render(fields),
@@ -57,18 +57,18 @@ def render_jinja(raw: Path, out: Path) -> None:
 
 
 def render_batched(raw: Path, out: Path) -> None:
-    """`map` by a thousand rows, each text put together by `str.format`, the templates being data as ours are."""
-    made = {name: shape["format"] for name, shape in _shapes(raw).items()}
+    """Maps batches of a thousand rows with `str.format`; the templates are data, as in flanbuild."""
+    templates = {name: shape["format"] for name, shape in _shapes(raw).items()}
 
     def under(name: str) -> Callable[[dict[str, list[Any]], list[int]], dict[str, Any]]:
         def many(columns: dict[str, list[Any]], indices: list[int]) -> dict[str, Any]:
             prompts, completions, numbers = [], [], []
             rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
             for row, index in zip(rows, indices, strict=True):
-                number = index % len(made[name])
+                number = index % len(templates[name])
                 fields = FIELDS[name](row)
-                prompts.append(made[name][number][0].format_map(fields))
-                completions.append(made[name][number][1].format_map(fields))
+                prompts.append(templates[name][number][0].format_map(fields))
+                completions.append(templates[name][number][1].format_map(fields))
                 numbers.append(number)
             return {"prompt": prompts, "completion": completions, "template": numbers}
 
@@ -78,7 +78,7 @@ def render_batched(raw: Path, out: Path) -> None:
 
 
 def read(folder: Path, _: Path) -> None:
-    """Iterates over rows as dictionaries, then takes some at random, then skips to the middle and goes on."""
+    """Iterates over rows as dictionaries, reads some at random, then skips to the middle and continues."""
     from datasets import Dataset, concatenate_datasets
 
     start = time.perf_counter()
@@ -92,7 +92,7 @@ def read(folder: Path, _: Path) -> None:
 
 
 def measure_reading(rows: Any) -> dict[str, float]:
-    """Rows a second in order and at random: the same for anything with `len`, `iter` and `[]`."""
+    """Rows per second in order and at random, for anything with `len`, `iter` and `[]`."""
     many, few = min(MANY, len(rows)), min(FEW, len(rows))
     start = time.perf_counter()
     for number, _ in enumerate(rows):
@@ -153,7 +153,7 @@ FIELDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "squad": _squad,
     "aeslc": _aeslc,
 }
-"""What the pages' SQL says, in Python."""
+"""The SQL of the task files, in Python."""
 
 if __name__ == "__main__":
     globals()[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,10 +1,11 @@
-"""Reading shards back as Python dictionaries: in order, at random, and from the middle of an epoch.
+"""Benchmark of reading shards as Python dictionaries: in order, at random, and from the middle of an epoch.
 
     python benchmarks/read.py --tasks 62 --rows 30000 --rounds 3
 
-Beside `flanbuild.load`, `datasets` over the same mapped shards. Figures are within the process, after imports:
-rows a second over 300,000 rows in order and 20,000 at random; seconds to open, and to the first batch of a
-shuffled epoch resumed in its middle. Shards are those that benchmarks/mix.py makes, made here if they are not there.
+Compares `flanbuild.load` with `datasets` over the same mapped shards. Figures are measured in the process
+after its imports: rows per second over 300,000 rows in order and 20,000 at random, seconds to open, and
+seconds to the first batch of a shuffled epoch resumed in its middle. The shards are those of
+benchmarks/mix.py, written if they are missing.
 """
 
 import argparse
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    """Both in turn, or ours alone in this process."""
+    """Measures both in turn, or flanbuild alone in this process."""
     arguments = _arguments()
     if arguments.only:
         ours(arguments.only)
@@ -44,24 +45,24 @@ def main() -> None:
 
 
 def ours(folder: Path) -> None:
-    """Says what was measured as a line of JSON."""
-    import torch.utils.data  # noqa: F401 - the import is no part of resuming
+    """Prints the figures as one line of JSON."""
+    import torch.utils.data  # noqa: F401 - so that resuming does not include the import
 
     import flanbuild
 
     opened, examples = _timed(lambda: flanbuild.load(folder))
-    said = {"open": opened} | peers.measure_reading(examples)
+    result = {"open": opened} | peers.measure_reading(examples)
     loader = examples.loader(BATCH, seed=1, rank=RANKS - 1, world_size=RANKS, drop_last=True)
     state = {**loader.state_dict(), "epoch": 2, "position": len(examples) // 2}
     loader.load_state_dict(state)
-    said["resume"], _ = _timed(lambda: next(iter(loader)))
-    print(json.dumps(said))
+    result["resume"], _ = _timed(lambda: next(iter(loader)))
+    print(json.dumps(result))
 
 
 def _timed(work: Callable[[], T]) -> tuple[float, T]:
     start = time.perf_counter()
-    made = work()
-    return time.perf_counter() - start, made
+    value = work()
+    return time.perf_counter() - start, value
 
 
 def _report(runs: dict[str, list[common.Run]]) -> None:
@@ -70,11 +71,11 @@ def _report(runs: dict[str, list[common.Run]]) -> None:
         "\n| | in order, rows/s | at random, rows/s | open, s | resume in mid-epoch, s |\n|---|--:|--:|--:|--:|"
     )
     for name, of in runs.items():
-        cells = [_cell(key, [run.said[key] for run in of if key in run.said]) for key in keys]
+        cells = [_cell(key, [run.result[key] for run in of if key in run.result]) for key in keys]
         print(f"| {name} | {' | '.join(cells)} |")
     pairs = list(zip(*runs.values(), strict=True))
     for key in ("in order", "at random"):
-        ratio = median(a.said[key] / b.said[key] for a, b in pairs)
+        ratio = median(a.result[key] / b.result[key] for a, b in pairs)
         print(f"\n{key}: {ratio:.1f} times as many rows a second.")
 
 

@@ -1,11 +1,12 @@
-"""Rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `flanbuild.render.prompts.render`.
+"""Benchmark of rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `flanbuild.render.prompts.render`.
 
     python benchmarks/render.py --rows 30000 --rounds 3
 
 A pair of sentences (rte), options by row (copa), a paragraph with a question (squad), a letter (aeslc), under
-the ten templates of their pages. Beside it `datasets.map`, row by row with Jinja2 templates compiled once, and
-by batches with `str.format`. "start-up" is the same with ten rows a shape. flanbuild also filters, shuffles,
-sets validation rows aside, marks rows for the leak check and counts; the others only fill in templates.
+the ten templates of their pages. Beside it `datasets.map`, row by row with Jinja2 templates compiled once,
+and by batches with `str.format`. "start-up" is the same with ten rows a shape. flanbuild also filters,
+shuffles, sets validation rows aside, marks rows for the leak check and counts; the others only fill in
+templates.
 """
 
 import argparse
@@ -30,7 +31,7 @@ WORDS = b"she he we they the a old new river house letter meeting report said we
 
 
 def main() -> None:
-    """All variants in turn."""
+    """Measures all variants in turn."""
     arguments = _arguments()
     work = common.work_folder(arguments.work)
     full, few = (inputs(work / f"raw-4x{rows}", rows) for rows in (arguments.rows, FEW))
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def inputs(folder: Path, rows: int) -> Path:
-    """pages/ and raw/ of the four shapes, and their templates in the peers' languages."""
+    """Writes task files and raw rows of the four shapes, and their templates in the languages of the peers."""
     if not folder.exists():
         with staged(folder) as staging:
             tasks = load_tasks([_pages(staging / "pages")])
@@ -79,7 +80,7 @@ def inputs(folder: Path, rows: int) -> Path:
 
 
 def _ours(work: Path, inputs: Path, out: str, jobs: int) -> list[str]:
-    """The stage script, over the clusters of all four pages at once."""
+    """The command of the stage, over the clusters of all four task files at once."""
     mixture = work / "render.yaml"
     mixture.write_text("cap: 30000\nrate: {max: 30000}\nsize: {passes: 1}\nseed: 1\n", encoding="utf-8")
     folders = (
@@ -94,7 +95,7 @@ def _ours(work: Path, inputs: Path, out: str, jobs: int) -> list[str]:
 
 
 def _pages(folder: Path) -> Path:
-    """The project's own pages; of squad, which has subsets, the first one."""
+    """Copies the project's task files; of squad, which has subsets, the first subset."""
     yaml = YAML(typ="safe")
     for shape in SHAPES:
         page = yaml.load((common.ROOT / "mixtures" / "tasks" / f"{shape}.yaml").read_text(encoding="utf-8"))
@@ -116,16 +117,16 @@ def _write_raw(folder: Path, task: Task, rows: int, choice: np.random.Generator)
     folder.mkdir(parents=True)
     columns = {name: _column(choice, name, rows) for name in task.columns}
     pq.write_table(pa.table(columns), folder / "train.parquet", compression="zstd")
-    said: dict[str, Any] = dict.fromkeys(
+    record: dict[str, Any] = dict.fromkeys(
         ("kind", "repo", "config", "commit", "digest", "license"), "synthetic"
     )
     upstream = [name for name in task.upstream_splits() if name != "train"]
     counted = {"splits": {"train": {"rows": rows}}, "missing": upstream}
-    write_json(folder / "source.json", said | counted)
+    write_json(folder / "source.json", record | counted)
 
 
 def _column(choice: np.random.Generator, name: str, rows: int) -> pa.Array:
-    """Words in about as many bytes as the real column has; labels of two classes."""
+    """Words of about as many bytes as the real column; labels of two classes."""
     if name == "label":
         return pa.array(choice.integers(0, 2, rows))
     if name == "answers":

@@ -1,4 +1,4 @@
-"""flanbuild: declarations in, instruction-tuning mixtures out, the same bytes every time.
+"""Builds instruction-tuning mixtures from declarations, reproducible to the byte.
 
 import flanbuild
 
@@ -16,7 +16,7 @@ __all__ = ["__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    # On first use: pyarrow and numpy take half a second, and most of flanbuild's commands don't read back.
+    # Loaded on first use: pyarrow and numpy take half a second to import, and most commands do not read mixtures.
     if name == "load":
         return import_module("flanbuild.read").load
     raise AttributeError(f"module 'flanbuild' has no attribute '{name}'")

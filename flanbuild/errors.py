@@ -59,23 +59,21 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return f" Allowed: {shown}." if names else ""
 
 
-TRAIN = ("accelerate", "matplotlib", "safetensors", "tokenizers", "torch", "transformers")
-"""Modules of the `train` extra that training and evaluation import. Those of metrics are in declare/metrics.py."""
+def require(work: str, extra: str, modules: Iterable[str]) -> None:
+    """Raises FlanbuildError, one sentence with the pip command, when `work` needs a module that is not installed.
 
-
-def require_train(work: str, modules: tuple[str, ...] = TRAIN) -> None:
-    """Raises FlanbuildError if a module of the `train` extra is missing. `work` is the subject of the message."""
-    _raise_missing(work, [name for name in modules if find_spec(name) is None])
-
-
-def require_packages(work: str, distributions: Iterable[str]) -> None:
-    """Raises FlanbuildError if a distribution of the `train` extra is not installed. `work` as in `require_train`."""
-    _raise_missing(work, [name for name in distributions if not _installed(name)])
-
-
-def _raise_missing(work: str, missing: list[str]) -> None:
+    `extra` is the optional dependency group of pyproject.toml that brings the modules.
+    """
+    missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[train]'.")
+        raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[{extra}]'.")
+
+
+def require_packages(work: str, extra: str, distributions: Iterable[str]) -> None:
+    """The same as `require`, for the names of distributions such as scikit-learn."""
+    missing = [name for name in distributions if not _installed(name)]
+    if missing:
+        raise FlanbuildError(f"{work} needs {', '.join(missing)}: pip install 'flanbuild[{extra}]'.")
 
 
 def _installed(distribution: str) -> bool:

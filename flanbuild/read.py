@@ -1,14 +1,16 @@
-"""Reading a mixture back: rows by number, in order, as Arrow, or in batches for torch.
+"""Reads a mixture folder: rows by index, in order, as Arrow, as a `datasets.Dataset`, or in batches for torch.
 
     examples = flanbuild.load("data/mixtures/flan2021-without-nli")
     examples[0]["prompt"], len(examples), examples.table
 
     loader = examples.loader(batch_size=32, rank=0, world_size=8, seed=1, num_workers=2)
-    for batch in loader:            # an epoch, from where the state stands
+    for batch in loader:            # one epoch, from the loaded state on
         step(batch)
-        state = loader.state_dict() # goes on behind this batch, on any number of ranks and workers
+        state = loader.state_dict() # resumes after this batch, on any number of ranks and workers
 
-Shards are memory-mapped: opening reads the manifest and each shard's footer; memory holds what is looked at.
+Shards are memory-mapped: opening reads the manifest and the footer of each shard, and memory holds the pages
+that were accessed. The module imports numpy, pyarrow, pydantic and xxhash, so that a trainer can import it
+cheaply.
 """
 
 from bisect import bisect_right
@@ -23,47 +25,57 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from flanbuild.artifacts.arrow import BATCH_ROWS, TRAIN_SCHEMA
-from flanbuild.artifacts.files import sha256_of
+from flanbuild.artifacts.files import digest_of, sha256_of
 from flanbuild.artifacts.records import MANIFEST, Manifest, Shard, read_record
-from flanbuild.errors import ArtifactError, DeclarationError, nearest, require_train
+from flanbuild.errors import ArtifactError, DeclarationError, nearest, require
 from flanbuild.keys import row_keys, task_key
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from numpy.typing import NDArray
 
 Row = dict[str, Any]
 UNPACKED = 64
-"""Record batches of compressed shards that are kept unpacked. Of plain ones all are kept: they are views."""
+"""Decompressed record batches kept in memory. Batches of uncompressed shards are views, and all are kept."""
 
 
 def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None = None) -> "Examples":
-    """The rows of a split in the order of its shards; with `columns`, only these columns.
+    """Returns the rows of a split in the order of its shards; with `columns`, only these columns.
 
-    Raises ArtifactError where a shard is missing or not as long as the manifest says (`flanbuild verify` compares
-    every byte), DeclarationError where there is no such split or column.
+    Raises ArtifactError if the manifest is missing, damaged or of another format, or if a shard is missing or
+    has another size than the manifest records (`flanbuild verify` compares every byte). Raises
+    DeclarationError if there is no such split or column.
     """
     folder = Path(folder)
     manifest = read_record(folder / MANIFEST, Manifest)
-    if split not in manifest.shards:
-        raise DeclarationError(f"{folder}: no split '{split}'.{nearest(split, manifest.shards)}")
+    shards = {str(name): shards for name, shards in manifest.shards.items()}
+    if split not in shards:
+        raise DeclarationError(f"{folder}: no split '{split}'.{nearest(split, shards)}")
     for name in columns or ():
         if name not in TRAIN_SCHEMA.names:
             raise DeclarationError(f"{folder}: no column '{name}'.{nearest(name, TRAIN_SCHEMA.names)}")
-    return Examples(folder, split, columns, manifest)
+    return Examples(folder, split, columns, manifest, shards[split])
 
 
 class Examples(Sequence[Row]):
-    """The rows of one split, read only. For torch a map-style dataset, which pickles as its path."""
+    """The rows of one split, read only. A map-style dataset for torch; pickles as its path."""
 
-    def __init__(self, folder: Path, split: str, columns: Sequence[str] | None, manifest: Manifest) -> None:
-        self.manifest, self.shards = manifest, dict(manifest.shards)[split]  # type: ignore[index]
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        columns: Sequence[str] | None,
+        manifest: Manifest,
+        shards: Sequence[Shard],
+    ) -> None:
         names = [name for name in TRAIN_SCHEMA.names if columns is None or name in columns]
         self.folder, self.split, self.digest = folder, split, manifest.digest
+        self.manifest, self.shards = manifest, tuple(shards)
         self.schema = pa.schema([TRAIN_SCHEMA.field(name) for name in names])
-        self._readers = [_open(folder / shard.path, shard) for shard in self.shards]
-        self._starts: list[int] = [0, *accumulate(shard.rows for shard in self.shards)]
-        packed = manifest.mixture.get("compression", "none") != "none"
-        self._columns = lru_cache(UNPACKED if packed else None)(
+        self._readers = [_open(folder / shard.path, shard) for shard in shards]
+        self._starts: list[int] = [0, *accumulate(shard.rows for shard in shards)]
+        compressed = manifest.mixture.get("compression", "none") != "none"
+        self._columns = lru_cache(UNPACKED if compressed else None)(
             lambda shard, number: self._read(shard, number).columns
         )
 
@@ -75,11 +87,11 @@ class Examples(Sequence[Row]):
     @overload
     def __getitem__(self, index: slice) -> list[Row]: ...
     def __getitem__(self, index: int | slice) -> Row | list[Row]:
-        places = range(len(self))[index]
-        return self._row(places) if isinstance(places, int) else self.__getitems__(places)
+        chosen = range(len(self))[index]
+        return self._row(chosen) if isinstance(chosen, int) else self.__getitems__(chosen)
 
     def __getitems__(self, indices: Iterable[int]) -> list[Row]:
-        """The rows at these places: torch asks for a batch this way."""
+        """Returns the rows at these indices; torch fetches a batch with this method."""
         return [self._row(i) for i in indices]
 
     def __iter__(self) -> Iterator[Row]:
@@ -95,7 +107,7 @@ class Examples(Sequence[Row]):
 
     @property
     def table(self) -> pa.Table:
-        """All rows as one Arrow table over the mapped files, for polars, DuckDB, `datasets` and the like."""
+        """All rows as one Arrow table over the mapped files, for polars, DuckDB and others; without a copy."""
         tables = [reader.read_all().select(self.schema.names) for reader in self._readers]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
@@ -111,14 +123,30 @@ class Examples(Sequence[Row]):
                 yield batch
 
     def verify(self) -> "Examples":
-        """Compares every byte with the manifest and returns itself. Raises ArtifactError naming the shard that differs."""
+        """Compares every byte with the manifest and returns itself.
+
+        Raises ArtifactError, which names the shard that differs.
+        """
         for shard in self.shards:
             if (digest := sha256_of(self.folder / shard.path)) != shard.sha256:
                 raise ArtifactError(
-                    f"{self.folder / shard.path}: its sha256 is {digest[:12]}… and the manifest says"
-                    f" {shard.sha256[:12]}…; build the mixture again."
+                    f"{self.folder / shard.path}: its sha256 is {digest[:12]}…, the manifest records "
+                    f"{shard.sha256[:12]}…; build the mixture again."
                 )
         return self
+
+    def to_dataset(self) -> "Dataset":
+        """Returns a `datasets.Dataset` over the mapped files, without a copy.
+
+        Its fingerprint derives from the mixture's digest, the split and the columns. Without a given
+        fingerprint, `datasets` pickles all rows to compute one. Raises FlanbuildError if `datasets` is not
+        installed.
+        """
+        require("Examples.to_dataset()", "hub", ("datasets",))
+        from datasets import Dataset, NamedSplit
+
+        fingerprint = digest_of([self.digest, self.split, self.schema.names])[:16]
+        return Dataset(self.table, split=NamedSplit(self.split), fingerprint=fingerprint)
 
     def loader(
         self,
@@ -130,34 +158,36 @@ class Examples(Sequence[Row]):
         drop_last: bool = False,
         **options: Any,
     ) -> "Loader":
-        """Batches for one of `world_size` ranks; `options` go to torch's DataLoader (num_workers, collate_fn, …).
+        """Returns batches for one of `world_size` ranks; `options` go to torch's DataLoader (num_workers, …).
 
-        With `seed`, each epoch has an order of its own; without, all have the order of the shards, which is mixed.
-        A batch is a list of rows unless `collate_fn` makes something else of it.
+        With `seed`, each epoch has its own order. Without it, every epoch has the order of the shards, which
+        is already mixed. A batch is a list of rows, or what `collate_fn` returns. Raises DeclarationError if
+        `rank` or `batch_size` is out of range, FlanbuildError if torch is not installed.
         """
         return Loader(self, batch_size, rank, world_size, seed, drop_last, {"collate_fn": list} | options)
 
     def _row(self, index: int) -> Row:
         shard = bisect_right(self._starts, index) - 1
-        number, place = divmod(index - self._starts[shard], BATCH_ROWS)
+        number, row = divmod(index - self._starts[shard], BATCH_ROWS)
         columns = self._columns(shard, number)
-        return {name: column[place].as_py() for name, column in zip(self.schema.names, columns, strict=True)}
+        return {name: column[row].as_py() for name, column in zip(self.schema.names, columns, strict=True)}
 
     def _read(self, shard: int, number: int) -> pa.RecordBatch:
-        # IpcReadOptions(included_fields=…) would copy what it reads; a plain batch is views of the file.
+        # IpcReadOptions(included_fields=…) would copy; an uncompressed batch is a view of the file.
         return self._readers[shard].get_batch(number).select(self.schema.names)
 
 
 class Loader:
-    """An epoch of batches at a time, in an order that is the same for any number of ranks and workers.
+    """Batches of one epoch per iteration, in an order that is the same for any number of ranks and workers.
 
-    Step k of W ranks with batches of B is the k-th run of W·B rows of the epoch's order, B of them for each rank
-    in turn. torch's DataLoader hands whole batches to its workers and gives them back in order, so the whole
-    state is (epoch, position), counted in rows of all ranks. `position` counts what was given out, not what
-    workers have fetched ahead. A loop that is left goes on behind its last batch when iterated again.
+    With W ranks and batches of B rows, step k takes rows k·W·B to (k+1)·W·B of the epoch's order, B for each
+    rank in turn. torch's DataLoader passes whole batches to its workers and returns them in order, so the
+    state is (epoch, position), counted in rows of all ranks. `position` counts the rows that were returned,
+    not those that workers have prefetched. An iteration that was left early continues after its last batch.
 
-    The rows left over at the end of an epoch are dealt evenly, so that ranks differ by one row, and those
-    that get none have a batch less; `drop_last` leaves these rows out, which ranks that must keep step need.
+    The rows that remain at the end of an epoch are split evenly, so that ranks differ by at most one row and
+    some may have one batch less. Set `drop_last` to leave these rows out if all ranks must take the same
+    number of steps.
     """
 
     def __init__(
@@ -172,9 +202,10 @@ class Loader:
     ) -> None:
         if batch_size < 1 or not 0 <= rank < world_size:
             raise DeclarationError(
-                f"rank {rank} of {world_size} with batches of {batch_size}: ranks count from 0 and batches have rows."
+                f"loader: found rank {rank}, world_size {world_size}, batch_size {batch_size}; "
+                "expected 0 <= rank < world_size and batch_size >= 1."
             )
-        require_train("The loader", ("torch",))
+        require("Examples.loader()", "train", ("torch",))
         self.examples, self.batch_size, self.seed, self.drop_last = examples, batch_size, seed, drop_last
         self.rank, self.world_size, self.options = rank, world_size, options
         self.epoch = self.position = 0
@@ -183,7 +214,7 @@ class Loader:
         from torch.utils.data import DataLoader
 
         batches: DataLoader[Any] = DataLoader(
-            self.examples,  # type: ignore[arg-type]  # a Sequence will do
+            self.examples,  # type: ignore[arg-type]  # any Sequence works
             batch_sampler=list(self._batches()),
             **self.options,
         )
@@ -193,12 +224,12 @@ class Loader:
         self.epoch, self.position = self.epoch + 1, 0
 
     def __len__(self) -> int:
-        """Batches of this rank in a whole epoch."""
+        """The number of this rank's batches in a whole epoch."""
         whole, rest = divmod(len(self.examples), self.batch_size * self.world_size)
         return whole + (not self.drop_last and self._cut(rest, self.rank) < self._cut(rest, self.rank + 1))
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands: equal on all ranks, and good for any number of them."""
+        """The position of the loader: equal on all ranks, and valid for any number of ranks."""
         return {
             "epoch": self.epoch,
             "position": self.position,
@@ -207,17 +238,17 @@ class Loader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there. Raises DeclarationError if that was another mixture or another order."""
+        """Resumes from a state. Raises DeclarationError if it belongs to another mixture or another seed."""
         own = self.state_dict()
         for key in ("digest", "seed"):
             if state[key] != own[key]:
                 raise DeclarationError(
-                    f"{self.examples.folder}: the state is of {key} {state[key]}, this loader of {own[key]}."
+                    f"{self.examples.folder}: the state has {key} {state[key]}, this loader has {own[key]}."
                 )
         self.epoch, self.position = state["epoch"], state["position"]
 
     def order(self) -> "NDArray[np.int64]":
-        """Places of the rows in the order of the current epoch."""
+        """Row indices in the order of the current epoch, shape (rows,)."""
         rows = np.arange(len(self.examples))
         if self.seed is None:
             return rows
@@ -225,30 +256,33 @@ class Loader:
         return np.argsort(row_keys(key, rows), kind="stable")
 
     def _batches(self) -> Iterator[list[int]]:
-        """This rank's share of each step from `position` on."""
-        order, whole = self.order(), self.batch_size * self.world_size
-        for start in range(self.position, len(order), whole):
-            rows = order[start : start + whole]
-            if self.drop_last and len(rows) < whole:
+        """Yields this rank's rows of each step from `position` on."""
+        order, step = self.order(), self.batch_size * self.world_size
+        for start in range(self.position, len(order), step):
+            rows = order[start : start + step]
+            if self.drop_last and len(rows) < step:
                 return
-            mine = rows[self._cut(len(rows), self.rank) : self._cut(len(rows), self.rank + 1)]
-            if len(mine):
-                yield mine.tolist()
+            batch = rows[self._cut(len(rows), self.rank) : self._cut(len(rows), self.rank + 1)]
+            if len(batch):
+                yield batch.tolist()
 
     def _cut(self, rows: int, rank: int) -> int:
         return rows * rank // self.world_size
 
 
 def _open(path: Path, shard: Shard) -> pa.ipc.RecordBatchFileReader:
-    """The mapped shard, once it is as long as the manifest says."""
+    """Maps a shard after checking its size against the manifest."""
     if not path.is_file():
-        raise ArtifactError(f"{path}: no such shard, though the manifest names it.")
+        raise ArtifactError(f"{path}: no such file, but the manifest names it.")
     if (size := path.stat().st_size) != shard.bytes:
-        raise ArtifactError(f"{path}: {size:,} bytes, and the manifest says {shard.bytes:,}.")
+        raise ArtifactError(f"{path}: found {size:,} bytes, the manifest records {shard.bytes:,}.")
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
     except pa.ArrowInvalid as error:
-        raise ArtifactError(f"{path}: not a whole Arrow file ({str(error).splitlines()[0]}).") from None
-    if reader.num_record_batches != -(-shard.rows // BATCH_ROWS):
-        raise ArtifactError(f"{path}: not in batches of {BATCH_ROWS:,} rows, as flanbuild writes them.")
+        raise ArtifactError(f"{path}: not a complete Arrow file ({str(error).splitlines()[0]}).") from None
+    expected = -(-shard.rows // BATCH_ROWS)
+    if reader.num_record_batches != expected:
+        raise ArtifactError(
+            f"{path}: found {reader.num_record_batches} record batches, expected {expected} of {BATCH_ROWS:,} rows."
+        )
     return reader

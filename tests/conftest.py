@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,23 @@ from flanbuild.progress import silent
 from flanbuild.sources.sample import SampleSource
 
 ROOT = Path(__file__).parents[1]
+EXTRAS = {
+    "hub": ("datasets", "httpx2", "huggingface_hub"),
+    "train": (
+        "accelerate",
+        "rouge_score",
+        "sacrebleu",
+        "safetensors",
+        "sklearn",
+        "scipy",
+        "tokenizers",
+        "torch",
+        "transformers",
+    ),
+    "dask": ("distributed",),
+    "report": ("matplotlib",),
+}
+"""Extra -> the modules that it brings. A test file that imports a missing one is skipped."""
 
 PAGE = """\
 source: {repo: aps/super_glue, config: rte, license: unknown, homepage: "https://example.org"}
@@ -41,6 +59,28 @@ templates:
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write tests/golden anew")
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    return _TestModule.from_parent(parent, path=module_path)
+
+
+class _TestModule(pytest.Module):
+    def collect(self):
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            missing = getattr(error.__cause__, "name", None) or ""
+            for extra, modules in EXTRAS.items():
+                if missing.split(".")[0] in modules:
+                    pytest.skip(f"flanbuild[{extra}] is not installed", allow_module_level=True)
+            raise
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        if any(find_spec(module) is None for module in EXTRAS[mark.args[0]]):
+            pytest.skip(f"flanbuild[{mark.args[0]}] is not installed")
 
 
 @pytest.fixture(scope="session")

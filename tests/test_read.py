@@ -1,19 +1,23 @@
-"""A mixture read back: by number, in order, and in batches that any number of ranks and workers agree on."""
+"""Reading a mixture: by index, in order, as a dataset, and in batches that any number of ranks and workers share."""
 
 import pickle
 import subprocess
 import sys
 from itertools import chain
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import row, write_mixture
+from shards import row, write_shards
 
 import flanbuild
-from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.artifacts.files import write_json
+from flanbuild.errors import ArtifactError, DeclarationError, FlanbuildError
 
-ROWS = [row(number, number % 2) for number in range(5000)]
+ROWS = [row(number) for number in range(5000)]
+needs_torch = pytest.mark.needs("train")
+needs_datasets = pytest.mark.needs("hub")
 counts = st.integers(1, 4)
 sizes = st.sampled_from([7, 64, 500, 1300])
 seeds = st.none() | st.integers(0, 9)
@@ -21,7 +25,7 @@ seeds = st.none() | st.integers(0, 9)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_mixture(tmp_path_factory.mktemp("reading") / "mixture", ROWS, ROWS[:10])
+    return write_shards(tmp_path_factory.mktemp("reading") / "mixture", ROWS, ROWS[:10])
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +84,39 @@ def test_importing_flanbuild_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
-def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
+READING = """
+import sys
+before = set(sys.modules)
+import flanbuild
+examples = flanbuild.load(sys.argv[1])
+assert examples[7]["row"] == 7 and len(list(examples)) == 5000
+names = {name.split(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+print(*sorted(name for name in names if not name.startswith(("_", "cython_"))))
+"""
+OURS = {"flanbuild", "numpy", "pyarrow", "pydantic", "xxhash"}
+THEIRS = {"annotated_types", "pydantic_core", "typing_extensions", "typing_inspection"}  # pydantic's
+IF_INSTALLED = {"cloudpickle"}  # pyarrow's
+
+
+def test_reading_imports_four_packages_and_what_they_need(folder):
+    process = subprocess.run(
+        [sys.executable, "-c", READING, str(folder)], capture_output=True, text=True, check=True
+    )
+
+    assert set(process.stdout.split()) <= OURS | THEIRS | IF_INSTALLED
+
+
+def test_a_manifest_of_an_earlier_format_is_refused(folder, tmp_path):
+    write_json(tmp_path / "manifest.json", {"format": 2, "mixture": {"name": "toy"}})
+
+    with pytest.raises(ArtifactError, match=r"manifest.json: format 2 instead of \d+; this version"):
+        flanbuild.load(tmp_path)
+
+
+def test_faults_of_a_folder_are_one_sentence_each(folder, tmp_path):
     broken = tmp_path / "mixture"
-    write_mixture(broken, ROWS[:100], ROWS[:10])
-    shard = broken / "train/00001-of-00002.arrow"
+    write_shards(broken, ROWS[:100], ROWS[:10])
+    shard = broken / "train" / "00001-of-00002.arrow"
 
     with pytest.raises(DeclarationError, match=r"no split 'trian'\. Did you mean 'train'"):
         flanbuild.load(folder, "trian")
@@ -93,16 +126,19 @@ def test_what_is_wrong_is_said_in_a_sentence(folder, tmp_path):
         flanbuild.load(tmp_path)
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-100])
-    with pytest.raises(ArtifactError, match=rf"{shard}: [\d,]+ bytes, and the manifest says {len(whole):,}"):
+    with pytest.raises(
+        ArtifactError, match=rf"{shard}: found [\d,]+ bytes, the manifest records {len(whole):,}"
+    ):
         flanbuild.load(broken)
     shard.write_bytes(bytes(len(whole)))
-    with pytest.raises(ArtifactError, match="not a whole Arrow file"):
+    with pytest.raises(ArtifactError, match="not a complete Arrow file"):
         flanbuild.load(broken)
     shard.unlink()
-    with pytest.raises(ArtifactError, match=f"{shard}: no such shard"):
+    with pytest.raises(ArtifactError, match=f"{shard}: no such file, but the manifest names it"):
         flanbuild.load(broken)
 
 
+@needs_torch
 @settings(deadline=None)
 @given(batch=sizes, ranks=counts, seed=seeds, drop=st.booleans())
 def test_in_every_step_the_ranks_together_get_the_next_rows_of_the_order(examples, batch, ranks, seed, drop):
@@ -119,6 +155,7 @@ def test_in_every_step_the_ranks_together_get_the_next_rows_of_the_order(example
     assert {loader.epoch for loader in loaders} == {1}
 
 
+@needs_torch
 @settings(deadline=None)
 @given(st.data(), sizes, sizes, counts, counts, seeds)
 def test_a_run_goes_on_exactly_on_another_number_of_ranks(examples, data, batch, other, ranks, others, seed):
@@ -137,6 +174,7 @@ def test_a_run_goes_on_exactly_on_another_number_of_ranks(examples, data, batch,
     assert seen + rest == before[0].order().tolist()
 
 
+@needs_torch
 def test_workers_of_torch_give_the_same_batches_and_the_same_state(folder):
     alone = flanbuild.load(folder).loader(300, seed=5, rank=1, world_size=2)
     helped = flanbuild.load(folder).loader(300, seed=5, rank=1, world_size=2, num_workers=2)
@@ -146,6 +184,7 @@ def test_workers_of_torch_give_the_same_batches_and_the_same_state(folder):
         assert helped.state_dict() == alone.state_dict()
 
 
+@needs_torch
 def test_a_loop_that_is_left_goes_on_behind_its_last_batch(examples):
     loader = examples.loader(1000, num_workers=1)
     for _ in loader:
@@ -155,6 +194,7 @@ def test_a_loop_that_is_left_goes_on_behind_its_last_batch(examples):
     assert numbers(loader) == list(range(1000, 5000))
 
 
+@needs_torch
 def test_epochs_differ_by_seed_and_hold_the_same_rows(examples):
     loader = examples.loader(512, seed=1)
     first, second = numbers(loader), numbers(loader)
@@ -164,6 +204,7 @@ def test_epochs_differ_by_seed_and_hold_the_same_rows(examples):
     assert numbers(examples.loader(512)) == list(range(5000))
 
 
+@needs_torch
 def test_length_is_the_number_of_batches_of_an_epoch(examples):
     for ranks in (1, 3):
         for drop in (False, True):
@@ -172,31 +213,88 @@ def test_length_is_the_number_of_batches_of_an_epoch(examples):
                 assert len(loader) == sum(1 for _ in loader)
 
 
+@needs_torch
 def test_a_state_of_another_mixture_or_order_is_refused(examples):
     loader = examples.loader(10, seed=1)
 
-    with pytest.raises(DeclarationError, match="the state is of seed 2, this loader of 1"):
+    with pytest.raises(DeclarationError, match="the state has seed 2, this loader has 1"):
         loader.load_state_dict(loader.state_dict() | {"seed": 2})
-    with pytest.raises(DeclarationError, match="the state is of digest abc"):
+    with pytest.raises(DeclarationError, match="the state has digest abc"):
         loader.load_state_dict(loader.state_dict() | {"digest": "abc"})
-    with pytest.raises(DeclarationError, match="rank 2 of 2"):
+    with pytest.raises(DeclarationError, match="found rank 2, world_size 2"):
         examples.loader(10, rank=2, world_size=2)
 
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
 def test_compressed_shards_read_the_same(tmp_path, compression):
-    folder = write_mixture(tmp_path / "mixture", ROWS[:100], ROWS[:10], compression)
+    folder = write_shards(tmp_path / "mixture", ROWS[:100], ROWS[:10], compression)
 
     examples = flanbuild.load(folder)
 
     assert list(examples) == [examples[i] for i in range(100)] == ROWS[:100]
 
 
-def test_polars_and_datasets_take_the_table_and_the_shards(folder):
+def test_polars_takes_the_table(folder):
     import polars as pl
-    from datasets import Dataset
+
+    assert pl.from_arrow(flanbuild.load(folder).table).height == len(ROWS)
+
+
+def addresses(table):
+    """Where the values of the prompts lie in memory."""
+    return [chunk.buffers()[2].address for chunk in table["prompt"].chunks]
+
+
+@needs_datasets
+def test_a_dataset_has_the_rows_and_the_types_of_the_examples(folder):
+    from datasets import List, Value
+
+    dataset = flanbuild.load(folder).to_dataset()
+
+    assert dataset.to_list() == ROWS
+    assert dataset.features.arrow_schema.remove_metadata() == flanbuild.load(folder).schema
+    assert dataset.features["prompt"] == Value("string")
+    assert dataset.features["options"] == List(Value("string"))
+    assert str(dataset.split) == "train"
+
+
+@needs_datasets
+def test_a_dataset_is_the_mapped_files_and_not_a_copy(folder):
+    examples = flanbuild.load(folder)
+    allocated = pa.total_allocated_bytes()
+
+    dataset = examples.to_dataset()
+
+    assert addresses(dataset.data) == addresses(examples.table)
+    assert pa.total_allocated_bytes() == allocated
+
+
+@needs_datasets
+def test_the_fingerprint_of_a_dataset_follows_the_mixture_the_split_and_the_columns(folder):
+    def fingerprint(*arguments):
+        return flanbuild.load(folder, *arguments).to_dataset()._fingerprint
+
+    assert fingerprint() == fingerprint()
+    assert len({fingerprint(), fingerprint("validation"), fingerprint("train", ["prompt"])}) == 3
+
+
+@needs_datasets
+def test_making_a_dataset_pickles_no_rows(folder, monkeypatch):
+    import datasets.fingerprint
+
+    def refuse(*_):
+        raise AssertionError("the rows were pickled to compute a fingerprint")
 
     examples = flanbuild.load(folder)
+    monkeypatch.setattr(datasets.fingerprint.Hasher, "update", refuse)
 
-    assert pl.from_arrow(examples.table).height == len(ROWS)
-    assert Dataset(examples.table)[3]["prompt"] == ROWS[3]["prompt"]
+    assert len(examples.to_dataset()) == len(ROWS)
+
+
+def test_without_datasets_the_sentence_names_the_extra(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+
+    with pytest.raises(
+        FlanbuildError, match=r"to_dataset\(\) needs datasets: pip install 'flanbuild\[hub\]'"
+    ):
+        flanbuild.load(folder).to_dataset()

@@ -1,13 +1,12 @@
-"""Where pieces of work run: in this process, in threads, in a pool of processes, or on a Dask cluster.
+"""Runs work items: in this process, in threads, in a pool of processes, or on a Dask cluster.
 
-A piece is a module-level function and plain arguments; it writes its own file beside its place and renames it,
-so running it twice does no harm. The one seam is `concurrent.futures.Executor`.
+A work item is a module-level function and plain arguments. It writes its own file under a staging name and
+renames it, so running it twice does no harm. The one interface is `concurrent.futures.Executor`.
 """
 
 import multiprocessing
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     CancelledError,
@@ -21,16 +20,15 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 from typing import Any, Literal
 
-from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError
+from flanbuild.errors import DeclarationError, ExecutionError, require
 from flanbuild.progress import Advance, log
 
 TRIES = 3
 JOBS = os.cpu_count() or 1
-"""How many pieces run at once where nobody says."""
+"""The default number of work items that run at once."""
 
 WorkItem = tuple[Callable[..., Any], tuple[Any, ...]]
 Kind = Literal["process", "dask"]
@@ -38,9 +36,9 @@ CONNECT_SECONDS = 20
 
 
 def cluster(executor: Kind, scheduler: str) -> str:
-    """Where pieces run: the address of a Dask scheduler, or "" for this machine.
+    """Returns the address of the Dask scheduler, or "" to run on this machine.
 
-    Raises DeclarationError when only one of the two options asks for Dask.
+    Raises DeclarationError if only one of the two options asks for Dask.
     """
     if executor == "dask" and not scheduler:
         raise DeclarationError("--executor dask needs --scheduler, such as tcp://127.0.0.1:8786.")
@@ -63,11 +61,11 @@ class Workers:
 
 
 def run(items: Sequence[WorkItem], workers: Workers, *, done: Advance = lambda *_: None) -> list[Any]:
-    """The results in the order of the items; `done` is called as each ends.
+    """Returns the results in the order of the work items; `done` is called after each.
 
-    A worker that dies takes the pool with it: what was not finished runs again in a fresh one, three times at
-    most, then ExecutionError. An error of a piece itself ends the run. With the address of a Dask `scheduler` its
-    workers run the items, as many at once as there are, and Dask does the trying again; paths must be absolute.
+    A worker that dies breaks the pool: unfinished items run again in a new pool, at most three times, then
+    ExecutionError is raised. An exception of an item ends the run. Workers of a Dask scheduler run as many items at
+    once as there are workers, and Dask retries; paths must then be absolute.
     """
     if workers.scheduler:
         return _on_cluster(items, workers.scheduler, done)
@@ -82,7 +80,7 @@ def run(items: Sequence[WorkItem], workers: Workers, *, done: Advance = lambda *
             }
             if _collect(futures, results, done):
                 return [results[i] for i in range(len(items))]
-    raise ExecutionError(f"A worker died {TRIES} times over, out of memory perhaps; try fewer --jobs.")
+    raise ExecutionError(f"A worker died {TRIES} times, possibly out of memory; try fewer --jobs.")
 
 
 def run_in_threads(
@@ -92,9 +90,9 @@ def run_in_threads(
     done: Advance = lambda *_: None,
     stop: Callable[[], None] = lambda: None,
 ) -> list[Any]:
-    """As `run`, in threads: for items that wait for a network, share what they read, or take less than a start.
+    """Like `run`, in threads: for items that wait for a network, share input, or are very short.
 
-    When one fails, `stop` is called, so that those that are under way end soon too.
+    When one fails, `stop` is called, so that running items end soon.
     """
     results: dict[int, Any] = {}
     with ThreadPoolExecutor(max(1, min(workers.jobs, len(items)))) as pool:
@@ -108,11 +106,10 @@ def run_in_threads(
 
 
 def _on_cluster(items: Sequence[WorkItem], scheduler: str, done: Advance) -> list[Any]:
-    try:
-        from distributed import Client, KilledWorker
-        from distributed.scheduler import NoWorkerError
-    except ModuleNotFoundError:
-        raise FlanbuildError("--executor dask needs distributed: pip install 'flanbuild[dask]'.") from None
+    require("`--executor dask`", "dask", ("distributed",))
+    from distributed import Client, KilledWorker
+    from distributed.scheduler import NoWorkerError
+
     results: dict[int, Any] = {}
     try:
         with (
@@ -127,27 +124,33 @@ def _on_cluster(items: Sequence[WorkItem], scheduler: str, done: Advance) -> lis
             }
             _collect(futures, results, done)
     except NoWorkerError:
-        raise ExecutionError(f"{scheduler}: no worker came within its no-workers-timeout.") from None
+        raise ExecutionError(f"{scheduler}: no worker connected within its no-workers-timeout.") from None
     except KilledWorker:
         raise ExecutionError(
-            f"{scheduler}: one piece of work took several workers with it, out of memory perhaps; give them more."
+            f"{scheduler}: one work item killed several workers, possibly out of memory; give them more memory."
         ) from None
     except ModuleNotFoundError as error:
-        raise ExecutionError(f"{scheduler}: a worker says {error}; install flanbuild there.") from None
+        raise ExecutionError(f"{scheduler}: a worker reports '{error}'; install flanbuild there.") from None
     except CancelledError:
-        raise ExecutionError(f"{scheduler}: the scheduler went away; what was finished stays.") from None
+        raise ExecutionError(
+            f"{scheduler}: the connection to the scheduler was lost; finished work is kept."
+        ) from None
     except OSError as error:
-        if error.errno is not None:  # of a piece: its disk is full
+        if error.errno is not None:  # raised by a work item, such as a full disk
             raise
-        raise ExecutionError(f"{scheduler}: no Dask scheduler answers there.") from None
+        raise ExecutionError(f"{scheduler}: no Dask scheduler answers at this address.") from None
     return [results[i] for i in range(len(items))]
 
 
 def _on_worker(expected: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Other versions may write other bytes, so a worker that has them does no work."""
-    if (found := _versions()) != expected:
-        other = ", ".join(f"{k} {found[k]} for {expected[k]}" for k in expected if found[k] != expected[k])
-        raise ExecutionError(f"{platform.node()}: the worker has {other}; install what the client has.")
+    """Refuses to work with other versions than the client's, which may write other bytes."""
+    if (installed := _versions()) != expected:
+        others = ", ".join(
+            f"{name} {installed[name]} instead of {version}"
+            for name, version in expected.items()
+            if installed[name] != version
+        )
+        raise ExecutionError(f"{platform.node()}: the worker has {others}; install the client's versions.")
     return function(*arguments)
 
 
@@ -163,7 +166,7 @@ def _in_process(items: Sequence[WorkItem], done: Advance) -> Iterator[Any]:
 
 
 def _collect(futures: dict[Future[Any], int], results: dict[int, Any], done: Advance) -> bool:
-    """Fills in results; false when the pool broke before all were there."""
+    """Adds to `results`; returns False if the pool broke before all were complete."""
     try:
         for future in as_completed(futures):
             results[futures[future]] = future.result()
@@ -179,39 +182,14 @@ def _collect(futures: dict[Future[Any], int], results: dict[int, Any], done: Adv
 
 @contextmanager
 def _pool(jobs: int) -> Iterator[Executor]:
-    """Fresh processes, one thread each: `jobs` is then what the machine is asked for. Bytes don't depend on it."""
+    """New processes with one polars thread each, so that `jobs` is the number of busy cores."""
     before = os.environ.get("POLARS_MAX_THREADS")
     os.environ["POLARS_MAX_THREADS"] = "1"  # read when a worker imports polars
     try:
-        with ProcessPoolExecutor(
-            jobs, mp_context=multiprocessing.get_context("spawn"), initializer=spare_pandas
-        ) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
             yield pool
     finally:
         if before is None:
             del os.environ["POLARS_MAX_THREADS"]
         else:
             os.environ["POLARS_MAX_THREADS"] = before
-
-
-def spare_pandas() -> None:
-    """Keeps pyarrow from importing pandas, for a process of our own that will make no Series: 1 to 2 s each.
-
-    pyarrow looks for it once, at the first value it makes, and remembers. Not for a process that a user's code
-    runs in: `pa.array` of a Series would no longer know it.
-    """
-    if "pandas" not in sys.modules:
-        absent = _NoPandas()
-        sys.meta_path.insert(0, absent)
-        try:
-            import pyarrow as pa
-
-            pa.scalar(0)
-        finally:
-            sys.meta_path.remove(absent)
-
-
-class _NoPandas(MetaPathFinder):
-    def find_spec(self, fullname: str, *_: object) -> None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError("pandas is not needed here", name=fullname)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.artifacts.executor import JOBS, Workers, cluster, spare_pandas
+from flanbuild.artifacts.executor import JOBS, Workers, cluster
 from flanbuild.cli.console import progress
 from flanbuild.errors import DeclarationError
 
@@ -117,7 +117,6 @@ class BuildOptions(SourceOptions):
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
-        spare_pandas()
         found = self.pages()
         check_mixture(mixture, found.values())
         return Build(

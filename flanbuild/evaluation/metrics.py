@@ -52,7 +52,7 @@ def score(
 def require_metrics(names: Iterable[str]) -> None:
     """Raises FlanbuildError if a package that one of these metrics needs is not installed."""
     names = list(dict.fromkeys(names))
-    require_packages(f"computing {', '.join(names)}", packages(names))
+    require_packages(f"Computing {', '.join(names)}", "train", packages(names))
 
 
 def accuracy(predictions: Predictions, references: References) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from flanbuild.artifacts.files import locked, staged
 from flanbuild.artifacts.records import SCORES, read_record
 from flanbuild.declare.metrics import METRICS
-from flanbuild.errors import ArtifactError, DeclarationError, require_train
+from flanbuild.errors import ArtifactError, DeclarationError, require
 from flanbuild.evaluation.record import MetricScores, PaperScores, ScoreRecord, TemplateScores
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[
 
     Raises ArtifactError if a folder holds no evaluation, DeclarationError if no folder is given.
     """
-    require_train("the report", ("matplotlib",))
+    require("`flanbuild report`", "report", ("matplotlib",))
     evaluations = _read([folder for folder in folders if folder.resolve() != out.resolve()])
     with locked(out), staged(out) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")

@@ -17,7 +17,7 @@ import pyarrow as pa
 from flanbuild.artifacts.arrow import write_batches
 from flanbuild.artifacts.files import locked, sha256_of, staged
 from flanbuild.artifacts.records import SCORES, TRAINING, Manifest, read_record, write_record
-from flanbuild.errors import FlanbuildError, require_train
+from flanbuild.errors import FlanbuildError, require
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.metrics import require_metrics
 from flanbuild.evaluation.paper import PAPER
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flanbuild.evaluation.ranking import Method
     from flanbuild.evaluation.requests import Requests
 
+_MODULES = ("safetensors", "tokenizers", "torch", "transformers")
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "metric", "template", "score", "rows")
 
@@ -65,7 +66,7 @@ def evaluate(
     not at all. Raises ArtifactError if an evaluation set is missing or does not belong to the mixture, or if there is
     nothing to evaluate, and ExecutionError if a model's scores are not finite.
     """
-    require_train("evaluation")
+    require("`flanbuild evaluate`", "train", _MODULES)
     config = config or EvaluateConfig()
     manifest, declared = held_out_tasks(mixture, evaluation)
     tasks = [task for task in declared if not task.missing]

@@ -1,7 +1,7 @@
-"""Where raw rows come from: the hub, a mirror of it, or the embedded sample world.
+"""Sources of raw rows: the hub, a mirror of it, the embedded sample, and local files.
 
-A source answers one question: the rows of one upstream split of one dataset, as batches, and where they
-came from. `download` (sources/raw.py) writes them as the task's raw folder.
+A source returns the rows of one upstream split of one dataset as tables, with the files they were read from.
+`download` (sources/raw.py) writes them as the task's raw folder.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,52 +12,50 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from flanbuild.declare.task import Task
-from flanbuild.errors import DeclarationError
+from flanbuild.errors import DeclarationError, require
 
 Kind = Literal["sample", "mirror", "hub", "files"]
-KINDS: tuple[Kind, ...] = (
-    "sample",
-    "mirror",
-    "hub",
-)  # files: whatever else is asked for, where a page names its own
+KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
+"""What --source accepts. A task file that names local files has the kind `files`, whatever the source is."""
+HUB_MODULES = ("httpx2", "huggingface_hub")
 WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 IMPORTED = Path("data/imported")
-"""Where `flanbuild import` puts files, unless told."""
+"""The default folder of `flanbuild import`."""
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """One upstream split: the schema of each file with its metadata, its tables, the files they were read from."""
+    """One upstream split: the schemas of its files with their metadata, its tables, and its files."""
 
     schemas: Sequence[pa.Schema]
     tables: Iterator[pa.Table]
     files: list[dict[str, Any]] = field(default_factory=list)
     """path in the repository, bytes, sha256"""
     of: int | None = None
-    """rows of the split, where the tables are an excerpt of it"""
+    """rows of the whole split, if the tables are a sample of it"""
 
 
 class Source(Protocol):
-    """What a kind of source offers."""
+    """The interface of all sources."""
 
     kind: Kind
     threads: bool
-    """it waits or lets Arrow work, which threads do as well as processes"""
+    """whether threads are as fast as processes, because the source waits for a network or for Arrow"""
 
     def watch(self, report: Callable[[int], None]) -> None:
-        """Tells `report` of bytes as they come over a network."""
+        """Calls `report` with the number of bytes as they arrive over a network."""
 
     def close(self) -> None:
-        """Ends what threads are waiting for."""
+        """Ends running transfers."""
 
     def commit(self, task: Task) -> str:
-        """The revision that the rows are read at."""
+        """The revision of the rows."""
 
     def fingerprint(self, task: Task) -> str:
-        """A digest that changes when rows of the task's splits may have changed."""
+        """A digest that changes if rows of the task's splits may have changed."""
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The rows of an upstream split, or None where the source has none of that name."""
+        """The rows of an upstream split, or None if the source has none of that name."""
 
 
 def open_source(
@@ -68,10 +66,11 @@ def open_source(
     lock: Path | None = None,
     imported: Path = IMPORTED,
 ) -> Source:
-    """The source of a kind; the modules of the others are not loaded.
+    """Opens a source; the modules of the other kinds are not imported.
 
-    `lock` is the file that the hub's rows are pinned by, None for what the hub has today. `imported` is where
-    files lie that a person brought.
+    `lock` is the file that pins the hub's rows, None for the current ones. `imported` is the folder of
+    imported files. Raises DeclarationError for an unknown kind, FlanbuildError if the extra `hub` is needed
+    and not installed.
     """
     if kind == "sample":
         from flanbuild.sources.sample import SampleSource
@@ -79,6 +78,8 @@ def open_source(
         return SampleSource(sample_rows)
     if kind not in KINDS:
         raise DeclarationError(f"source: no kind '{kind}'. Allowed: {', '.join(KINDS)}.")
+    if kind == "hub":
+        require("`--source hub`", "hub", HUB_MODULES)
     from flanbuild.sources.imports import WithImports
     from flanbuild.sources.lock import read_lock
 
@@ -93,7 +94,7 @@ def open_source(
 
 
 def source_of(task: Task, source: Source) -> Source:
-    """Where the task's rows come from: the source, or files that its page names."""
+    """Returns the source of the task's rows: local files if its task file names some, else `source`."""
     if not task.local:
         return source
     from flanbuild.sources.local import LocalFiles

@@ -1,9 +1,9 @@
-"""The Hugging Face Hub through its own client, and all that the client alone leaves to its user.
+"""Downloads from the Hugging Face Hub with its own client, and adds what that client leaves to its user.
 
-From huggingface_hub come the session, the token, the error types, the address of a file and the cache. Added here:
-every file is checked against the digest that its commit promises; faults that may pass are waited out and the
-transfer goes on where it was cut, also in the next process; a server that stalls is left; every error is one
-sentence. docs/downloading.md has the table of faults and what comes of each.
+huggingface_hub provides the session, the token, the error types, the URL of a file and the cache. This module
+checks every file against the digest that its commit promises, retries temporary faults and resumes a transfer
+where it was cut, also in the next process, cuts transfers that stall, and reports every error as one
+sentence. docs/downloading.md lists the faults and their outcomes. Needs the extra `hub`.
 """
 
 import errno
@@ -36,74 +36,74 @@ from flanbuild.sources import WITHOUT
 
 T = TypeVar("T")
 Report = Callable[[int], None]
-"""Told of bytes as they come."""
+"""Called with the number of bytes that arrived; negative when bytes are discarded."""
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for what."""
+    """Timeouts and retries."""
 
     timeout: float = float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
-    """seconds for an answer, and for the next bytes"""
+    """seconds to wait for a response, and for the next bytes"""
     reach: float = 4.0
-    """seconds to find out whether there is a network at all"""
+    """seconds to wait for the first connection, which shows whether there is a network"""
     tries: int = 6
-    """in a row that bring next to nothing"""
+    """consecutive tries without progress before giving up"""
     wait: float = 1.0
-    """seconds before the second try; doubled for each further one, up to `longest`"""
+    """seconds before the second try; doubles with each further try, up to `longest`"""
     longest: float = 30.0
     retry_after: float = 300.0
-    """the longest Retry-After that is waited for"""
+    """the longest Retry-After, in seconds, that is obeyed"""
     window: float = 30.0
     slowest: float = 1024.0
-    """bytes a second over a window; a slower server is left and asked again"""
+    """bytes per second over `window` seconds; a slower transfer is cut and retried"""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """One file of a commit: its size and digest are what the repository promises."""
+    """One file of a commit, with the size and digest that the repository promises."""
 
     repo: str
     commit: str
     path: str
     bytes: int
     algorithm: str
-    """sha256 (large files), or git_sha1: git's own name for a file's content"""
+    """`sha256` (large files) or `git_sha1` (the name of the git blob)"""
     digest: str
 
     def __post_init__(self) -> None:
-        """A path becomes a file name of ours: it may not lead out of its folder."""
+        """Checks the path: it becomes a local file name and must stay inside its folder."""
         if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
-            raise SourceError(f"hub: {self.repo}: '{self.path}' is no path within a repository.")
+            raise SourceError(f"hub: {self.repo}: '{self.path}' is not a path inside a repository.")
 
     def matches(self, path: Path) -> bool:
-        """Whether the file at `path` has the promised bytes, all of them read."""
+        """Returns whether the file at `path` has the promised bytes; reads all of them."""
         if not path.is_file() or path.stat().st_size != self.bytes:
             return False
         return self.digest == (sha256_of(path) if self.algorithm == "sha256" else _git_sha1(path))
 
 
-class UnknownRevision(SourceError):  # noqa: N818  it is one of the family by its base
+class UnknownRevision(SourceError):  # noqa: N818  its base class names it an error
     """The repository has no such branch or commit."""
 
 
 class Unreachable(SourceError):  # noqa: N818
-    """There is no hub to ask: no other question will be answered either."""
+    """The hub cannot be reached, so no other request will succeed either."""
 
 
 class _Cut(Exception):  # noqa: N818
-    """The transfer stopped short; it may go on."""
+    """The transfer ended early; it can be resumed."""
 
 
 class Client:
-    """Threads may share one; `close` makes the transfers of all of them end soon."""
+    """A hub client. Threads may share one; `close` ends the transfers of all of them."""
 
     def __init__(
         self, patience: Patience | None = None, *, endpoint: str | None = None, cache: Path | None = None
     ) -> None:
-        """By default the hub and the cache that HF_ENDPOINT, HF_HOME and HF_HUB_CACHE name."""
+        """Uses the hub and the cache of HF_ENDPOINT, HF_HOME and HF_HUB_CACHE unless others are given."""
         self.patience = patience or Patience()
         self.endpoint = endpoint or constants.ENDPOINT
         self.cache = cache or Path(constants.HF_HUB_CACHE)
@@ -113,12 +113,12 @@ class Client:
         self._verified: set[tuple[str, int, int]] = set()
 
     def close(self) -> None:
-        """Ends what is running; partial files stay for the next run."""
+        """Ends running transfers; partial files stay for the next run."""
         self._stop.set()
 
     def listing(self, repo: str, revision: str) -> tuple[str, list[Remote]]:
-        """The commit that a revision names now, and its files in path order."""
-        from huggingface_hub import HfApi  # loads much that a locked download does without
+        """Returns the commit that a revision names now, and its files in path order."""
+        from huggingface_hub import HfApi  # imports many modules that a locked download does not need
 
         what = f"{repo} at {revision}"
         self._reach(what)
@@ -133,9 +133,9 @@ class Client:
         return commit, sorted(found, key=lambda file: file.path)
 
     def fetch(self, file: Remote, report: Report = lambda _: None) -> Path:
-        """The file in the hub's own cache, its digest verified: at once if it lies there, else downloaded.
+        """Returns the verified file in the hub's cache, downloading it if it is not there.
 
-        Another process that wants the same file waits for this one. A cached file that is damaged is replaced.
+        Another process that wants the same file waits for this one. A damaged cached file is replaced.
         """
         folder = self.cache / f"datasets--{file.repo.replace('/', '--')}"
         pointer = folder / "snapshots" / file.commit / file.path
@@ -144,18 +144,18 @@ class Client:
         blob = folder / "blobs" / file.digest
         lock = folder.parent / ".locks" / folder.name / f"{file.digest}.lock"
         with self._cache_errors(file, blob):
-            for place in (blob, pointer, lock):
-                place.parent.mkdir(parents=True, exist_ok=True)
+            for path in (blob, pointer, lock):
+                path.parent.mkdir(parents=True, exist_ok=True)
             with WeakFileLock(lock):
                 if not self._verify(file, blob):
                     blob.unlink(missing_ok=True)
                     self._download(file, blob, report)
-                if not self._verify(file, pointer):  # it may be in use
+                if not self._verify(file, pointer):  # another process may be reading it
                     _point(pointer, blob)
         return pointer
 
     def read(self, file: Remote, start: int, stop: int) -> bytes:
-        """Bytes of a file by range: unverified, for the caller to check."""
+        """Returns bytes `start` to `stop` of a file, unverified: the caller must check them."""
         what = f"{file.repo}/{file.path}"
         self._reach(what)
 
@@ -170,13 +170,13 @@ class Client:
             hf_raise_for_status(response)
             body = response.content if response.status_code == 206 else response.content[start:stop]
             if len(body) != stop - start:
-                raise _Cut(f"{len(body)} of {stop - start} bytes came")
+                raise _Cut(f"received {len(body)} of {stop - start} bytes")
             return body
 
         return self._retry(what, ask)
 
     def _verify(self, file: Remote, path: Path) -> bool:
-        """`matches`, once a process for a file that does not change."""
+        """Like `matches`, but reads an unchanged file only once per process."""
         if not path.is_file():
             return False
         stat = path.stat()
@@ -186,7 +186,7 @@ class Client:
         return seen in self._verified
 
     def _download(self, file: Remote, blob: Path, report: Report) -> None:
-        """Into a partial file whose name is the digest, so that any later run can go on with it."""
+        """Downloads to a partial file named by the digest, so that any later run can resume it."""
         part = blob.with_name(f"{blob.name}.flanbuild.incomplete")
         what = f"{file.repo}/{file.path}"
         self._reach(what)
@@ -206,7 +206,7 @@ class Client:
         )
 
     def _stream(self, file: Remote, part: Path, report: Report) -> None:
-        """What is missing of the partial file. Raises _Cut when it ends early or comes too slowly."""
+        """Appends the missing bytes. Raises _Cut if the transfer ends early or is too slow."""
         have = _size(part)
         if have > file.bytes:
             part.unlink()
@@ -220,11 +220,11 @@ class Client:
             "GET", self._url(file), headers=headers, timeout=timeout, follow_redirects=True
         ) as response:
             hf_raise_for_status(response)
-            goes_on = response.status_code == 206
-            if have and not goes_on:
+            resumed = response.status_code == 206
+            if have and not resumed:
                 report(-have)
             pace = _Pace(self.patience)
-            with part.open("ab" if goes_on else "wb") as out:
+            with part.open("ab" if resumed else "wb") as out:
                 for chunk in response.iter_bytes():
                     self._check_stop()
                     out.write(chunk)
@@ -234,7 +234,7 @@ class Client:
             raise _Cut(f"it ended after {size:,} of {file.bytes:,} bytes")
 
     def _reach(self, what: str) -> None:
-        """One short question before the first long ones, so that no network is told within seconds."""
+        """Sends one short request first, so that a missing network is reported within seconds."""
         with self._reaching:
             if self._reached:
                 return
@@ -248,13 +248,13 @@ class Client:
             ) as error:
                 raise self._ours(what, error) from None
             except httpx2.TransportError:
-                pass  # somebody is there; the retries of the real request deal with the rest
+                pass  # a server answered; the retries of the real request handle other faults
             self._reached = True
 
     def _retry(
         self, what: str, work: Callable[[], T], have: Callable[[], int] = lambda: 0, size: int = 0
     ) -> T:
-        """`work`, again after faults that may pass. Only tries that bring next to nothing are counted."""
+        """Calls `work`, again after temporary faults. Only tries without progress count."""
         worth = max(1, min(size // 20, 2**20))
         fruitless, before = 0, have()
         while True:
@@ -278,7 +278,7 @@ class Client:
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
-            raise ExecutionError("The download was stopped; run it again to go on where it is.")
+            raise ExecutionError("The download was stopped; run the command again to resume it.")
 
     def _url(self, file: Remote) -> str:
         return str(
@@ -289,7 +289,7 @@ class Client:
 
     @contextmanager
     def _cache_errors(self, file: Remote, blob: Path) -> Iterator[None]:
-        """A full or read-only disk as one sentence; a disk that filled up is given back what was begun."""
+        """Reports a full or read-only disk as one sentence; on a full disk, deletes the partial file."""
         try:
             yield
         except (FlanbuildError, httpx2.HTTPError):
@@ -304,11 +304,11 @@ class Client:
             ) from error
 
     def _ours(self, what: str, error: Exception) -> SourceError:
-        """The hub's error as one sentence that says what to do."""
+        """Converts an error of the hub to one sentence that says what to do."""
         hub = self.endpoint
         if isinstance(error, OfflineModeIsEnabled):
             return Unreachable(
-                f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids to ask for it; {WITHOUT}."
+                f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids downloading it; {WITHOUT}."
             )
         if isinstance(error, GatedRepoError):
             return SourceError(
@@ -319,7 +319,7 @@ class Client:
             return UnknownRevision(f"hub: {what}: no such revision.")
         if isinstance(error, RemoteEntryNotFoundError):
             return SourceError(
-                f"hub: {what}: no such file at this commit; `flanbuild lock --update` looks again."
+                f"hub: {what}: no such file at this commit; `flanbuild lock --update` follows a newer commit."
             )
         if isinstance(error, RepositoryNotFoundError):
             return SourceError(f"hub: {what}: no such dataset, or a private one that HF_TOKEN may not read.")
@@ -327,14 +327,15 @@ class Client:
             return _ours_by_status(what, error.response.status_code)
         reason = str(error) or type(error).__name__
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-            return Unreachable(f"hub: {hub} can't be reached ({reason}); {WITHOUT}.")
+            return Unreachable(f"hub: {hub} cannot be reached ({reason}); {WITHOUT}.")
         return SourceError(
-            f"hub: {what} did not arrive whole ({reason}); what came is kept, run it again to go on."
+            f"hub: {what} was not received completely ({reason}); "
+            "the partial file is kept, run the command again to resume."
         )
 
 
 class _Pace:
-    """Raises _Cut when a window brings too little: a drip never runs into the time-out between two bytes."""
+    """Raises _Cut if a transfer is too slow: the timeout between two bytes does not detect that."""
 
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
@@ -346,7 +347,7 @@ class _Pace:
         if passed < self.patience.window:
             return
         if self.bytes < passed * self.patience.slowest:
-            raise _Cut(f"only {self.bytes:,} bytes came in {passed:.0f} s")
+            raise _Cut(f"received only {self.bytes:,} bytes in {passed:.0f} s")
         self.since, self.bytes = time.monotonic(), 0
 
 
@@ -356,14 +357,14 @@ def _remote(repo: str, commit: str, sibling: Any) -> Remote:
 
 
 def _point(pointer: Path, blob: Path) -> None:
-    """As the hub's cache has it: the commit's path is a link to the blob; where links are forbidden, a second name."""
-    beside = pointer.with_name(f".{pointer.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
+    """Links the commit's path to the blob, as the hub's cache does; a hard link if others are forbidden."""
+    link = pointer.with_name(f".{pointer.name}.{os.getpid()}")
+    link.unlink(missing_ok=True)
     try:
-        beside.symlink_to(os.path.relpath(blob, pointer.parent))
+        link.symlink_to(os.path.relpath(blob, pointer.parent))
     except OSError:
-        beside.hardlink_to(blob)
-    beside.replace(pointer)
+        link.hardlink_to(blob)
+    link.replace(pointer)
 
 
 def _size(path: Path) -> int:
@@ -391,7 +392,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _retry_after(error: Exception) -> float | None:
-    """Seconds that the hub asks for, by either of its headers."""
+    """Returns the seconds of the Retry-After header, if the hub sent it."""
     if not isinstance(error, HfHubHTTPError):
         return None
     text = error.response.headers.get("Retry-After", "").strip()
@@ -404,7 +405,7 @@ def _ours_by_status(what: str, status: int) -> SourceError:
     elif status == 429:
         how = "is refused: too many requests; try again later or with fewer --jobs"
     elif status >= 500:
-        how = "is not to be had: the hub has trouble of its own; try again later"
+        how = "is unavailable: the hub returned a server error; try again later"
     else:
         how = "is refused"
     return SourceError(f"hub: {what} {how} (HTTP {status}).")

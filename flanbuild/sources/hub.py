@@ -1,4 +1,4 @@
-"""The Hugging Face Hub as a source: what the lock file pins, or with no lock what the hub has today."""
+"""The Hugging Face Hub as a source: the files that the lock pins, or without a lock those of today."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
 
 CONVERSION = "refs/convert/parquet"
-"""Where the hub keeps its own conversion of a repository to Parquet."""
+"""The branch with the hub's own conversion of a repository to Parquet."""
 
 
 class HubSource:
-    """With a lock, only commits, files and digests that it names. Threads may share one."""
+    """Reads only commits and files that the lock names, if there is a lock. Threads may share one."""
 
     kind: Kind = "hub"
     threads = True
@@ -32,7 +32,7 @@ class HubSource:
         self.report: Report = lambda _: None
 
     def watch(self, report: Report) -> None:
-        """Tells `report` of bytes as they come."""
+        """Calls `report` with the number of bytes as they arrive."""
         self.report = report
 
     def close(self) -> None:
@@ -44,15 +44,15 @@ class HubSource:
         return self.entry(task).commit or ""
 
     def fingerprint(self, task: Task) -> str:
-        """Of the commit's files: asks the network only when nothing is locked."""
+        """A digest of the commit's files; uses the network only without a lock."""
         return digest_of(self.entry(task).model_dump(exclude={"branch"}))
 
     def entry(self, task: Task) -> Entry:
-        """What is locked, or what would be locked now."""
+        """The entry of the lock, or without a lock the entry that `flanbuild lock` would write now."""
         return self.lock.entry(task) if self.lock is not None else self._resolver.resolve(task)
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The split's rows, from files in the hub's cache whose digests were verified."""
+        """The split's rows, from verified files in the hub's cache; None if there is no such split."""
         entry = self.entry(task)
         locked = entry.splits.get(split)
         if locked is None:
@@ -69,7 +69,7 @@ class HubSource:
 
 
 class Resolver:
-    """What the hub has now, as lock entries; each repository is asked once."""
+    """Creates lock entries from the current state of the hub; lists each repository once."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -78,9 +78,9 @@ class Resolver:
         self._entries: dict[str, Entry] = {}
 
     def resolve(self, task: Task) -> Entry:
-        """The page's revision, or the hub's conversion where that has more of the page's splits.
+        """Returns an entry for the declared revision, or for the hub's conversion if that has more splits.
 
-        Raises SourceError when neither has any.
+        Raises SourceError if the repository or its revision cannot be listed.
         """
         if task.name not in self._entries:
             self._entries[task.name] = self._resolve(task)
@@ -122,12 +122,12 @@ class Resolver:
         if excerpt.of <= task.source.max_rows:
             return locked
         for _ in excerpt.tables():
-            pass  # only the digest is wanted
-        said = LockedExcerpt(rows=excerpt.rows, of=excerpt.of, sha256=excerpt.sha256)
-        return locked.model_copy(update={"excerpt": said})
+            pass  # reading computes the digest
+        part = LockedExcerpt(rows=excerpt.rows, of=excerpt.of, sha256=excerpt.sha256)
+        return locked.model_copy(update={"excerpt": part})
 
     def _listing(self, repo: str, revision: str) -> tuple[str, list[Remote]]:
-        """Asked once, also when threads want it at a time; an error is remembered as well."""
+        """Lists a repository once, also when several threads ask; remembers an error too."""
         key = (repo, revision)
         with self._mutexes[key]:
             if key not in self._listings:
@@ -142,7 +142,7 @@ class Resolver:
 
 
 def remotes(entry: Entry, split: str) -> dict[str, Remote]:
-    """The files of a locked split by their path."""
+    """Returns the files of a locked split by path."""
     return {file.path: _remote(entry, file) for file in entry.splits[split].files}
 
 

@@ -1,8 +1,8 @@
-"""Files that a person brought, for datasets that no program may fetch.
+"""Imports files of datasets that must not be fetched by a program.
 
-`flanbuild import` reads them once, checks them against the page and writes them as Parquet, in the layout of a
-mirror, with `import.json`: what was given, by name, size and digest. The lock names the same, so that whoever
-builds from the same declarations is told when their files are others.
+`flanbuild import` reads them once, checks them against the task file and writes them as Parquet, in the
+layout of a mirror, with `import.json`: name, size and digest of each given file. The lock contains the same,
+so that a build with other files than the locked ones is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ RECORD = "import.json"
 
 
 class WithImports:
-    """A source that first looks among the imported files."""
+    """A source that reads imported files where there are some, and another source for all other tasks."""
 
     def __init__(self, source: Source, folder: Path, lock: Lock | None) -> None:
         self.source = source
@@ -36,31 +36,31 @@ class WithImports:
         self.threads = source.threads
 
     def watch(self, report: Callable[[int], None]) -> None:
-        """Of the source behind."""
+        """Passed on to the other source."""
         self.source.watch(report)
 
     def close(self) -> None:
-        """Of the source behind."""
+        """Passed on to the other source."""
         self.source.close()
 
     def commit(self, task: Task) -> str:
-        """A digest of the given files stands for the commit."""
+        """A digest of the imported files, or the commit of the other source."""
         given = self._given(task)
         return f"imported {digest_of(given)[:12]}" if given else self.source.commit(task)
 
     def fingerprint(self, task: Task) -> str:
-        """Of what was given."""
+        """A digest of the imported files, or the fingerprint of the other source."""
         given = self._given(task)
         return digest_of(given) if given else self.source.fingerprint(task)
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The imported rows of a task that was imported."""
+        """The rows of the imported files, or of the other source."""
         if self._given(task) and self.imported:
             return self.imported.split(task, split)
         return self.source.split(task, split)
 
     def _given(self, task: Task) -> dict[str, Any] | None:
-        """Split -> given files, where the task was imported. Raises SourceError when the lock names others."""
+        """Split -> imported files, or None. Raises SourceError if the lock names others."""
         path = self.folder / task.source.repo / task.source.config / RECORD
         given: dict[str, Any] | None = read_json(path) if path.is_file() else None
         entry = self.lock.tasks.get(task.name) if self.lock else None
@@ -71,17 +71,17 @@ class WithImports:
             names = " ".join(f"{split}={file['path']}" for split, files in locked.items() for file in files)
             what = "other files were imported here" if given else "no files were imported here"
             raise SourceError(
-                f"{self.lock.path if self.lock else ''}: tasks.{task.name}: locked to files that somebody imported, "
-                f"but {what}; `flanbuild import {task.name} {names}` brings them."
+                f"{self.lock.path if self.lock else ''}: tasks.{task.name}: locked to imported files, "
+                f"but {what}; run `flanbuild import {task.name} {names}`."
             )
         return given
 
 
 def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
-    """Writes the given files (`SPLIT=FILE`, or FILE where its name tells) as the task's Parquet below `folder`.
+    """Writes files (`SPLIT=FILE`, or FILE if its name contains the split) as Parquet below `folder`.
 
-    Raises DeclarationError for a file of no known split, SourceError for one that is not as the page declares;
-    then nothing is written.
+    Raises DeclarationError for a file of no known split and SourceError for a file that does not match the
+    task file. Then nothing is written.
     """
     by_split = _by_split(task, given)
     schema = arrow_schema(task)
@@ -111,27 +111,27 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
 
 
 def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Location]]:
-    """Upstream split -> places; text files of one split become one place, a file a column."""
+    """Upstream split -> locations; text files of one split become one location, with one file per column."""
     splits: dict[str, list[str]] = {}
     for word in given:
         name, equals, path = word.partition("=")
         file = path if equals else word
         if not Path(file).is_file():
             raise DeclarationError(f"import: {file}: no such file.")
-        split = name if equals else _told_by_name(task, file)
+        split = name if equals else _split_of(task, file)
         if split not in task.upstream_splits():
             raise DeclarationError(
                 f"import: {file}: {task.name} has no upstream split '{split}'.{nearest(split, task.upstream_splits())}"
                 if split
-                else f"import: {file}: its name doesn't tell the split; write SPLIT={file}. "
+                else f"import: {file}: its name does not contain the split; write SPLIT={file}. "
                 f"Allowed: {', '.join(task.upstream_splits())}."
             )
         splits.setdefault(split, []).append(file)
     return {split: _places(task, split, files) for split, files in splits.items()}
 
 
-def _told_by_name(task: Task, file: str) -> str:
-    """The split whose declared pattern the name fits, else the one whose name it holds; empty for none or several."""
+def _split_of(task: Task, file: str) -> str:
+    """The split whose pattern matches the name, else whose name it contains; empty for none or several."""
     name = PurePosixPath(file).name
     fits = [split for split in task.source.files if any(fnmatchcase(name, p) for p in _patterns(task, split))]
     fits = fits or [split for split in task.upstream_splits() if split in name]
@@ -139,7 +139,7 @@ def _told_by_name(task: Task, file: str) -> str:
 
 
 def _patterns(task: Task, split: str) -> list[str]:
-    """The file names of the split's patterns, without folders and members."""
+    """The split's patterns without folders and archive members."""
     files = task.source.files[split]
     patterns = files.values() if isinstance(files, Mapping) else files
     return [PurePosixPath(pattern.partition(MEMBER)[0]).name for pattern in patterns]
@@ -161,10 +161,10 @@ def _fits(pattern: str, file: str) -> bool:
 
 
 def _fitting(pattern: str, files: list[str]) -> str:
-    """The given file that a pattern means, with the pattern's member."""
+    """Returns the one given file that matches a pattern, with the pattern's archive member."""
     found = [file for file in files if _fits(pattern, file)]
     if len(found) != 1:
-        raise DeclarationError(f"import: {len(found)} of the given files fit '{pattern}', expected one.")
+        raise DeclarationError(f"import: {len(found)} of the given files match '{pattern}', expected one.")
     _, bang, member = pattern.partition(MEMBER)
     return found[0] + bang + member
 

@@ -1,7 +1,7 @@
-"""The lock file: for each task the commit and the files that its rows are read from, with size and digest.
+"""The lock file: for each task, the commit and the files of its rows with size and digest.
 
-`mixtures/lock.json` is committed. A build reads what is locked and nothing else, so two machines a year apart
-read the same bytes or say why they can't. Files that a person brought (`flanbuild import`) are locked too.
+`mixtures/lock.json` is committed. A build reads only what is locked, so that two machines a year apart read
+the same bytes or report why they cannot. Imported files (`flanbuild import`) are locked too.
 """
 
 import json
@@ -22,7 +22,7 @@ FORMAT = 1
 
 
 class LockedFile(StrictModel):
-    """One file: sha256, or git's own digest where the hub states no other."""
+    """One file, with its sha256, or its git digest if the hub states no other."""
 
     path: str
     bytes: int
@@ -31,12 +31,12 @@ class LockedFile(StrictModel):
 
 
 class LockedExcerpt(StrictModel):
-    """The row groups that stand for a split that is larger than the page wants."""
+    """The row groups that are read of a split with more rows than `source.max_rows`."""
 
     rows: int
     of: int
     sha256: str
-    """over the footers and the row groups, as they lie in the files"""
+    """of the bytes of the footers and row groups"""
 
 
 class LockedSplit(StrictModel):
@@ -52,14 +52,14 @@ class Entry(StrictModel):
     repo: str
     config: str
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None = None
-    """None: the files were imported by hand"""
+    """None if the files were imported"""
     branch: str
-    """what named the commit: the page's revision, or the hub's conversion to Parquet"""
+    """the revision that was resolved: the task file's, or the hub's conversion to Parquet"""
     declared: str
-    """digest of what the page says of its source; another one means that the page changed"""
+    """digest of the declared source; it differs if the task file changed"""
     splits: dict[str, LockedSplit]
     absent: tuple[str, ...] = ()
-    """upstream splits of the page that the repository does not have"""
+    """declared upstream splits that the repository does not have"""
 
 
 class _File(StrictModel):
@@ -75,57 +75,57 @@ class Lock:
     tasks: dict[str, Entry] = field(default_factory=dict)
 
     def entry(self, task: Task) -> Entry:
-        """The task's entry. Raises SourceError when it has none, or one of another declaration."""
+        """Returns the task's entry. Raises SourceError if it has none, or if its declaration changed."""
         found = self.tasks.get(task.name)
         if found is None:
             by_hand = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
             raise SourceError(
                 f"{self.path}: no entry for '{task.name}'. `flanbuild lock {task.name}` pins it to a commit; "
-                f"`--unlocked` takes what the hub has today; {WITHOUT}.{by_hand}"
+                f"`--unlocked` reads what the hub has today; {WITHOUT}.{by_hand}"
             )
         if found.declared != declared(task):
             raise SourceError(
                 f"{self.path}: tasks.{task.name}: locked for another `source` than {task.path} declares now "
-                f"({found.repo}, {found.config}); `flanbuild lock {task.name}` pins it anew."
+                f"({found.repo}, {found.config}); `flanbuild lock {task.name}` pins it again."
             )
         return found
 
     def text(self) -> str:
-        """Sorted, one value a line: a diff shows what moved."""
+        """The lock as JSON with sorted keys, one value per line, so that a diff shows what moved."""
         tasks = {name: entry.model_dump(mode="json", exclude_none=True) for name, entry in self.tasks.items()}
         return dump_json({"format": FORMAT, "tasks": tasks})
 
     def write(self) -> None:
-        """Whole or not at all."""
+        """Writes the file atomically."""
         write_json(self.path, json.loads(self.text()))
 
 
 def read_lock(path: Path) -> Lock:
-    """The file's entries; none where there is no file. Raises DeclarationError for what is no lock."""
+    """Reads a lock; an empty one if there is no file. Raises DeclarationError if the file is not a lock."""
     return parse_lock(path, path.read_text(encoding="utf-8")) if path.is_file() else Lock(path)
 
 
 def parse_lock(path: Path, text: str) -> Lock:
-    """`path` is what errors name."""
+    """Parses the text of a lock; errors name `path`."""
     try:
         return Lock(path, dict(_File.model_validate_json(text).tasks))
     except ValidationError as error:
         first = error.errors()[0]
-        place = dotted(tuple(first["loc"]))
+        position = dotted(tuple(first["loc"]))
         raise DeclarationError(
-            f"{path}: {place + ': ' if place else ''}{first['msg']}; `flanbuild lock` writes a whole one."
+            f"{path}: {position + ': ' if position else ''}{first['msg']}; `flanbuild lock` writes a valid one."
         ) from None
 
 
 def declared(task: Task) -> str:
-    """The digest of what decides which files are read."""
+    """Returns the digest of the declarations that decide which files are read."""
     source = task.source.model_dump(mode="json", include={"repo", "config", "revision", "files", "max_rows"})
     columns = list(task.columns) if task.source.max_rows else []
     return digest_of([source, sorted(task.upstream_splits()), columns])
 
 
 def difference(before: Entry, now: Entry) -> str:
-    """What moved upstream, in a few words; empty when nothing did."""
+    """Describes what moved upstream in a few words; empty if nothing did."""
     if before == now:
         return ""
     commits = f"{(before.commit or 'imported')[:12]} → {(now.commit or 'imported')[:12]}"
@@ -137,12 +137,12 @@ def difference(before: Entry, now: Entry) -> str:
 
 
 def described(files: Iterable[LockedFile]) -> list[dict[str, Any]]:
-    """For source.json."""
+    """Returns the files as plain JSON values."""
     return [file.model_dump(exclude_none=True) for file in files]
 
 
 def _files(entry: Entry) -> dict[str, LockedFile]:
-    return {f"{file.path} ({split})": file for split, said in entry.splits.items() for file in said.files}
+    return {f"{file.path} ({split})": file for split, locked in entry.splits.items() for file in locked.files}
 
 
 def _changed(before: Mapping[str, LockedFile], now: Mapping[str, LockedFile]) -> set[str]:

@@ -1,7 +1,7 @@
-"""A folder or fsspec URL in hub layout, `<repository>/<path in it>`: for machines without a network, and for tests.
+"""A mirror: a folder or fsspec URL in hub layout, `<repository>/<path>`, for machines without a network.
 
-`flanbuild mirror` writes one, with the lock it was made from beside the files; then rows come with their commit and
-are checked against the locked digests. Without a lock a mirror is taken as it is.
+`flanbuild mirror` writes one together with its lock; then rows have their commit and files are checked
+against the locked digests. A mirror without a lock is read as it is.
 """
 
 import hashlib
@@ -27,33 +27,39 @@ LOCK = "lock.json"
 
 
 class MirrorSource:
-    """Raises DeclarationError when the folder is missing."""
+    """Reads a mirror. Raises DeclarationError if the folder is missing or the URL cannot be opened."""
 
     kind: Kind = "mirror"
     threads = True
 
     def __init__(self, root: str | Path) -> None:
-        self.files, self.root = url_to_fs(str(root))
+        try:
+            self.files, self.root = url_to_fs(str(root))
+        except (
+            ImportError,
+            ValueError,
+        ) as error:  # a URL whose package is missing, or of an unknown protocol
+            raise DeclarationError(f"mirror: {root}: {error}.") from None
         if not self.files.isdir(self.root):
             raise DeclarationError(
-                f"mirror: {root} is no folder; set 'mirror' in params.yaml or --mirror DIR."
+                f"mirror: {root} is not a folder; set 'mirror' in params.yaml or --mirror DIR."
             )
         self.lock = self._read_lock()
         self._paths: dict[str, dict[str, int]] = {}
 
     def watch(self, report: Callable[[int], None]) -> None:
-        """What comes over a network is not counted."""
+        """Does nothing: bytes that arrive over a network are not counted."""
 
     def close(self) -> None:
-        """Ends with the read that it waits for."""
+        """Does nothing: a running read ends by itself."""
 
     def commit(self, task: Task) -> str:
-        """The locked commit; without a lock what the page asks for, since the mirror doesn't say what it holds."""
+        """The locked commit; without a lock the declared revision, since a mirror records no other."""
         entry = self._entry(task)
         return entry.commit if entry and entry.commit else task.source.revision
 
     def fingerprint(self, task: Task) -> str:
-        """Changes when any file of the task's splits does; with a lock, when the lock does."""
+        """A digest of the lock entry; without a lock, of all files of the task's splits."""
         if entry := self._entry(task):
             return digest_of(entry.model_dump(exclude={"branch"}))
         found = {name: self._located(task, name) for name in task.upstream_splits()}
@@ -62,7 +68,7 @@ class MirrorSource:
         )
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The split's files one after the other, in name order."""
+        """The rows of the split's files in name order; None if there is no file."""
         places = self._located(task, split)
         if not places:
             return None
@@ -87,14 +93,14 @@ class MirrorSource:
         return parse_lock(Path(path), text) if text else Lock(Path(path))
 
     def _files_of(self, task: Task) -> dict[str, int]:
-        """The repository's files: path in it -> bytes."""
+        """The repository's files: path -> size in bytes."""
         repo = task.source.repo
         if repo not in self._paths:
             top = f"{self.root}/{repo}"
             found = self.files.find(top, detail=True) if self.files.isdir(top) else {}
             self._paths[repo] = {
-                str(PurePosixPath(path).relative_to(top)): said["size"]
-                for path, said in sorted(found.items())
+                str(PurePosixPath(path).relative_to(top)): info["size"]
+                for path, info in sorted(found.items())
             }
         return self._paths[repo]
 
@@ -106,12 +112,12 @@ class MirrorSource:
 
     def _described(self, task: Task, path: str) -> dict[str, Any]:
         full = self._full(task, path)
-        said = self.files.info(full)
-        changed = str(said.get("mtime") or said.get("LastModified") or said.get("etag"))
+        info = self.files.info(full)
+        changed = str(info.get("mtime") or info.get("LastModified") or info.get("etag"))
         return {
             "path": path,
-            "bytes": said["size"],
-            "sha256": _sha256(self.files, full, said["size"], changed),
+            "bytes": info["size"],
+            "sha256": _sha256(self.files, full, info["size"], changed),
         }
 
     def _open(self, task: Task, path: str) -> Any:
@@ -121,7 +127,7 @@ class MirrorSource:
     def _excerpt(
         self, task: Task, split: str, paths: list[str], locked: LockedSplit | None
     ) -> RowGroupSample | None:
-        """An excerpt where the page asks for one and the split is large enough."""
+        """A sample of row groups, if the task file asks for one and the split is large enough."""
         max_rows = task.source.max_rows
         if (
             max_rows is None
@@ -137,16 +143,16 @@ class MirrorSource:
     def _check(self, task: Task, locked: LockedSplit, files: list[dict[str, Any]]) -> None:
         promised = {file.path: file for file in locked.files}
         for file in files:
-            said = promised.get(file["path"])
+            expected = promised.get(file["path"])
             if (
-                said is None
-                or said.bytes != file["bytes"]
-                or (said.sha256 or file["sha256"]) != file["sha256"]
+                expected is None
+                or expected.bytes != file["bytes"]
+                or (expected.sha256 or file["sha256"]) != file["sha256"]
             ):
                 raise SourceError(
                     f"{self._full(task, file['path'])}: not the file that {self.lock.path} names for "
                     f"'{task.name}': found {file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…; "
-                    "`flanbuild mirror` writes it anew."
+                    "`flanbuild mirror` writes it again."
                 )
 
 
@@ -175,19 +181,19 @@ def _is_local(files: AbstractFileSystem) -> bool:
 
 
 def write_mirror_file(root: str, path: str, local: Path) -> bool:
-    """Puts a verified file at `path` below `root`, whole or not at all; false where its equal lies there already."""
+    """Writes a verified file to `path` below `root` atomically; returns False if an identical file exists."""
     files, top = url_to_fs(root)
-    place = f"{top}/{path}"
-    if files.isfile(place) and files.info(place)["size"] == local.stat().st_size:
-        changed = str(files.info(place).get("mtime"))
-        if _sha256(files, place, local.stat().st_size, changed) == sha256_of(local):
+    target = f"{top}/{path}"
+    if files.isfile(target) and files.info(target)["size"] == local.stat().st_size:
+        changed = str(files.info(target).get("mtime"))
+        if _sha256(files, target, local.stat().st_size, changed) == sha256_of(local):
             return False
-    files.makedirs(str(PurePosixPath(place).parent), exist_ok=True)
-    part = f"{place}.part"
-    with disk_errors(Path(place)):
+    files.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+    part = f"{target}.part"
+    with disk_errors(Path(target)):
         try:
             files.put_file(str(local), part)
-            files.mv(part, place)
+            files.mv(part, target)
         finally:
             if files.exists(part):
                 files.rm_file(part)
@@ -195,7 +201,7 @@ def write_mirror_file(root: str, path: str, local: Path) -> bool:
 
 
 def write_mirror_lock(root: str, entries: Mapping[str, Entry]) -> None:
-    """The lock of what lies in the mirror, beside it."""
+    """Adds entries to the lock of a mirror."""
     files, top = url_to_fs(root)
     before = MirrorSource(root).lock.tasks
     lock = Lock(Path(f"{top}/{LOCK}"), dict(before) | dict(entries))

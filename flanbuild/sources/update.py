@@ -1,31 +1,35 @@
-"""Making a lock, and a mirror of what is locked: the two jobs that go over many repositories at a time."""
+"""Writes locks and mirrors: the two jobs that visit many repositories at a time. Needs the extra `hub`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flanbuild.artifacts import executor
 from flanbuild.artifacts.executor import Workers, WorkItem
 from flanbuild.declare.task import Task
-from flanbuild.errors import SourceError
-from flanbuild.sources.client import Client, Unreachable
-from flanbuild.sources.hub import Resolver, remotes
+from flanbuild.errors import SourceError, require
+from flanbuild.sources import HUB_MODULES
 from flanbuild.sources.imports import RECORD
 from flanbuild.sources.lock import Entry, Lock, declared, difference
 from flanbuild.sources.mirror import write_mirror_file, write_mirror_lock
+
+if TYPE_CHECKING:
+    from flanbuild.sources.client import Client
+    from flanbuild.sources.hub import Resolver
 
 Advance = Callable[..., None]
 
 
 @dataclass
-class Found:
-    """What the hub has now."""
+class LockResult:
+    """The current state of the hub, compared with a lock."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     news: list[str] = field(default_factory=list)
-    """a line for each task whose entry is new or another"""
+    """one line for each task whose entry is new or changed"""
     by_hand: list[str] = field(default_factory=list)
-    """a line for each task that a person must fetch"""
+    """one line for each task whose files a person must fetch"""
     faults: list[str] = field(default_factory=list)
 
 
@@ -36,12 +40,17 @@ def lock_tasks(
     anew: bool,
     jobs: int,
     done: Advance = lambda *_: None,
-    client: Client | None = None,
-) -> Found:
-    """Entries for the tasks that have none, or one of another declaration; with `anew`, for all.
+    client: "Client | None" = None,
+) -> LockResult:
+    """Returns entries for tasks that have none, or whose declaration changed; with `anew`, for all tasks.
 
-    Imported tasks stay as they are. What can't be resolved is a fault and stops no other, unless there is no hub.
+    Imported tasks keep their entries. A task that cannot be resolved is a fault and does not stop the others.
+    Raises Unreachable if there is no hub, FlanbuildError if huggingface_hub is not installed.
     """
+    require("`flanbuild lock`", "hub", HUB_MODULES)
+    from flanbuild.sources.client import Client
+    from flanbuild.sources.hub import Resolver
+
     client = client or Client()
     resolver = Resolver(client)
     wanted = [task for task in tasks if _wants(task, lock, anew)]
@@ -50,9 +59,9 @@ def lock_tasks(
     if done_already:
         done(done_already)
     results = executor.run_in_threads(pieces, Workers(jobs), done=done, stop=client.close)
-    found = Found()
+    found = LockResult()
     for task, result in zip(wanted, results, strict=True):
-        _tell(found, task, result, lock.tasks.get(task.name))
+        _add(found, task, result, lock.tasks.get(task.name))
     return found
 
 
@@ -64,12 +73,16 @@ def mirror_tasks(
     *,
     jobs: int,
     done: Advance = lambda *_: None,
-    client: Client | None = None,
+    client: "Client | None" = None,
 ) -> int:
-    """Writes the tasks' locked files below `root`, and the lock beside them; returns how many files were written.
+    """Writes the tasks' locked files and their lock below `root`; returns the number of files written.
 
-    A file that lies there already is left. Raises SourceError for a task that is not locked, before any work.
+    An identical file that exists is kept. Raises SourceError for a task that is not locked, before any work,
+    and FlanbuildError if huggingface_hub is not installed.
     """
+    require("`flanbuild mirror`", "hub", HUB_MODULES)
+    from flanbuild.sources.client import Client
+
     client = client or Client()
     entries = {task.name: lock.entry(task) for task in tasks}
     pieces: list[WorkItem] = [(_mirror, (client, root, imported, entry)) for entry in entries.values()]
@@ -85,7 +98,9 @@ def _wants(task: Task, lock: Lock, anew: bool) -> bool:
     return anew and entry.commit is not None
 
 
-def _resolve(resolver: Resolver, task: Task) -> Entry | SourceError:
+def _resolve(resolver: "Resolver", task: Task) -> Entry | SourceError:
+    from flanbuild.sources.client import Unreachable
+
     try:
         return resolver.resolve(task)
     except Unreachable:
@@ -94,7 +109,7 @@ def _resolve(resolver: Resolver, task: Task) -> Entry | SourceError:
         return error
 
 
-def _tell(found: Found, task: Task, result: Entry | SourceError, before: Entry | None) -> None:
+def _add(found: LockResult, task: Task, result: Entry | SourceError, before: Entry | None) -> None:
     whole = isinstance(result, Entry) and not result.absent
     if task.source.manual and not whole:
         found.by_hand.append(f"{task.name}: by hand. {' '.join(task.source.manual.split())}")
@@ -119,7 +134,9 @@ def _amount(entry: Entry) -> str:
     return f"{len(files)} files, {sum(file.bytes for file in files) / 1e6:,.1f} MB, {entry.branch}"
 
 
-def _mirror(client: Client, root: str, imported: Path, entry: Entry) -> int:
+def _mirror(client: "Client", root: str, imported: Path, entry: Entry) -> int:
+    from flanbuild.sources.hub import remotes
+
     if entry.commit is None:
         folder = imported / entry.repo / entry.config
         paths = {path.name: path for path in [*sorted(folder.glob("*.parquet")), folder / RECORD]}

@@ -16,7 +16,7 @@ import numpy as np
 
 from flanbuild.artifacts.files import locked, staged, write_json
 from flanbuild.artifacts.records import MANIFEST, TRAINING, write_record
-from flanbuild.errors import ArtifactError, require_train
+from flanbuild.errors import ArtifactError, require
 from flanbuild.model.codec import Codec, Truncation
 from flanbuild.model.record import (
     Environment,
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _UNTUNED = "untuned"
 
 
+_MODULES = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")
+
+
 def train(
     mixture: Path, out: Path, config: TrainConfig, *, work: Path | None = None, progress: Progress = silent
 ) -> None:
@@ -50,7 +53,7 @@ def train(
     A checkpoint of other settings raises DeclarationError and is kept. Raises ArtifactError if the mixture is damaged
     or has no validation rows.
     """
-    require_train("training")
+    require("`flanbuild train`", "train", _MODULES)
     from flanbuild.training import loop, models
     from flanbuild.training.checkpoints import Checkpoints
 

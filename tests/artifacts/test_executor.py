@@ -1,4 +1,4 @@
-"""Pieces come back in order, and a worker that dies costs nothing but time."""
+"""Results come back in order, and a worker that dies costs nothing but time."""
 
 import os
 import signal
@@ -36,13 +36,13 @@ def die(died, times, function, *arguments):
 
 
 def render_killed(tmp_path, scheduler=""):
-    """Renders three tasks by two workers, one of which dies over the second task; gives what is written."""
+    """Renders three tasks with two workers, one of which dies at the second task; returns the files."""
     build = few(tmp_path / "data")
     build.download()
     pieces = []
     for task in build.tasks.values():
-        place = Path(task.cluster) / task.name
-        raw, out = build.data / "raw" / place, build.rendered / place
+        address = Path(task.cluster) / task.name
+        raw, out = build.data / "raw" / address, build.rendered / address
         pieces.append((prompts.render, (task, raw, out, build.mixture, 5)))
     function, arguments = pieces[1]
     pieces[1] = (die, (tmp_path / "died", 1, function, *arguments))
@@ -53,14 +53,14 @@ def render_killed(tmp_path, scheduler=""):
 
 @pytest.fixture
 def whole(tmp_path):
-    """What rendering without a death writes."""
+    """The files that rendering writes when no worker dies."""
     build = few(tmp_path / "whole")
     build.render()
     return {p.relative_to(build.rendered): p.read_bytes() for p in build.rendered.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_in_the_order_of_the_pieces(jobs):
+def test_results_come_in_the_order_of_the_work_items(jobs):
     ends = []
     pieces = [(double, (number,)) for number in range(5)]
 
@@ -68,14 +68,14 @@ def test_results_come_in_the_order_of_the_pieces(jobs):
     assert len(ends) == 5
 
 
-def test_the_piece_of_a_killed_worker_is_done_again(tmp_path, whole):
+def test_the_work_of_a_killed_worker_is_done_again(tmp_path, whole):
     assert render_killed(tmp_path) == whole
 
 
-def test_a_piece_that_kills_every_worker_ends_the_run_with_a_sentence(tmp_path):
+def test_work_that_kills_every_worker_ends_the_run_with_a_sentence(tmp_path):
     pieces = [(die, (tmp_path / "died", 9, double, 1)), (double, (1,))]
 
-    with pytest.raises(ExecutionError, match="A worker died 3 times over"):
+    with pytest.raises(ExecutionError, match="A worker died 3 times, possibly out of memory"):
         executor.run(pieces, jobs=2)
 
 
@@ -90,14 +90,14 @@ def test_dask_gives_results_in_order_and_errors_as_they_are(dask):
     assert caught.value.errno == 28
 
 
-def test_dask_does_the_piece_of_a_killed_worker_again(tmp_path, whole, mortal_dask):
+def test_dask_does_the_work_of_a_killed_worker_again(tmp_path, whole, mortal_dask):
     assert render_killed(tmp_path, mortal_dask) == whole
 
 
-def test_a_piece_that_kills_every_dask_worker_ends_the_run_with_a_sentence(tmp_path, mortal_dask):
+def test_work_that_kills_every_dask_worker_ends_the_run_with_a_sentence(tmp_path, mortal_dask):
     pieces = [(die, (tmp_path / "died", 9, double, 1))]
 
-    with pytest.raises(ExecutionError, match=r"took several workers with it|no worker came"):
+    with pytest.raises(ExecutionError, match=r"killed several workers|no worker connected"):
         executor.run(pieces, jobs=1, scheduler=mortal_dask)
 
 
@@ -105,22 +105,24 @@ def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch):
     pytest.importorskip("distributed", reason="flanbuild[dask] is not installed")
     monkeypatch.setattr(executor, "CONNECT_SECONDS", 1)
 
-    with pytest.raises(ExecutionError, match=r"^tcp://127.0.0.1:9: no Dask scheduler answers there.$"):
+    with pytest.raises(
+        ExecutionError, match=r"^tcp://127.0.0.1:9: no Dask scheduler answers at this address.$"
+    ):
         executor.run([(double, (1,))], jobs=1, scheduler="tcp://127.0.0.1:9")
 
 
-def test_without_distributed_the_sentence_names_the_cure(monkeypatch):
+def test_without_distributed_the_sentence_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
 
     with pytest.raises(FlanbuildError, match=r"pip install 'flanbuild\[dask\]'"):
         executor.run([(double, (1,))], jobs=1, scheduler="tcp://127.0.0.1:9")
 
 
-def test_a_worker_of_other_versions_does_no_work():
+def test_a_worker_with_other_versions_refuses_to_work():
     here = executor._versions()
 
     with pytest.raises(
-        ExecutionError, match=r"the worker has polars \S+ for 0.1; install what the client has"
+        ExecutionError, match=r"the worker has polars \S+ instead of 0.1; install the client's versions"
     ):
         executor._on_worker(here | {"polars": "0.1"}, double, (1,))
 

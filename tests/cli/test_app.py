@@ -84,7 +84,7 @@ def test_preview_prints_the_raw_row_and_its_ten_prompts():
         (["show", "rtee"], 2, "No task, dataset or cluster 'rtee'. Did you mean 'rte'?"),
         (["plan", "--holdout", "nly"], 2, "--holdout: no cluster, dataset or task 'nly'. Did you mean 'nli'?"),
         (["mixture", "flan2012"], 2, "mixtures/flan2012.yaml: no such mixture. Did you mean 'flan2021'?"),
-        (["mixture", "--source", "mirror", "--mirror", "nowhere"], 2, "mirror: nowhere is no folder"),
+        (["mixture", "--source", "mirror", "--mirror", "nowhere"], 2, "mirror: nowhere is not a folder"),
         (["preview", "rte", "--split", "dev", "--source", "sample"], 2, "--split: rte has no split 'dev'. Allowed: train, validation, test."),
         (["verify", "nowhere"], 1, "nowhere/manifest.json: no such file."),
         (["check", "--tasks", "nowhere"], 2, "nowhere: no such folder of pages."),
@@ -101,7 +101,7 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, sentence):
 def test_params_yaml_gives_the_defaults(tmp_path):
     (tmp_path / "params.yaml").write_text("source: mirror\nmirror: elsewhere\n")
 
-    assert "mirror: elsewhere is no folder" in flanbuild("preview", "rte", cwd=tmp_path).stderr
+    assert "mirror: elsewhere is not a folder" in flanbuild("preview", "rte", cwd=tmp_path).stderr
 
 
 def test_a_fault_in_params_yaml_is_placed(tmp_path):

@@ -177,6 +177,7 @@ def folder(build):
     return build().mix([])[0]
 
 
+@pytest.mark.needs("hub")
 def test_datasets_loads_the_folder(folder, tmp_path):
     import datasets
 
@@ -187,6 +188,7 @@ def test_datasets_loads_the_folder(folder, tmp_path):
     }
 
 
+@pytest.mark.needs("hub")
 def test_datasets_loads_the_files(folder, tmp_path):
     import datasets
 

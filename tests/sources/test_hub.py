@@ -430,7 +430,7 @@ def test_with_no_network_one_message_within_seconds_names_sample_and_mirror(proj
     assert time.monotonic() - began < 15  # most of it is Python's start on a busy machine
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1
-    assert "can't be reached" in ran.stderr
+    assert "cannot be reached" in ran.stderr
     assert "`source: sample` needs no network, and `source: mirror`" in ran.stderr
     assert not raws(tmp_path)
 

@@ -149,8 +149,8 @@ def test_a_fault_that_passes_is_waited_out_to_the_identical_bytes(fault, hub, cl
 LASTING = {
     "503 for ever": (says(503), "trouble of its own"),
     "429 that asks for an hour": (says(429, Retry_After="3600"), "come back in 3600 s"),
-    "cut before the first byte, for ever": (cut_after(0), "did not arrive whole"),
-    "truncated for ever": (truncated, "did not arrive whole"),
+    "cut before the first byte, for ever": (cut_after(0), "was not received completely"),
+    "truncated for ever": (truncated, "was not received completely"),
     "one byte flipped, for ever": (with_bytes(flipped), "other bytes than commit"),
     "other bytes of the right length, for ever": (with_bytes(BODY[::-1]), "other bytes than commit"),
     "401": (says(401), r"HF_TOKEN is missing, wrong, or may not read it \(HTTP 401\)"),
@@ -182,7 +182,7 @@ def test_a_fault_that_lasts_is_one_sentence_and_leaves_nothing_that_passes_for_t
 def test_a_server_that_drips_is_left(hub, client, remote):
     hub.fault(FILE, dripping, times=99)
 
-    with pytest.raises(SourceError, match=r"only \d+ bytes came in"):
+    with pytest.raises(SourceError, match=r"received only \d+ bytes in"):
         client.fetch(remote)
 
 
@@ -267,7 +267,7 @@ def test_offline_a_cached_file_is_there_and_another_is_a_sentence(hub, tmp_path)
     ran = in_subprocess(program, str(tmp_path), commit, HF_HUB_OFFLINE="1", HF_ENDPOINT=hub.address)
 
     assert ran.stdout.split() == [str(len(BODY))]
-    assert "is not in the cache, and HF_HUB_OFFLINE forbids to ask for it; `source: sample`" in ran.stderr
+    assert "is not in the cache, and HF_HUB_OFFLINE forbids downloading it; `source: sample`" in ran.stderr
 
 
 DOWNLOAD = (
@@ -395,7 +395,7 @@ def test_with_no_network_the_message_comes_within_seconds_and_names_what_needs_n
     began = time.monotonic()
 
     with pytest.raises(
-        SourceError, match=r"can't be reached .*`source: sample` needs no network, and `source: mirror`"
+        SourceError, match=r"cannot be reached .*`source: sample` needs no network, and `source: mirror`"
     ):
         Client(endpoint="http://127.0.0.1:9", cache=tmp_path).listing("org/rows", "main")
 

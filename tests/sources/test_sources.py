@@ -210,7 +210,7 @@ def test_parallel_text_is_imported_as_pairs(tasks, tmp_path):
     ("word", "message"),
     [
         ("train={}", "story_cloze has no upstream split 'train'"),
-        ("{}", "its name doesn't tell the split; write SPLIT="),
+        ("{}", "its name does not contain the split; write SPLIT="),
         ("{}.not", "no such file"),
     ],
 )

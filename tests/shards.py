@@ -1,0 +1,64 @@
+"""A mixture folder without flanbuild.mix and without torch: real shards and a typed manifest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from flanbuild.artifacts.arrow import TRAIN_SCHEMA, Compression, write_batches
+from flanbuild.artifacts.files import sha256_of
+from flanbuild.artifacts.records import MANIFEST, ContaminationRecord, Manifest, Shard, write_record
+
+
+def row(number: int) -> dict[str, Any]:
+    """A row of a train shard."""
+    return {
+        "prompt": f"What follows {number}?\n",
+        "completion": str(number + 1),
+        "task": "counting",
+        "dataset": "counting",
+        "cluster": "misc",
+        "template": number % 2,
+        "row": number,
+        "repeat": 0,
+        "options": [str(number), str(number + 1)],
+    }
+
+
+def write_shards(
+    folder: Path,
+    train: Sequence[dict[str, Any]],
+    validation: Sequence[dict[str, Any]],
+    compression: Compression = "none",
+) -> Path:
+    """Two train shards and one of validation, with a manifest that holds nothing out."""
+    half = len(train) // 2
+    shards = {
+        "train": (
+            _shard(folder, "train/00000-of-00002.arrow", train[:half], compression),
+            _shard(folder, "train/00001-of-00002.arrow", train[half:], compression),
+        ),
+        "validation": (_shard(folder, "validation/00000-of-00001.arrow", validation, compression),),
+    }
+    manifest = Manifest.of(
+        mixture={"name": "counting", "compression": compression},
+        holdout=(),
+        held_out={},
+        tasks={},
+        licenses={},
+        leaks=ContaminationRecord(rule="report", found=()),
+        shards=shards,
+        rows={"train": len(train), "validation": len(validation)},
+        fingerprint="",
+        versions={},
+        digest="0123456789abcdef0123",
+    )
+    write_record(folder / MANIFEST, manifest)
+    return folder
+
+
+def _shard(folder: Path, path: str, rows: Sequence[dict[str, Any]], compression: Compression) -> Shard:
+    file = folder / path
+    write_batches(file, TRAIN_SCHEMA, [pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)], compression)
+    return Shard(path=path, rows=len(rows), bytes=file.stat().st_size, sha256=sha256_of(file), rows_digest="")

@@ -24,7 +24,7 @@ def plan(
     config: BuildOptions,
 ) -> None:
     """What each task would give, exactly, or why it is out. Renders what it needs to know their rows."""
-    shares, held = config.build(mixture).plan(holdout or [])
+    shares, held = config.checked_build(mixture).plan(holdout or [])
     if as_json:
         typer.echo(json.dumps([_as_json(share) for share in shares], indent=2))
         return
@@ -54,7 +54,7 @@ def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, confi
 
     Prints the mixture's digest, which is the same wherever and however it is built.
     """
-    build = config.build(mixture)
+    build = config.checked_build(mixture)
     folder, record, built = build.mix(holdout or [])
     _tell_drops(build.records())
     state = "built" if built else "up to date"

@@ -111,10 +111,17 @@ class BuildOptions(SourceOptions):
         """A mixture's build over all tasks, or those of `names`."""
         return self.build_of(load(mixture), names)
 
+    def checked_build(self, mixture: str) -> "Build":
+        """The build of a mixture whose names exist and whose requirements are met, over all tasks."""
+        from flanbuild.declare.requirements import check_mixture
+
+        build = self.build(mixture)
+        check_mixture(build.mixture, build.tasks.values())
+        return build
+
     def build_of(self, mixture: "Mixture", names: list[str] | None = None) -> "Build":
         """The same for a mixture that is no file."""
         from flanbuild.build import Build
-        from flanbuild.declare.requirements import check_mixture
         from flanbuild.declare.task import select
 
         if self.jobs < 1:
@@ -123,8 +130,6 @@ class BuildOptions(SourceOptions):
         found = self.pages()
         if names:
             found = {task.name: task for name in names for task in select(found, name)}
-        else:
-            check_mixture(mixture, found.values())
         return Build(
             tasks=found,
             mixture=mixture,

@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `--help` is there at once.
 """
 
+from collections.abc import Callable
 from typing import Annotated, get_type_hints
 
 import typer
@@ -22,7 +23,7 @@ app = typer.Typer(
     epilog="Defaults come from params.yaml in this folder, if there is one. Exit codes: 0 success, 1 failure, 2 usage or declaration error.",
 )
 
-_PANELS = {
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check, inspect.schema),
     "Build": (
         build.plan,

@@ -34,7 +34,7 @@ def plan(
 
     Downloads and counts rows, writes no prompts and changes no mixture. Counts are cached: `flanbuild gc` frees them.
     """
-    allocations, held = config.build(mixture).plan(holdout or [])
+    allocations, held = config.checked_build(mixture).plan(holdout or [])
     if as_json:
         typer.echo(json.dumps([_as_json(entry) for entry in allocations], indent=2))
         return
@@ -50,7 +50,7 @@ def plan(
 def download(names: TaskNames = None, *, config: BuildOptions) -> None:
     """Download raw rows into DATA/raw, as far as they are missing or stale."""
     build = config.build("flan2021")
-    build.download(_chosen(build, names))
+    build.download(_chosen(build, names) or build.tasks)
 
 
 def render(names: TaskNames = None, mixture: MixtureOption = "flan2021", *, config: BuildOptions) -> None:
@@ -83,7 +83,7 @@ def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, confi
 
     Prints the mixture's digest, which is the same wherever and however it is built.
     """
-    build = config.build(mixture)
+    build = config.checked_build(mixture)
     built = build.mix(holdout or [])
     _log_drops(built.records)
     state = "built" if built.new else "up to date"

@@ -27,7 +27,7 @@ Data = Annotated[Path, typer.Option("--data", help="BuildOptions raw rows lie.")
 
 def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
     """All tasks: cluster, type, templates, license, and how many rows are here."""
-    found = [_listed(task, data) for task in options.pages(tasks).values()]
+    found = [_listed(task, data) for task in options.task_files(tasks).values()]
     found.sort(key=lambda task: (task["cluster"], task["task"]))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -41,7 +41,7 @@ def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
     """One task as its page declares it, subsets resolved."""
     from flanbuild.declare.task import select
 
-    chosen = select(options.pages(tasks), name)
+    chosen = select(options.task_files(tasks), name)
     if as_json:
         typer.echo(
             json.dumps([task.model_dump(mode="json") for task in chosen], indent=2, ensure_ascii=False)
@@ -62,7 +62,7 @@ def preview(
     from flanbuild.declare.task import select
     from flanbuild.inspect import preview as previews
 
-    chosen = select(config.pages(), name)
+    chosen = select(config.task_files(), name)
     opened = config.open()
     for task in chosen:
         print_preview(previews.preview(task, opened, split, row))
@@ -83,7 +83,7 @@ def why(
     from flanbuild.inspect import origin
 
     raw = (data or folder.absolute().parents[1]) / "raw"
-    found = origin.origin(folder, row, split, options.pages(tasks), raw)
+    found = origin.origin(folder, row, split, options.task_files(tasks), raw)
     if as_json:
         typer.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
     else:
@@ -96,7 +96,7 @@ def check(tasks: Tasks = None) -> None:
     from flanbuild.declare.requirements import check_mixture
     from flanbuild.render.examples import check_expressions
 
-    loaded = options.pages(tasks)
+    loaded = options.task_files(tasks)
     faults = check_expressions(loaded.values())
     mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
     for path in mixtures:

@@ -62,7 +62,7 @@ class SourceOptions:
     """Which pages there are, and where their rows come from."""
 
     tasks: Annotated[
-        list[Path] | None, "A folder of pages of your own, beside the built-in ones; may be repeated."
+        list[Path] | None, "A folder of task files of your own, beside the built-in ones; may be repeated."
     ] = None
     source: Annotated[Kind, "BuildOptions rows come from."] = Kind.sample
     mirror: Annotated[str, "The folder of --source mirror, or an fsspec URL."] = "mirror"
@@ -71,9 +71,9 @@ class SourceOptions:
     unlocked: Annotated[bool, "Take what the hub has today, whatever the lock says."] = False
     imported: Annotated[Path, "BuildOptions `flanbuild import` puts files."] = Path("data/imported")
 
-    def pages(self) -> "dict[str, Task]":
+    def task_files(self) -> "dict[str, Task]":
         """All tasks."""
-        return pages(self.tasks)
+        return task_files(self.tasks)
 
     def open(self) -> "Source":
         """The source."""
@@ -92,35 +92,45 @@ class SourceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions(SourceOptions):
-    """BuildOptions data lies, and how it is made."""
+    """Where data lies, and how it is built."""
 
-    missing: Annotated[Missing, "Stop at a split that the source lacks, or build without it."] = Missing.error
-    data: Annotated[Path, "BuildOptions raw, rendered and mixed data lie."] = Path("data")
+    missing: Annotated[
+        Missing, "What a split that the source lacks does: `error` stops, `skip` builds without it."
+    ] = Missing.error
+    data: Annotated[Path, "The data folder: raw rows, evaluation sets, rendered rows, mixtures."] = Path(
+        "data"
+    )
     jobs: Annotated[
-        int, "How many tasks or shards at once; the bytes don't depend on it.", "FLANBUILD_JOBS"
+        int, "Tasks or shards that are worked on at once; no byte depends on it.", "FLANBUILD_JOBS"
     ] = JOBS
     executor: Annotated[
-        Executor, "What renders and mixes: this machine (process), or Dask workers.", "FLANBUILD_EXECUTOR"
+        Executor, "What renders and mixes: `process` (this machine) or `dask`.", "FLANBUILD_EXECUTOR"
     ] = Executor.process
     scheduler: Annotated[
-        str, "BuildOptions --executor dask is, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
+        str, "Address of the Dask scheduler, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
     ] = ""
 
     def build(self, mixture: str) -> "Build":
         """A mixture's build over all tasks."""
         return self.build_of(load(mixture))
 
+    def checked_build(self, mixture: str) -> "Build":
+        """The build of a mixture whose names exist and whose requirements are met, over all tasks."""
+        from flanbuild.declare.requirements import check_mixture
+
+        build = self.build(mixture)
+        check_mixture(build.mixture, build.tasks.values())
+        return build
+
     def build_of(self, mixture: "Mixture") -> "Build":
         """The same for a mixture that is no file."""
         from flanbuild.build import Build
-        from flanbuild.declare.requirements import check_mixture
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
-        found = self.pages()
-        check_mixture(mixture, found.values())
+        tasks = self.task_files()
         return Build(
-            tasks=found,
+            tasks=tasks,
             mixture=mixture,
             source=self.open(),
             data=self.data,
@@ -130,8 +140,8 @@ class BuildOptions(SourceOptions):
         )
 
 
-def pages(own: list[Path] | None) -> "dict[str, Task]":
-    """All tasks: the built-in pages and one's own, which stand in for built-in ones of the same dataset."""
+def task_files(own: list[Path] | None) -> "dict[str, Task]":
+    """All tasks: of the built-in task files and of one's own, which replace built-in ones of the same dataset."""
     from flanbuild.declare.task_files import load_tasks
 
     return load_tasks([mixtures_folder() / "tasks", *(own or [])])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flanbuild.cli.console import print_table, progress
-from flanbuild.cli.options import AsJson, TaskName, TaskNames, load, lock_file, pages
+from flanbuild.cli.options import AsJson, TaskName, TaskNames, load, lock_file, task_files
 from flanbuild.errors import SourceError
 from flanbuild.progress import log
 
@@ -49,7 +49,7 @@ def lock(
     locked = read_lock(path)
     chosen = _chosen(tasks, names)
     if not check and not names:
-        _forget(locked, pages(tasks))
+        _forget(locked, task_files(tasks))
     with progress(len(chosen), "lock") as done:
         found = lock_tasks(chosen, locked, anew=update or check, jobs=jobs, done=done)
     for line in (*found.news, *found.by_hand):
@@ -106,7 +106,7 @@ def import_(
     from flanbuild.sources.lock import read_lock
 
     locked = read_lock(lock or lock_file())
-    for task in select(pages(tasks), name):
+    for task in select(task_files(tasks), name):
         entry = import_files(task, files, imported)
         locked.tasks[task.name] = entry
         splits = ", ".join(
@@ -126,7 +126,7 @@ def licenses(
     as_json: AsJson = False,
 ) -> None:
     """On what terms the datasets come, as their pages state them; with a mixture, what its terms leave out."""
-    found = pages(tasks)
+    found = task_files(tasks)
     if mixture:
         declared = load(mixture)
         found = {name: found[name] for name in declared.members(found.values())}
@@ -154,7 +154,7 @@ def licenses(
 def _chosen(tasks: list[Path] | None, names: list[str] | None) -> "list[Task]":
     from flanbuild.declare.task import select
 
-    known = pages(tasks)
+    known = task_files(tasks)
     chosen = {t.name: t for name in names for t in select(known, name)} if names else known
     return [task for task in chosen.values() if not task.local]
 

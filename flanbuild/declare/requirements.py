@@ -44,7 +44,7 @@ def _too_few_to_draw(mixture: Mixture, task: Task) -> Iterator[Fault]:
         rule = f"{Faults(mixture.path).position(('templates_per_example',))} (templates_per_example)"
         yield (
             ("templates",),
-            f"found {len(task.templates)} templates; {rule} takes each row under {mixture.templates_each}.",
+            f"found {_templates(len(task.templates))}; {rule} takes each row under {mixture.templates_each}.",
         )
 
 
@@ -62,7 +62,7 @@ def _unmet(mixture: Mixture, task: Task) -> Iterator[Fault]:
         rule = _rule(mixture, "templates")
         yield (
             ("templates",),
-            f"found {len(task.templates)} templates; {rule} needs at least {require.templates}.",
+            f"found {_templates(len(task.templates))}; {rule} needs at least {require.templates}.",
         )
     if require.inverted is not None and len(inverted) > require.inverted:
         rule = _rule(mixture, "inverted")
@@ -84,6 +84,10 @@ def _unmet(mixture: Mixture, task: Task) -> Iterator[Fault]:
                 ("templates", i),
                 f"the same fields and words as templates[{first}]; {rule} needs them to differ.",
             )
+
+
+def _templates(count: int) -> str:
+    return f"{count} template" if count == 1 else f"{count} templates"
 
 
 def _rule(mixture: Mixture, name: str) -> str:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import PAGE, ROOT
 
 from flanbuild.cli.app import app
 
@@ -87,7 +87,7 @@ def test_preview_prints_the_raw_row_and_its_ten_prompts():
         (["mixture", "--source", "mirror", "--mirror", "nowhere"], 2, "mirror: nowhere is not a folder"),
         (["preview", "rte", "--split", "dev", "--source", "sample"], 2, "--split: rte has no split 'dev'. Allowed: train, validation, test."),
         (["verify", "nowhere"], 1, "nowhere/manifest.json: no such file."),
-        (["check", "--tasks", "nowhere"], 2, "nowhere: no such folder of pages."),
+        (["check", "--tasks", "nowhere"], 2, "nowhere: no such folder of task files."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_an_exit_code(arguments, code, sentence):
@@ -123,3 +123,16 @@ def test_the_plan_is_the_mixture(tmp_path):
     assert {share["task"]: share["given"] for share in planned} == {
         name: task["given"] for name, task in record["tasks"].items()
     }
+
+
+def test_a_build_of_a_mixture_checks_its_requirements(pages, tmp_path):
+    one_template = PAGE[: PAGE.index("  - inputs", PAGE.index("Wording one"))]
+    folder = pages(one_template, name="mine")
+
+    ran = flanbuild("mixture", "--tasks", folder, "--data", tmp_path / "data")
+
+    assert ran.returncode == 2
+    assert "mine.yaml:9: templates: found 1 template;" in ran.stderr
+    assert "flan2021.yaml" in ran.stderr
+    assert "(require.templates) needs at least 10." in ran.stderr
+    assert not (tmp_path / "data").exists()

@@ -1,9 +1,9 @@
-"""The prompts that a row becomes under every template, kept as text for people: `tests/golden/<dataset>.txt`.
+"""The prompts of one row under every template, as text that a person can read: `tests/golden/<dataset>.txt`.
 
-    python -m pytest tests/test_golden.py --update-golden
+    python -m pytest tests/render/test_golden.py --update-golden
 
-writes them anew after a change to a page. A file keeps its row, which stands in it as it lies upstream; delete the
-file to have a fresh one from the sample, or write a row by hand. Read the difference as you would read code.
+rewrites them after a change to a task file. A golden file keeps its row, which it shows as it is upstream. Delete the
+file to take a new row from the sample, or write a row by hand. Review the difference as you would review code.
 """
 
 import json
@@ -29,7 +29,7 @@ DATASETS = sorted({task.dataset for task in TASKS.values()})
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_a_page_gives_the_prompts_that_were_read(dataset, request):
+def test_a_task_file_gives_the_prompts_that_were_reviewed(dataset, request):
     path = GOLDEN / f"{dataset}.txt"
     before = path.read_bytes().decode() if path.is_file() else ""
     rows = dict(_rows(before))
@@ -40,7 +40,7 @@ def test_a_page_gives_the_prompts_that_were_read(dataset, request):
         assert now == before
 
 
-def test_every_file_is_of_a_page():
+def test_every_golden_file_belongs_to_a_task_file():
     assert sorted(path.stem for path in GOLDEN.glob("*.txt")) == DATASETS
 
 
@@ -67,8 +67,8 @@ def _shown(task: Task, row: dict[str, Any] | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _after(mark: str, said: str) -> Iterator[str]:
-    return (f"{mark} {line}" if line else mark for line in said.split("\n"))
+def _after(mark: str, text: str) -> Iterator[str]:
+    return (f"{mark} {line}" if line else mark for line in text.split("\n"))
 
 
 def _example(task: Task, row: dict[str, Any]) -> pl.DataFrame:

@@ -6,6 +6,8 @@ import pytest
 
 from flanbuild.evaluation.metrics import METRICS, score
 
+pytestmark = pytest.mark.needs("train")
+
 
 def test_accuracy_takes_any_reference_and_ignores_outer_blanks():
     assert METRICS["accuracy"](

@@ -8,6 +8,8 @@ from flanbuild.cli.console import print_table
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.evaluation.report import HEADER, report
 
+pytestmark = pytest.mark.needs("report")
+
 FIGURES = {
     "mean": 60.0,
     "sd": 5.0,

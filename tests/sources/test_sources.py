@@ -236,7 +236,7 @@ def test_a_lock_to_imported_files_asks_for_the_same_ones(tasks, tmp_path):
     given = given_files(task, tmp_path / "given")
     lock = Lock(tmp_path / "lock.json", {task.name: import_files(task, given, tmp_path / "mine")})
 
-    with pytest.raises(SourceError, match="no files were imported here; `flanbuild import story_cloze"):
+    with pytest.raises(SourceError, match="no files were imported here; run `flanbuild import story_cloze"):
         WithImports(SampleSource(1), tmp_path / "none", lock).split(task, "test")
 
     import_files(task, given_files(task, tmp_path / "other", rows=21), tmp_path / "theirs")

@@ -25,7 +25,7 @@ _SENTINELS = ("\n", "=", ".", "a")
 """Texts that a completion can be tokenized behind, tried in this order."""
 _PROBES = (("a\n", "b"), ("Is it?\n", "yes"), ("a: ", "- no\n b"))
 """(prompt, completion) that show whether a way to tokenize completions gives back the text."""
-_BORDER = 64
+_BORDER = 32
 """Characters on each side of the border that `border_merges` looks at."""
 
 
@@ -142,7 +142,7 @@ class Codec:
     def border_merges(self, prompts: Sequence[str], completions: Sequence[str]) -> int:
         """How many pairs a tokenizer would tokenize in another way as one text, with a token over the border.
 
-        Looks at 64 characters on each side. An encoder-decoder has no border.
+        Looks at 32 characters on each side, which finds the same pairs as the whole texts and is much faster. An encoder-decoder has no border.
         """
         if self.encoder_decoder:
             return 0

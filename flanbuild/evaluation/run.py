@@ -85,7 +85,9 @@ def _models(model: str, config: EvaluateConfig) -> dict[Role, ModelRef]:
     models: dict[Role, ModelRef] = {"tuned": ModelRef.of(model, config.revision, config.tokenizer)}
     path = Path(model) / TRAINING
     if path.is_file():
-        models["untuned"] = read_record(path, TrainingRecord).base.resolved(Path(model))
+        base = read_record(path, TrainingRecord).base.resolved(Path(model))
+        tokenizer = {"tokenizer": config.tokenizer} if config.tokenizer else {}
+        models["untuned"] = base.model_copy(update=tokenizer)
     return models
 
 

@@ -142,7 +142,8 @@ class Codec:
     def border_merges(self, prompts: Sequence[str], completions: Sequence[str]) -> int:
         """How many pairs a tokenizer would tokenize in another way as one text, with a token over the border.
 
-        Looks at 32 characters on each side, which finds the same pairs as the whole texts and is much faster. An encoder-decoder has no border.
+        Looks at 32 characters on each side, which finds the same pairs as the whole texts in less time. An
+        encoder-decoder has no border.
         """
         if self.encoder_decoder:
             return 0

@@ -137,12 +137,12 @@ def _answer(
     from flanbuild.evaluation.requests import generation_requests, ranking_requests
 
     if not rows.ranked:
-        asked = generation_requests(model, rows.prompt, task=task)
-        texts = generate(model, asked.requests, advance, task=task)
-        return Answers(texts, [[] for _ in texts]), asked
-    asked = ranking_requests(model, rows.prompt, rows.options, task=task)
-    logliks = loglikelihoods(model, asked.requests, method, advance, task=task)
-    return Answers(chosen(rows, logliks), logliks), asked
+        generation = generation_requests(model, rows.prompt, task=task)
+        texts = generate(model, generation.requests, advance, task=task)
+        return Answers(texts, [[] for _ in texts]), generation
+    ranking = ranking_requests(model, rows.prompt, rows.options, task=task)
+    logliks = loglikelihoods(model, ranking.requests, method, advance, task=task)
+    return Answers(chosen(rows, logliks), logliks), ranking
 
 
 def _count(results: dict[Role, _ModelResult], role: Role, task: str, requests: "Requests") -> None:

@@ -143,8 +143,8 @@ def _looks_like_a_path(name: str) -> bool:
 def _check_safetensors(ref: ModelRef, path: Path, option: str) -> None:
     if not any(path.glob("*.safetensors")):
         others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in path.glob(pattern))
-        found = f", only {others[0]}; save it again with safe_serialization=True" if others else ""
-        raise DeclarationError(f"{option}: '{ref.name}' has no *.safetensors file{found}.")
+        hint = f", only {others[0]}; save it again with safe_serialization=True" if others else ""
+        raise DeclarationError(f"{option}: '{ref.name}' has no *.safetensors file{hint}.")
 
 
 def _check_weights(ref: ModelRef, option: str, report: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import sys
 import pytest
 from conftest import ROOT
 
+from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
 from flanbuild.cli.app import app
 
 COMMANDS = [command.name for command in app.registered_commands]
@@ -118,8 +119,8 @@ def test_the_plan_is_the_mixture(tmp_path):
     planned = json.loads(flanbuild("plan", "--json", *arguments).stdout)
 
     flanbuild("mixture", *arguments)
-    record = json.loads((tmp_path / "mixtures" / "flan2021-without-nli" / "manifest.json").read_text())
+    manifest = read_record(tmp_path / "mixtures" / "flan2021-without-nli" / MANIFEST, Manifest)
 
-    assert {share["task"]: share["given"] for share in planned} == {
-        name: task["given"] for name, task in record["tasks"].items()
+    assert {entry["task"]: entry["given"] for entry in planned} == {
+        name: task.given for name, task in manifest.tasks.items()
     }

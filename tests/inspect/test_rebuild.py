@@ -76,7 +76,10 @@ def test_a_task_without_a_task_file_cannot_be_built_again(folder, tmp_path):
     assert rebuild(folder, build) == [f"{folder}: cannot be built again without the task files of coqa."]
 
 
-def test_the_command_rebuilds_below_data_and_leaves_nothing_there(folder, tmp_path):
+def test_the_command_rebuilds_below_data_and_leaves_nothing_there(tasks, tmp_path):
+    mixture = {"tasks": ("rte", "copa", "coqa")}
+    folder = few(tmp_path / "data", tasks=tasks, mixture=mixture).mix(["nli"]).folder
+
     def verify(rows):
         options = ["--data", tmp_path / "work", "--sample-rows", rows, "--source", "sample"]
         command = [sys.executable, "-m", "flanbuild", "verify", folder, "--rebuild", *options]
@@ -91,6 +94,14 @@ def test_the_command_rebuilds_below_data_and_leaves_nothing_there(folder, tmp_pa
     assert other.returncode == 1
     assert "source.commit sample of 60 rows → sample of 50 rows" in other.stderr
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_another_task_file_in_the_held_out_cluster_is_told_by_what_is_held_out(folder, tasks, tmp_path):
+    known = dict(few(tmp_path).tasks) | {"cb": tasks["cb"]}
+
+    found = rebuild(folder, again(folder, tmp_path, tasks=known))
+
+    assert f"{folder / 'manifest.json'}: other bytes when built again: fingerprint, held_out." in found
 
 
 def test_a_forged_folder_with_a_manifest_to_match_is_found(folder, tmp_path):

@@ -1,6 +1,22 @@
 """`flanbuild gc` frees caches and leftovers, and no artifact."""
 
+import subprocess
+import sys
+
+import pytest
+
 from flanbuild.artifacts.cache import free
+
+BUILD = """
+import sys, time
+from pathlib import Path
+from flanbuild.artifacts.files import locked, staged
+root, folder = map(Path, sys.argv[1:])
+with locked(root), staged(folder) as staging:
+    (staging / "rows").touch()
+    print("building", flush=True)
+    time.sleep(1)
+"""
 
 
 def content(data):
@@ -48,6 +64,27 @@ def test_a_plan_after_freeing_counts_again_and_gives_the_same(build):
     free(planned.data)
 
     assert planned.plan(["nli"])[0] == first
+
+
+@pytest.mark.parametrize(
+    ("root", "folder"),
+    [
+        ("raw/nli", "raw/nli/anli/r1"),
+        ("evaluation", "evaluation/nli/rte"),
+        ("rendered/small", "rendered/small/nli/rte"),
+        ("mixtures/small", "mixtures/small"),
+        ("cache/counts", "cache/counts/0123"),
+    ],
+)
+def test_an_artifact_that_another_process_is_building_is_waited_for(tmp_path, root, folder):
+    command = [sys.executable, "-c", BUILD, str(tmp_path / root), str(tmp_path / folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "building\n"
+
+    free(tmp_path)
+
+    assert process.wait() == 0
+    assert (tmp_path / folder / "rows").is_file() or root == "cache/counts"
 
 
 def test_files_of_a_person_stay(tmp_path):

@@ -147,7 +147,13 @@ def test_a_leftover_of_any_kind_is_swept(tmp_path, kind):
 
 
 def test_sweeping_takes_nothing_of_a_neighbour_or_of_a_person(tmp_path):
-    for name in (".b.staging-1-abc", ".ab.old-1-abc", ".a.notes-of-mine", "a.staging-1-abc"):
+    for name in (
+        ".b.staging-1-abc",
+        ".ab.old-1-abc",
+        ".a.v2.staging-1-abc",
+        ".a.notes-of-mine",
+        "a.staging-1-abc",
+    ):
         (tmp_path / name).mkdir()
     before = names(tmp_path)
 

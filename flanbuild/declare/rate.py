@@ -51,7 +51,7 @@ SCHEMES: dict[str, RateScheme] = {
             "proportional",
             _proportional,
             (),
-            "min(rows, max): proportional to the rows, up to a maximum (paper, section 2.1)",
+            "min(rows, max): proportional to the rows, up to a maximum (paper, section 2.4)",
         ),
         RateScheme(
             "temperature",

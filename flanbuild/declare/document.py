@@ -63,6 +63,8 @@ _EXPECTED = {
     "tuple_type": "a list",
 }
 
+_DERIVED = ("name", "dataset", "cluster", "path")
+"""Fields of models that follow from a file's position, so that nobody declares them."""
 _TOO = {
     "greater_than": "a number greater than {gt}",
     "greater_than_equal": "a number of at least {ge}",
@@ -245,7 +247,7 @@ def _names(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         field = model.model_fields.get(str(key))
         inner = _model_in(field.annotation) if field else None
         model = inner or model
-    return list(model.model_fields)
+    return [name for name in model.model_fields if name not in _DERIVED]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -204,7 +204,9 @@ def select(tasks: Mapping[str, Task], name: str) -> list[Task]:
     ]
     if not selected:
         known = {n for t in tasks.values() for n in (t.name, t.dataset, t.cluster)}
-        raise DeclarationError(f"No task, dataset or cluster '{name}'.{nearest(name, known)}")
+        hint = nearest(name, known)
+        own = "" if "Did you mean" in hint else " Task files of your own need --tasks FOLDER."
+        raise DeclarationError(f"No task, dataset or cluster '{name}'.{hint}{own}")
     return selected
 
 

@@ -206,7 +206,8 @@ def _sql(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -
         if keys[0] == "fields" and not names and not is_text(sql):
             faults.add(keys, f"`{shown(sql)}` reads no column; a field that is always the same is a text: 'French'.")
         if not faults:
-            return expression, pl.LazyFrame(schema=dict(columns)).select(_=expression).collect_schema()["_"]
+            schema = {name: columns[name] for name in names}
+            return expression, pl.LazyFrame(schema=schema).select(_=expression).collect_schema()["_"]
     except PolarsError as error:
         faults.add(keys, f"`{shown(sql)}` is not an expression over the columns: {reason(error)}.")
     raise DeclarationError(*faults)

@@ -95,7 +95,7 @@ def test_an_unknown_cluster_is_named_with_its_nearest(flan2021, tasks):
             r"m.yaml:1: size.versions: no key 'versions' is known here; it is now called 'templates_per_row'.$",
         ),
         ("versions: 2", r"m.yaml:1: versions: no key 'versions' is known here. Allowed"),
-        ("cap: 0", r"m.yaml:1: cap: Input should be greater than 0 \(found 0\)"),
+        ("cap: 0", r"m.yaml:1: cap: expected a number greater than 0 \(found 0\)"),
         ("size: {passes: 2, examples: 3}", r"m.yaml:1: size: size is either"),
         ("templates: 3\ntemplates_per_example: 4", r"m.yaml: templates_per_example is at most templates"),
         ("raet: {max: 3}", r"m.yaml:1: raet: no key 'raet' is known here. Did you mean 'rate'\?"),

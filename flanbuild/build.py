@@ -266,7 +266,9 @@ class Build:
         return {name: task_folder(self.rendered, record.cluster, name) for name, record in records.items()}
 
     def _log_notices(self, records: Mapping[str, TaskRecord], manifest: Manifest) -> None:
-        outcomes = {name: Outcome(task.given, task.repeats, task.out) for name, task in manifest.tasks.items()}
+        outcomes = {
+            name: Outcome(task.given, task.repeats, task.out) for name, task in manifest.tasks.items()
+        }
         for notice in notices(self.mixture, self.tasks, records, outcomes):
             log(notice)
 

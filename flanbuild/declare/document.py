@@ -300,7 +300,9 @@ def _excess(text: str) -> str:
         elif isinstance(event, AliasEvent):
             aliases += 1
             if anchored:
-                fault = f"alias *{event.anchor} is inside a value with an anchor of its own; write the value out."
+                fault = (
+                    f"alias *{event.anchor} is inside a value with an anchor of its own; write the value out."
+                )
             elif aliases > MAX_ALIASES:
                 fault = f"the file has more than {MAX_ALIASES} aliases; write the values out."
         if fault:

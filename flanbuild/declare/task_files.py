@@ -18,7 +18,9 @@ from flanbuild.errors import DeclarationError
 from flanbuild.progress import log
 
 _CHARACTERS = "letters, digits, '_', '.' and '-', beginning with a letter or a digit"
-_KEYS = re.compile(rb"^[ \t{]*['\"]?(source|columns|templates|subsets|fields|metrics)['\"]?\s*:", re.MULTILINE)
+_KEYS = re.compile(
+    rb"^[ \t{]*['\"]?(source|columns|templates|subsets|fields|metrics)['\"]?\s*:", re.MULTILINE
+)
 
 
 def load_tasks(folders: Iterable[Path]) -> dict[str, Task]:

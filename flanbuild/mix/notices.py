@@ -52,9 +52,7 @@ def _idle_weights(
 ) -> Iterator[str]:
     for name, weight in (mixture.rate.weights or {}).items():
         members = [
-            task
-            for task in sorted(outcomes)
-            if name in (task, records[task].dataset, records[task].cluster)
+            task for task in sorted(outcomes) if name in (task, records[task].dataset, records[task].cluster)
         ]
         if weight and members and not any(outcomes[task].examples for task in members):
             why = next((outcomes[task].out for task in members if outcomes[task].out), "no rows")
@@ -86,7 +84,12 @@ def _repeats(name: str, outcome: Outcome) -> Iterator[str]:
 def _small_splits(task: Task, record: TaskRecord) -> Iterator[str]:
     for split, counts in record.splits.items():
         declared = task.splits[split].rows if split in task.splits else None
-        if declared and record.source.kind in _COMPLETE and 0 < counts.rows < declared and counts.to_other_splits:
+        if (
+            declared
+            and record.source.kind in _COMPLETE
+            and 0 < counts.rows < declared
+            and counts.to_other_splits
+        ):
             yield (
                 f"{task.name}: {split} has {counts.rows:,} rows instead of {declared:,}: a split takes at most an even "
                 f"share of the {counts.rows + counts.to_other_splits:,} rows that it shares."

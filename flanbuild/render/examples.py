@@ -75,7 +75,9 @@ def check_ranges(task: Task, split: str, dropped: Mapping[str, int]) -> None:
         values = sorted(counts, key=lambda value: (-counts[value], value))
         listed = ", ".join(values[:5]) + (", …" if len(values) > 5 else "")
         rows = f"{sum(counts.values()):,} row{'s' if sum(counts.values()) > 1 else ''}"
-        allowed = f"0 to {len(task.labels) - 1}" if kind == "label" else "0 to the number of options minus one"
+        allowed = (
+            f"0 to {len(task.labels) - 1}" if kind == "label" else "0 to the number of options minus one"
+        )
         hint = f"Does the {kind} count from 1?" + (" Then subtract 1 in the expression." * (kind == "answer"))
         faults.add(
             keys,
@@ -204,7 +206,9 @@ def _sql(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -
         for name in [] if faults else faults_of_names:
             faults.add(keys, f"no column '{name}' in `{shown(sql)}`.{_column_hint(name, sql, columns)}")
         if keys[0] == "fields" and not names and not is_text(sql):
-            faults.add(keys, f"`{shown(sql)}` reads no column; a field that is always the same is a text: 'French'.")
+            faults.add(
+                keys, f"`{shown(sql)}` reads no column; a field that is always the same is a text: 'French'."
+            )
         if not faults:
             schema = {name: columns[name] for name in names}
             return expression, pl.LazyFrame(schema=schema).select(_=expression).collect_schema()["_"]
@@ -220,7 +224,9 @@ def _quoting_hint(sql: str, columns: Iterable[str]) -> str:
         return f"column '{shown(name)}' is quoted in SQL: write '\"{shown(name)}\"'."
     inside = [column for column in columns if not column.isidentifier() and column in sql]
     if inside and f'"{inside[0]}"' not in sql:
-        return f"column '{shown(inside[0])}' is quoted in SQL: write \"{shown(inside[0])}\" in `{shown(sql)}`."
+        return (
+            f"column '{shown(inside[0])}' is quoted in SQL: write \"{shown(inside[0])}\" in `{shown(sql)}`."
+        )
     return ""
 
 
@@ -285,9 +291,7 @@ def _label_out_of_range(task: Task, columns: Mapping[str, pl.DataType]) -> pl.Ex
     )
 
 
-def _answer_out_of_range(
-    task: Task, columns: Mapping[str, pl.DataType], options: pl.Expr | None
-) -> pl.Expr:
+def _answer_out_of_range(task: Task, columns: Mapping[str, pl.DataType], options: pl.Expr | None) -> pl.Expr:
     """A reason with the index of the answer where no option has it and it does not mean unlabelled; otherwise null."""
     if task.answer is None or options is None:
         return pl.lit(None, pl.String)

@@ -188,7 +188,14 @@ def test_a_file_with_many_faults_is_parsed_once_for_their_lines(pages, monkeypat
 
 
 def test_rendering_reserves_the_columns_that_a_task_file_may_not_name():
-    assert set(RESERVED) == {examples.ROW, examples.DROPPED, examples.CHOICES, examples.ANSWERS, examples.LABEL_ID, SOURCE_ROW}
+    assert set(RESERVED) == {
+        examples.ROW,
+        examples.DROPPED,
+        examples.CHOICES,
+        examples.ANSWERS,
+        examples.LABEL_ID,
+        SOURCE_ROW,
+    }
 
 
 def test_doubled_braces_are_no_placeholder():

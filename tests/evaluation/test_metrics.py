@@ -8,6 +8,8 @@ from flanbuild.declare.metrics import METRICS, Metric, packages
 from flanbuild.errors import FlanbuildError
 from flanbuild.evaluation.metrics import require_metrics, score
 
+pytestmark = pytest.mark.needs("train")
+
 
 def test_accuracy_takes_any_reference_and_ignores_outer_blanks():
     assert score(
@@ -143,7 +145,7 @@ def test_a_missing_package_of_a_metric_is_one_sentence_with_the_command_to_insta
         require_metrics(["accuracy", "new"])
 
     assert str(caught.value) == (
-        "computing accuracy, new needs no-such-package: pip install 'flanbuild[train]'."
+        "Computing accuracy, new needs no-such-package: pip install 'flanbuild[train]'."
     )
 
 

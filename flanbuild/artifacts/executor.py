@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
 from flanbuild.errors import DeclarationError, ExecutionError, require
@@ -76,14 +77,24 @@ def run(items: Sequence[WorkItem], workers: Workers, *, done: Advance = lambda *
     for _ in range(TRIES):
         waiting = [i for i in range(len(items)) if i not in results]
         with _pool(min(workers.jobs, len(waiting))) as pool:
-            with _interrupts_held_back():  # workers start with the first item
-                futures = {
-                    pool.submit(function, *arguments): i
-                    for i in waiting
-                    for function, arguments in [items[i]]
-                }
-            if _collect(futures, results, done):
-                return [results[i] for i in range(len(items))]
+            others = set(multiprocessing.active_children())
+            started: set[BaseProcess] = set()
+            try:
+                with _interrupts_held_back():  # workers start with the first item
+                    futures = {
+                        pool.submit(function, *arguments): i
+                        for i in waiting
+                        for function, arguments in [items[i]]
+                    }
+                    started = set(multiprocessing.active_children()) - others
+                if _collect(futures, results, done):
+                    return [results[i] for i in range(len(items))]
+            except KeyboardInterrupt:
+                with _interrupts_held_back():  # a second Ctrl-C would leave workers without their parent
+                    for process in started:
+                        process.terminate()
+                    pool.shutdown()
+                raise
     raise ExecutionError(f"A worker died {TRIES} times, possibly out of memory; try fewer --jobs.")
 
 

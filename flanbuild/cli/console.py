@@ -88,7 +88,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError):
         named = f"{error.filename}: " if error.filename is not None else ""
         return f"{named}{error.strerror or _first_line(error)}. ({see})"
-    return f"a bug in flanbuild: {kind}: {_first_line(error)} Please report it. {see}"
+    said = f": {_first_line(error)}" if str(error).strip() else "."
+    return f"a bug in flanbuild: {kind}{said} Please report it. {see}"
 
 
 def _shown_faults(error: FlanbuildError) -> str:
@@ -101,7 +102,7 @@ def _shown_faults(error: FlanbuildError) -> str:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{_printable(lines[0]).rstrip('.')}." if lines else f"{type(error).__name__}."
+    return f"{_printable(lines[0]).rstrip('.')}." if lines else "no reason is known."
 
 
 def _printable(line: str) -> str:

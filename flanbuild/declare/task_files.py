@@ -96,8 +96,8 @@ def _task_files(folder: Path, faults: list[str]) -> dict[str, Path]:
 def _yaml_files(folder: Path) -> Iterator[Path]:
     """The YAML files of clusters, in path order.
 
-    Hidden folders such as .ipynb_checkpoints are left out, and so are folders in which no YAML file has a key of a task
-    file: they hold data.
+    Hidden folders such as .ipynb_checkpoints are left out, and so are folders of data: those with files of other kinds
+    in which no YAML file has a key of a task file.
     """
     visible = [
         path
@@ -106,10 +106,14 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
     ]
     for parent, group in groupby(visible, key=lambda path: path.parent):
         paths = list(group)
-        if any(map(_resembles_task_file, paths)):
+        if any(map(_resembles_task_file, paths)) or not _holds_data(parent):
             yield from paths
         else:
             log(f"{parent}: skipped {len(paths)} YAML file(s) without keys of a task file.")
+
+
+def _holds_data(folder: Path) -> bool:
+    return any(path.is_file() and path.suffix not in (".yaml", ".yml") for path in folder.iterdir())
 
 
 def _resembles_task_file(path: Path) -> bool:

@@ -114,7 +114,9 @@ def _failing_row(task: Task, split: str, raw: pl.LazyFrame, error: PolarsError) 
             middle = (first + last) // 2
             first, last = (first, middle) if _failure(frame[:middle], expression) else (middle, last)
         row = frame.row(first, named=True)
-        values = ", ".join(f"{name} is {_short(row[name])}" for name in expression.meta.root_names())
+        values = ", ".join(
+            f"{name} is {_short(row[name])}" for name in dict.fromkeys(expression.meta.root_names())
+        )
         faults = task.faults()
         faults.add(
             keys,

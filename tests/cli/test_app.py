@@ -366,7 +366,7 @@ def test_check_opens_no_file_and_asks_no_server_for_an_expression(own, tmp_path)
     asked = []
 
     class Recorder(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             asked.append(self.path)
 
         do_HEAD = do_GET  # noqa: N815

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.columns import arrow_schema, conform
 from flanbuild.declare.task import SPLITS, Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.render.examples import DROPPED, ROW, examples
@@ -33,9 +33,9 @@ def preview(task: Task, source: Source, split: str, row: int) -> Preview:
     upstream = source.split(task, name)
     if upstream is None:
         raise SourceError(f"{task.path}: the {source.kind} has no split '{name}' of {task.source.repo}.")
-    for schema in upstream.schemas:
-        check_schema(task, schema, f"{source.kind} {task.source.repo} split '{name}'")
-    rows = pl.concat([pl.DataFrame(conform(table, arrow_schema(task))) for table in upstream.tables])
+    position = f"{source.kind} {task.source.repo} split '{name}'"
+    tables = [arrow_schema(task).empty_table(), *(conform(task, t, position) for t in upstream.tables)]
+    rows = pl.concat([pl.DataFrame(table) for table in tables])
     kept = examples(task, rows.lazy()).filter(pl.col(DROPPED).is_null()).slice(row, 1).collect()
     if not kept.height:
         raise DeclarationError(f"--row: {task.name} keeps fewer than {row + 1} rows of split '{name}'.")

@@ -24,6 +24,7 @@ class HubSource:
 
     kind: Kind = "hub"
     threads = True
+    allow_outside = False
 
     def __init__(self, lock: Lock | None, client: Client | None = None) -> None:
         self.lock = lock
@@ -59,13 +60,18 @@ class HubSource:
             return None
         found = remotes(entry, split)
         places = locate(task.source, split, found)
+        if not places:
+            raise SourceError(
+                f"{self.lock.path if self.lock else 'hub'}: tasks.{task.name}.splits.{split}: its files fit neither "
+                f"`source.files` of {task.path} nor a Parquet layout: {', '.join(list(found)[:4])}."
+            )
         if locked.excerpt:
             return _excerpt(self.client, task, split, places, found, locked)
         local = {path: self.client.fetch(found[path], self.report) for path in paths_of(places)}
         files = [
             {"path": path, "bytes": found[path].bytes, "sha256": sha256_of(local[path])} for path in local
         ]
-        return read_places(task, places, lambda path: open_local(local[path]), files)
+        return read_places(task, split, places, lambda path: open_local(local[path]), files)
 
 
 class Resolver:

@@ -31,6 +31,7 @@ class MirrorSource:
 
     kind: Kind = "mirror"
     threads = True
+    allow_outside = False
 
     def __init__(self, root: str | Path) -> None:
         try:
@@ -82,7 +83,7 @@ class MirrorSource:
         files = [self._described(task, path) for path in paths]
         if locked:
             self._check(task, locked, files)
-        return read_places(task, places, lambda path: self._open(task, path), files)
+        return read_places(task, split, places, lambda path: self._open(task, path), files)
 
     def _entry(self, task: Task) -> Entry | None:
         return self.lock.entry(task) if task.name in self.lock.tasks else None

@@ -58,7 +58,7 @@ def download(task: Task, source: Source, missing: Missing, folder: Path) -> RawR
             continue
         position = f"{source.kind} {task.source.repo} ({task.source.config}) split '{name}'"
         path = folder / f"{name}.parquet"
-        rows = _write(path, schema, _conformed(task, upstream, schema, position))
+        rows = _write(path, schema, _conformed(task, upstream, position))
         _check_rows(task, source, name, upstream.of or rows.rows, position)
         splits[name] = RawSplit(
             rows=rows.rows,
@@ -168,16 +168,14 @@ def _absent(task: Task, source: Source, absent: list[str]) -> str:
     return f"{what}.{how} `missing: skip` builds without."
 
 
-def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, position: str) -> Iterator[pa.Table]:
+def _conformed(task: Task, upstream: Upstream, position: str) -> Iterator[pa.Table]:
     """Every file's schema is checked before any row is read; files of text show theirs with their rows."""
-    for found in upstream.schemas:
-        check_schema(task, found, position)
+    for schema in upstream.schemas:
+        check_schema(task, schema, position)
+    rows = 0
     for table in upstream.tables:
-        check_schema(task, table.schema, position)
-        try:
-            yield conform(table, schema)
-        except (pa.ArrowInvalid, KeyError) as error:
-            raise SourceError(f"{task.path}: columns: {position}: {str(error).splitlines()[0]}.") from None
+        yield conform(task, table, position, rows)
+        rows += table.num_rows
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> RowsDigest:

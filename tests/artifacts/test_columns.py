@@ -36,7 +36,7 @@ def test_a_column_may_be_wider_than_declared(tasks):
 
     check_schema(task, wide, "a file")
 
-    assert conform(table, arrow_schema(task)).schema.equals(arrow_schema(task))
+    assert conform(task, table, "a file").schema.equals(arrow_schema(task))
 
 
 def test_a_struct_without_a_declared_member_is_an_error(tasks):

@@ -21,6 +21,7 @@ from flanbuild.sources.layout import locate, paths_of
 from flanbuild.sources.lock import Lock
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.sample import SampleSource
+from flanbuild.sources.text import Declared
 
 SOURCE = SourceDeclaration(repo="org/rows", config="small", license="mit", homepage="https://example.org")
 
@@ -82,8 +83,8 @@ def opened(name: str):
 
 
 def read(path: Path, columns: pa.Schema = COLUMNS, member: str = "", **rename: str) -> list[dict]:
-    tables = tables_of(str(path) + member, opened, columns, rename, {"label": ("no", "yes")})
-    return pa.concat_tables(tables).to_pylist()
+    declared = Declared(columns, {"label": ("no", "yes")}, rename)
+    return [row for table in tables_of(str(path) + member, opened, declared) for row in table.to_pylist()]
 
 
 def test_json_lines_and_json_are_read_also_in_gz_and_zip(tmp_path):
@@ -120,7 +121,7 @@ def test_lines_are_rows_and_a_name_with_a_dot_is_a_member_of_a_struct(tmp_path):
     columns = pa.schema([("translation", pa.struct([("en", pa.string()), ("es", pa.string())]))])
     place = {"translation.en": str(tmp_path / "x.en"), "translation.es": str(tmp_path / "x.es")}
 
-    rows = pa.concat_tables(tables_of(place, opened, columns, {}, {})).to_pylist()
+    rows = pa.concat_tables(tables_of(place, opened, Declared(columns))).to_pylist()
 
     assert [row["translation"] for row in rows] == [
         {"en": "one\u2028still one", "es": "uno"},
@@ -134,7 +135,7 @@ def test_files_that_are_not_line_for_line_the_same_rows_are_refused(tmp_path):
     place = {"a": str(tmp_path / "a"), "b": str(tmp_path / "b")}
 
     with pytest.raises(SourceError, match="not line for line the same rows"):
-        list(tables_of(place, opened, pa.schema([("a", pa.string())]), {}, {}))
+        list(tables_of(place, opened, Declared(pa.schema([("a", pa.string()), ("b", pa.string())]))))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: fair rounds, peak memory of a process and its children, one table.
+"""What the benchmarks share: fair rounds, peak memory of a process and its children, one table.
 
 Each variant runs in its own process. A round runs every variant once, in turn, so that other load on the
 machine affects all of them; ratios are computed within a round, and the table shows medians over the rounds.
@@ -52,6 +52,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def script(name: str, *arguments: object) -> list[str]:
     """The command that runs a script of the repository with this Python."""
     return [sys.executable, str(ROOT / name), *map(str, arguments)]
+
+
+def stage(name: str, *arguments: object) -> list[str]:
+    """The command that runs a stage of the pipeline, as DVC does."""
+    return [sys.executable, "-m", f"pipeline.{name}", *map(str, arguments)]
 
 
 def interleave(

@@ -1,11 +1,10 @@
-"""Benchmark of downloads: all datasets from a slow hub, one at a time and several at a time.
+"""Downloading all datasets from a hub with latency, one by one and several at a time.
 
     python benchmarks/download.py --latency 0.05 --jobs 8 --rounds 3
 
-The hub is tests/hub_server.py in its own process on this machine; it waits `latency` seconds before each
-response. It serves the rows of all datasets as Parquet or text in the hub's layouts: real rows if --real
-names a folder of them, otherwise sample rows. Each run is a process with a lock, an empty cache and an empty
-raw folder.
+The hub is tests/hub_server.py in a process of its own on this machine; it waits `latency` before each answer. It
+has every dataset's rows as Parquet or text in the hub's layouts: real rows where --real names a folder of them, else
+sample rows. Each run is a process with a lock, an empty cache and an empty raw folder.
 """
 
 import argparse
@@ -89,6 +88,7 @@ def _lock(work: Path, endpoint: str) -> None:
 
 def _run(work: Path, jobs: int, endpoint: str) -> None:
     """One download into empty folders; says how long it took, without Python's start, and what came."""
+    from flanbuild.artifacts.executor import Workers
     from flanbuild.sources import raw
     from flanbuild.sources.client import Client
     from flanbuild.sources.hub import HubSource
@@ -99,7 +99,7 @@ def _run(work: Path, jobs: int, endpoint: str) -> None:
     members = _members()
     source = HubSource(read_lock(work / LOCK), Client(endpoint=endpoint, cache=work / CACHE))
     began = perf_counter()
-    raw.download_all(members, source, work / RAW, "error", jobs=jobs)
+    raw.download_all(members, source, work / RAW, "error", Workers(jobs))
     seconds = perf_counter() - began
     blobs = [path for path in (work / CACHE).rglob("blobs/*") if path.is_file()]
     digest = hashlib.sha256()

@@ -1,27 +1,36 @@
-"""Benchmark of mixing at full size: allocate, order and gather 62 × 30,000 rows into 16 shards with their manifest.
+"""Mixing at full size: allocate, order and write 62 × 30,000 rows into 16 shards with their manifest.
 
     python benchmarks/mix.py --tasks 62 --rows 30000 --rounds 3
 
 Beside it `datasets` concatenates, shuffles and saves the same rows, without manifest or digests, and `cat`
 copies the same bytes. A third of the rows shows whether memory grows. Inputs (about 1.7 GB at full size) are
-made once below --work, by default a folder of the system's temporary one, and kept.
+made once below --work, by default a folder of the system's temporary one, and kept there.
 """
 
 import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import common
 import numpy as np
 import pyarrow as pa
 
-from flanbuild.artifacts.arrow import RENDERED_SCHEMA, write_table
-from flanbuild.artifacts.files import sha256_of, staged, write_json
-from flanbuild.render.fingerprints import FINGERPRINT_SCHEMA, fingerprint_file
+from flanbuild.artifacts.addresses import Addresses, task_folder
+from flanbuild.artifacts.arrow import FINGERPRINT_SCHEMA, RENDERED_SCHEMA, write_table
+from flanbuild.artifacts.files import staged, xxh3_of
+from flanbuild.artifacts.records import (
+    RECORD,
+    RenderedSplit,
+    SourceRecord,
+    TaskRecord,
+    fingerprint_file,
+    write_record,
+    writer_versions,
+)
 
 SHARDS = 16
+_CLUSTERS = ("nli", "commonsense", "sentiment", "misc", "summarization", "translation")
 WORDS = (
     b"the of and a to in is was that for it with as his on be at by had not are but from or have an "
 ).split()
@@ -34,13 +43,13 @@ def main() -> None:
     arguments = _arguments()
     work = common.work_folder(arguments.work)
     rendered = inputs(work, arguments.tasks, arguments.rows)
-    out = work / "out-mix"
+    out = data_folder(work) / "mixtures"
     third = inputs(work, arguments.tasks, arguments.rows // 3)
     jobs, less = f"flanbuild, {common.CORES} jobs", "flanbuild, a third of the rows"
     commands = {
-        jobs: ours(work, rendered, out / "flanbuild", common.CORES),
-        "flanbuild, 1 job": ours(work, rendered, out / "flanbuild", 1),
-        less: ours(work, third, out / "flanbuild", common.CORES),
+        jobs: ours(work, rendered, common.CORES),
+        "flanbuild, 1 job": ours(work, rendered, 1),
+        less: ours(work, third, common.CORES),
         "datasets": common.script("benchmarks/peers.py", "mix", rendered, out / "datasets"),
         "cat": _cat(rendered, out / "cat"),
     }
@@ -54,9 +63,14 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
 
 
+def data_folder(work: Path) -> Path:
+    """The data folder, which has a mixture for each size of inputs."""
+    return work / "mix"
+
+
 def inputs(work: Path, tasks: int, rows: int) -> Path:
-    """Writes rendered tasks as `flanbuild render` does: about 700 bytes per row, some with options."""
-    folder = work / f"rendered-{tasks}x{rows}"
+    """Rendered tasks as `flanbuild render` leaves them: about 700 bytes a row, some with options."""
+    folder = Addresses(data_folder(work)).rendered(f"mix-{tasks}x{rows}")
     if not folder.exists():
         with staged(folder) as staging:
             for number in range(tasks):
@@ -64,13 +78,16 @@ def inputs(work: Path, tasks: int, rows: int) -> Path:
     return folder
 
 
-def ours(work: Path, rendered: Path, out: Path, jobs: int) -> list[str]:
-    """The command of the stage as DVC runs it, with every row drawn once."""
-    mixture = work / "benchmark.yaml"
+def shards(work: Path, rendered: Path) -> Path:
+    """The mixture folder that `ours` writes."""
+    return Addresses(data_folder(work)).mixture(rendered.name, [])
+
+
+def ours(work: Path, rendered: Path, jobs: int) -> list[str]:
+    """The stage, as DVC runs it, with every row taken once."""
+    mixture = work / f"{rendered.name}.yaml"
     mixture.write_text(f"rate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
-    return common.script(
-        "pipeline/mix.py", "--mixture", mixture, "--rendered", rendered, "--out", out, "--jobs", jobs
-    )
+    return common.stage("mix", "--mixture", mixture, "--data", data_folder(work), "--jobs", jobs)
 
 
 def _cat(rendered: Path, out: Path) -> list[str]:
@@ -89,10 +106,10 @@ def _write_task(folder: Path, number: int, rows: int) -> None:
         "row": pa.array(choice.permutation(rows), pa.int64()),
         "options": pa.array([options] * rows, pa.list_(pa.string())),
     }
-    path = folder / cluster / name / "train.arrow"
-    write_table(path, pa.table(columns, schema=RENDERED_SCHEMA))
-    write_table(path.with_name(fingerprint_file("train")), _marks(choice, rows))
-    write_json(path.with_name("task.json"), _record(name, cluster, rows, sha256_of(path)))
+    task = task_folder(folder, cluster, name)
+    write_table(task / "train.arrow", pa.table(columns, schema=RENDERED_SCHEMA))
+    write_table(task / fingerprint_file("train"), _fingerprints(choice, rows))
+    write_record(task / RECORD, _record(name, cluster, rows, task))
 
 
 def _texts(choice: np.random.Generator, rows: int, middle: int) -> pa.Array:
@@ -104,39 +121,38 @@ def _texts(choice: np.random.Generator, rows: int, middle: int) -> pa.Array:
     return pa.array(cut, pa.large_binary()).cast(pa.large_string())
 
 
-def _marks(choice: np.random.Generator, rows: int) -> pa.Table:
-    """The fingerprints that the contamination check would compare if something were held out."""
+def _fingerprints(choice: np.random.Generator, rows: int) -> pa.Table:
+    """What the check for contamination would compare if something were held out."""
     keys = [pa.array(choice.integers(0, 1 << 62, rows), pa.uint64()) for _ in range(3)]
     fields = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), keys[2])
     return pa.table([keys[0], keys[1], fields], schema=FINGERPRINT_SCHEMA)
 
 
-def _record(name: str, cluster: str, rows: int, sha256: str) -> dict[str, Any]:
-    """The keys of task.json that mixing and the manifest read."""
-    train = {
-        "of": ["train"],
-        "upstream": rows,
-        "dropped": {},
-        "to_other_splits": 0,
-        "capped": 0,
-        "rows": rows,
-        "templates_per_row": 1,
-        "templates": 10,
-        "examples": rows,
-        "sha256": sha256,
-    }
-    source = dict.fromkeys(("kind", "repo", "config", "commit", "digest", "license"), "synthetic")
-    return {
-        "task": name,
-        "dataset": name,
-        "cluster": cluster,
-        "type": "generation",
-        "metrics": ["rougeLsum"],
-        "declaration": "",
-        "inputs": "",
-        "source": source,
-        "splits": {"train": train},
-    }
+def _record(name: str, cluster: str, rows: int, folder: Path) -> TaskRecord:
+    """The record of a task whose training rows lie in `folder`."""
+    train = RenderedSplit(
+        of=("train",),
+        upstream=rows,
+        rows=rows,
+        templates=10,
+        examples=rows,
+        file_digest=xxh3_of(folder / "train.arrow"),
+        fingerprints_digest=xxh3_of(folder / fingerprint_file("train")),
+    )
+    return TaskRecord.of(
+        task=name,
+        dataset=name,
+        cluster=cluster,
+        type="generation",
+        metrics=("rougeLsum",),
+        declaration="",
+        source=SourceRecord(
+            kind="sample", repo="synthetic", config="", commit="", license="synthetic", digest=""
+        ),
+        splits={"train": train},
+        fingerprint="",
+        versions=writer_versions(),
+    )
 
 
 def _arguments() -> argparse.Namespace:

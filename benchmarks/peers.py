@@ -84,7 +84,7 @@ def read(folder: Path, _: Path) -> None:
     start = time.perf_counter()
     parts = [
         Dataset(pa.ipc.open_file(pa.memory_map(str(path))).read_all(), fingerprint=path.name)
-        for path in sorted(folder.glob("train-*.arrow"))
+        for path in sorted(folder.glob("train/*.arrow"))
     ]
     rows = concatenate_datasets(parts)
     opened = time.perf_counter() - start

@@ -31,10 +31,10 @@ def main() -> None:
         ours(arguments.only)
         return
     work = common.work_folder(arguments.work)
-    folder = work / f"shards-{arguments.tasks}x{arguments.rows}"
+    rendered = mix.inputs(work, arguments.tasks, arguments.rows)
+    folder = mix.shards(work, rendered)
     if not folder.exists():
-        rendered = mix.inputs(work, arguments.tasks, arguments.rows)
-        common.measure(mix.ours(work, rendered, folder, common.CORES))
+        common.measure(mix.ours(work, rendered, common.CORES))
     commands = {
         "flanbuild.load": common.script("benchmarks/read.py", "--only", folder),
         "datasets": common.script("benchmarks/peers.py", "read", folder, folder),

@@ -1,19 +1,17 @@
-"""Benchmark of rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `flanbuild.render.prompts.render`.
+"""Rendering, whole processes: 4 shapes × 30,000 rows of zstd Parquet through `render_all`.
 
     python benchmarks/render.py --rows 30000 --rounds 3
 
 A pair of sentences (rte), options by row (copa), a paragraph with a question (squad), a letter (aeslc), under
-the ten templates of their pages. Beside it `datasets.map`, row by row with Jinja2 templates compiled once,
-and by batches with `str.format`. "start-up" is the same with ten rows a shape. flanbuild also filters,
-shuffles, sets validation rows aside, marks rows for the leak check and counts; the others only fill in
-templates.
+the ten templates of their task files. Beside it `datasets.map`, row by row with Jinja2 templates compiled once, and
+by batches with `str.format`. "start-up" is the same with ten rows a shape. flanbuild also filters, shuffles,
+sets validation rows aside, writes row fingerprints and counts; the others only fill in templates.
 """
 
 import argparse
 import shutil
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import common
 import numpy as np
@@ -21,9 +19,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from flanbuild.artifacts.files import staged, write_json
-from flanbuild.declare.task import Task
-from flanbuild.declare.task_files import load_tasks
+from flanbuild.artifacts.addresses import task_folder
+from flanbuild.artifacts.files import staged, write_json, xxh3_of
+from flanbuild.artifacts.records import (
+    RECORD,
+    RawRecord,
+    RawSplit,
+    SourceRecord,
+    write_record,
+    writer_versions,
+)
+from flanbuild.declare.task import Task, load_tasks
 
 SHAPES = ("nli/rte", "commonsense/copa", "reading_comprehension/squad", "summarization/aeslc")
 FEW = 10
@@ -34,7 +40,10 @@ def main() -> None:
     """Measures all variants in turn."""
     arguments = _arguments()
     work = common.work_folder(arguments.work)
-    full, few = (inputs(work / f"raw-4x{rows}", rows) for rows in (arguments.rows, FEW))
+    if arguments.run:
+        _run(work, arguments.inputs, arguments.out, arguments.run)
+        return
+    full, few = (inputs(work / f"render-4x{rows}", rows) for rows in (arguments.rows, FEW))
     jobs = f"flanbuild, {common.CORES} jobs"
     commands = {
         jobs: _ours(work, full, "out-flanbuild", common.CORES),
@@ -66,36 +75,39 @@ def main() -> None:
 
 
 def inputs(folder: Path, rows: int) -> Path:
-    """Writes task files and raw rows of the four shapes, and their templates in the languages of the peers."""
+    """tasks/ and raw/ of the four shapes, and their templates in the peers' languages."""
     if not folder.exists():
         with staged(folder) as staging:
-            tasks = load_tasks([_pages(staging / "pages")])
+            tasks = load_tasks([_task_files(staging / "tasks")])
             for number, task in enumerate(tasks.values()):
-                _write_raw(
-                    staging / "raw" / task.cluster / task.name, task, rows, np.random.default_rng(number)
-                )
+                raw = task_folder(staging / "raw", task.cluster, task.name)
+                _write_raw(raw, task, rows, np.random.default_rng(number))
             templates = {name: _templates(task) for name, task in tasks.items()}
             write_json(staging / "templates.json", templates)
     return folder
 
 
 def _ours(work: Path, inputs: Path, out: str, jobs: int) -> list[str]:
-    """The command of the stage, over the clusters of all four task files at once."""
+    """All four shapes in one process."""
+    arguments = ("--work", work, "--run", jobs, "--inputs", inputs, "--out", out)
+    return common.script("benchmarks/render.py", *arguments)
+
+
+def _run(work: Path, inputs: Path, out: str, jobs: int) -> None:
+    """Renders into an empty folder."""
+    from flanbuild.artifacts.executor import Workers
+    from flanbuild.declare.mixture import load_mixture
+    from flanbuild.render.training_rows import render_all
+
     mixture = work / "render.yaml"
     mixture.write_text("cap: 30000\nrate: {max: 30000}\nsize: {passes: 1}\nseed: 1\n", encoding="utf-8")
-    folders = (
-        "--tasks",
-        inputs / "pages",
-        "--raw",
-        inputs / "raw" / "all",
-        "--out",
-        work / out / "all",
-    )
-    return common.script("pipeline/render.py", *folders, "--mixture", mixture, "--jobs", jobs)
+    tasks = load_tasks([inputs / "tasks"])
+    shutil.rmtree(work / out, ignore_errors=True)
+    render_all(tasks.values(), inputs / "raw", work / out, load_mixture(mixture), list(tasks), Workers(jobs))
 
 
-def _pages(folder: Path) -> Path:
-    """Copies the project's task files; of squad, which has subsets, the first subset."""
+def _task_files(folder: Path) -> Path:
+    """The project's own task files; of squad, which has subsets, the first one."""
     yaml = YAML(typ="safe")
     for shape in SHAPES:
         page = yaml.load((common.ROOT / "mixtures" / "tasks" / f"{shape}.yaml").read_text(encoding="utf-8"))
@@ -116,13 +128,20 @@ def _templates(task: Task) -> dict[str, list[list[str]]]:
 def _write_raw(folder: Path, task: Task, rows: int, choice: np.random.Generator) -> None:
     folder.mkdir(parents=True)
     columns = {name: _column(choice, name, rows) for name in task.columns}
-    pq.write_table(pa.table(columns), folder / "train.parquet", compression="zstd")
-    record: dict[str, Any] = dict.fromkeys(
-        ("kind", "repo", "config", "commit", "digest", "license"), "synthetic"
+    path = folder / "train.parquet"
+    pq.write_table(pa.table(columns), path, compression="zstd")
+    record = RawRecord.of(
+        task=task.name,
+        source=SourceRecord(
+            kind="sample", repo="synthetic", config="", commit="", license="synthetic", digest=""
+        ),
+        columns={},
+        splits={"train": RawSplit(rows=rows, rows_digest="", file_digest=xxh3_of(path))},
+        missing=tuple(name for name in task.upstream_splits() if name != "train"),
+        fingerprint="",
+        versions=writer_versions(),
     )
-    upstream = [name for name in task.upstream_splits() if name != "train"]
-    counted = {"splits": {"train": {"rows": rows}}, "missing": upstream}
-    write_json(folder / "source.json", record | counted)
+    write_record(folder / RECORD, record)
 
 
 def _column(choice: np.random.Generator, name: str, rows: int) -> pa.Array:
@@ -145,6 +164,9 @@ def _texts(choice: np.random.Generator, middle: int, rows: int) -> list[str]:
 def _arguments() -> argparse.Namespace:
     parser = common.parser(__doc__)
     parser.add_argument("--rows", type=int, default=30_000, help="a shape")
+    parser.add_argument("--run", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--inputs", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", default="", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -4,7 +4,10 @@ import shutil
 from pathlib import Path
 
 from flanbuild.artifacts.addresses import Addresses
-from flanbuild.artifacts.files import locked
+from flanbuild.artifacts.files import leftover_of, locked
+
+_LOCK_DEPTH = {"raw": 2, "evaluation": 1, "rendered": 2, "mixtures": 2, "cache": 2}
+"""Path parts of the folder that is locked, by kind of artifact: a cluster's raw rows, all evaluation sets, …"""
 
 
 def free(data: Path, *, dry_run: bool = False) -> list[tuple[Path, int]]:
@@ -17,21 +20,22 @@ def free(data: Path, *, dry_run: bool = False) -> list[tuple[Path, int]]:
     if not data.is_dir():
         return []
     found = [(path, _size(path)) for path in sorted(addresses.counts.glob("*")) if path.is_dir()]
-    leftovers = [path for path in sorted(data.rglob(".*.*-*")) if _is_leftover(path)]
+    leftovers = [path for path in sorted(data.rglob(".*.*-*")) if leftover_of(path)]
     found += [(path, _size(path)) for path in leftovers]
     if dry_run:
         return found
     with locked(addresses.counts):
         shutil.rmtree(addresses.counts, ignore_errors=True)
-    for path in leftovers:
-        with locked(path.with_name(path.name.removeprefix(".").rpartition(".")[0])):
+    for folder in sorted({_locked_folder(data, path) for path in leftovers}):
+        with locked(folder):
             pass  # taking the lock sweeps
     return found
 
 
-def _is_leftover(path: Path) -> bool:
-    kind = path.name.rpartition(".")[2]
-    return kind.startswith(("staging-", "old-", "part-"))
+def _locked_folder(data: Path, leftover: Path) -> Path:
+    """The folder whose lock a builder of this leftover's artifact holds."""
+    parts = leftover.with_name(leftover_of(leftover)).relative_to(data).parts
+    return data.joinpath(*parts[: _LOCK_DEPTH.get(parts[0], len(parts))])
 
 
 def _size(path: Path) -> int:

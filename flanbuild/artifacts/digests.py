@@ -63,7 +63,7 @@ def _streams(array: pa.Array, name: str) -> Iterator[tuple[str, bytes | memoryvi
         else:
             yield from _streams(array.flatten(), f"{name} item")
     elif pa.types.is_null(kind):
-        yield f"{name} nulls", len(array).to_bytes(8, "little")
+        yield f"{name} nulls", bytes(len(array))
     else:
         yield f"{name} valid", array.is_valid().to_numpy(zero_copy_only=False).tobytes()
         if array.null_count:

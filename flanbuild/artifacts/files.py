@@ -96,13 +96,20 @@ def locked(folder: Path) -> Iterator[None]:
 def sweep(folder: Path) -> None:
     """Removes what died runs have left of `folder` and of folders below it. The caller holds the lock."""
     with disk_errors(folder):
-        leftovers = [*folder.parent.glob(f".{_escaped(folder.name)}.*-*"), *folder.rglob(".*.*-*")]
-        for leftover in sorted(leftovers):
+        beside = folder.parent.glob(f".{_escaped(folder.name)}.*-*")
+        own = [path for path in beside if leftover_of(path) == folder.name]  # not those of NAME.v2
+        for leftover in sorted([*own, *folder.rglob(".*.*-*")]):
             name, _, kind = leftover.name.removeprefix(".").rpartition(".")
             if kind.startswith("old-") and not leftover.with_name(name).exists():
                 leftover.rename(leftover.with_name(name))
             elif kind.startswith(("old-", "staging-", "part-")):
                 _remove(leftover)
+
+
+def leftover_of(path: Path) -> str:
+    """The name of the file or folder that `path` was to become, or was moved aside from; empty if it is neither."""
+    name, _, kind = path.name.removeprefix(".").rpartition(".")
+    return name if path.name.startswith(".") and kind.startswith(("old-", "staging-", "part-")) else ""
 
 
 @contextmanager

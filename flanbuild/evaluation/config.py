@@ -30,6 +30,6 @@ class EvaluateConfig:
     ] = None
 
     def __post_init__(self) -> None:
-        found = faults(self, "evaluate", _LEAST)
-        if found:
-            raise DeclarationError(*found)
+        messages = faults(self, "evaluate", _LEAST)
+        if messages:
+            raise DeclarationError(*messages)

@@ -88,7 +88,9 @@ def _models(model: str, config: EvaluateConfig) -> dict[Role, ModelRef]:
     models: dict[Role, ModelRef] = {"tuned": ModelRef.of(model, config.revision, config.tokenizer)}
     path = Path(model) / TRAINING
     if path.is_file():
-        models["untuned"] = read_record(path, TrainingRecord).base.resolved(Path(model))
+        base = read_record(path, TrainingRecord).base.resolved(Path(model))
+        tokenizer = {"tokenizer": config.tokenizer} if config.tokenizer else {}
+        models["untuned"] = base.model_copy(update=tokenizer)
     return models
 
 
@@ -138,12 +140,12 @@ def _answer(
     from flanbuild.evaluation.requests import generation_requests, ranking_requests
 
     if not rows.ranked:
-        asked = generation_requests(model, rows.prompt, task=task)
-        texts = generate(model, asked.requests, advance, task=task)
-        return Answers(texts, [[] for _ in texts]), asked
-    asked = ranking_requests(model, rows.prompt, rows.options, task=task)
-    logliks = loglikelihoods(model, asked.requests, method, advance, task=task)
-    return Answers(chosen(rows, logliks), logliks), asked
+        generation = generation_requests(model, rows.prompt, task=task)
+        texts = generate(model, generation.requests, advance, task=task)
+        return Answers(texts, [[] for _ in texts]), generation
+    ranking = ranking_requests(model, rows.prompt, rows.options, task=task)
+    logliks = loglikelihoods(model, ranking.requests, method, advance, task=task)
+    return Answers(chosen(rows, logliks), logliks), ranking
 
 
 def _count(results: dict[Role, _ModelResult], role: Role, task: str, requests: "Requests") -> None:

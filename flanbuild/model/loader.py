@@ -6,6 +6,7 @@ Only safetensors are read and no code from a model repository runs. Every weight
 What cannot be read raises DeclarationError with the reason and the cure in one sentence.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,10 @@ def load_model(ref: ModelRef, *, option: str, dtype: torch.dtype) -> Any:
             ref.name, dtype=dtype, use_safetensors=True, output_loading_info=True, **where
         )
     except _ERRORS as error:
-        raise DeclarationError(f"{option}: '{ref.name}' cannot be read: {_reason(error)}") from error
+        where_from = (
+            "cannot be read" if ref.kind == "folder" else "is no folder and cannot be read from the hub"
+        )
+        raise DeclarationError(f"{option}: '{ref.name}' {where_from}: {_reason(error)}") from error
     _check_weights(ref, option, report)
     return model
 
@@ -74,8 +78,12 @@ def load_model(ref: ModelRef, *, option: str, dtype: torch.dtype) -> Any:
 def load_tokenizer(ref: ModelRef, *, option: str) -> Any:
     """The tokenizer that goes with the model. A model without tokenizer files raises DeclarationError."""
     name, revision = ref.name, ref.revision
-    if ref.tokenizer is not None and ref.tokenizer != ref.name:
+    if ref.tokenizer is None or ref.tokenizer == ref.name:
+        _check_folder(ref, option)
+    else:
         name, revision = ref.tokenizer, None
+        if not Path(name).is_dir() and _looks_like_a_path(name):
+            raise DeclarationError(f"{option}: '{name}' cannot be read: no such folder.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
         present = _has_tokenizer_file(tokenizer, name, revision)
@@ -113,7 +121,7 @@ def _check_folder(ref: ModelRef, option: str) -> None:
     if path.is_file():
         raise DeclarationError(f"{option}: '{ref.name}' is a file; give the model's folder.")
     if not path.is_dir():
-        if ref.kind == "folder" or path.is_absolute() or ref.name.startswith("."):
+        if ref.kind == "folder" or _looks_like_a_path(ref.name):
             raise DeclarationError(f"{option}: '{ref.name}' cannot be read: no such folder.")
         return
     if not _lacks_config(path):
@@ -127,28 +135,37 @@ def _check_folder(ref: ModelRef, option: str) -> None:
         raise DeclarationError(f"{option}: '{ref.name}' is no model folder: it has no config.json.")
 
 
+def _looks_like_a_path(name: str) -> bool:
+    """Whether a name that is no folder cannot be a name on the hub either."""
+    return Path(name).is_absolute() or name.startswith(".") or name.count("/") > 1
+
+
 def _check_safetensors(ref: ModelRef, path: Path, option: str) -> None:
     if not any(path.glob("*.safetensors")):
         others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in path.glob(pattern))
-        found = f", only {others[0]}; save it again with safe_serialization=True" if others else ""
-        raise DeclarationError(f"{option}: '{ref.name}' has no *.safetensors file{found}.")
+        hint = f", only {others[0]}; save it again with safe_serialization=True" if others else ""
+        raise DeclarationError(f"{option}: '{ref.name}' has no *.safetensors file{hint}.")
 
 
 def _check_weights(ref: ModelRef, option: str, report: dict[str, Any]) -> None:
-    faults = [
-        f"{len(names)} {text} ({', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''})"
-        for key, text in (
-            ("missing_keys", "weights are missing"),
-            ("unexpected_keys", "weights belong to no part of the model"),
-            ("mismatched_keys", "weights have another shape"),
-        )
-        if (names := sorted(str(name[0] if isinstance(name, tuple) else name) for name in report[key]))
-    ]
+    kinds = {
+        "missing_keys": "missing",
+        "unexpected_keys": "of no part of the model",
+        "mismatched_keys": "of another shape",
+    }
+    faults = [f"{text}: {_listed(report[key])}" for key, text in kinds.items() if report[key]]
     if faults:
         raise DeclarationError(
-            f"{option}: '{ref.name}' does not hold the weights of its config.json: {'; '.join(faults)}; save the"
-            " whole model, head included."
+            f"{option}: the files of '{ref.name}' do not hold the weights of its config.json ({'; '.join(faults)}); save"
+            " the whole model, head included."
         )
+
+
+def _listed(keys: Iterable[Any]) -> str:
+    """The first names of weights; a key may be a name with its shapes."""
+    names = sorted(str(key[0] if isinstance(key, tuple) else key) for key in keys)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _lacks_config(path: Path) -> bool:

@@ -80,9 +80,9 @@ class TrainConfig:
     save_every: Annotated[int, "Steps between two checkpoints."] = 50
 
     def __post_init__(self) -> None:
-        found = faults(self, "train", _LEAST) or self._conflicts()
-        if found:
-            raise DeclarationError(*found)
+        messages = faults(self, "train", _LEAST) or self._conflicts()
+        if messages:
+            raise DeclarationError(*messages)
 
     @property
     def own_tokenizer(self) -> bool:
@@ -95,14 +95,14 @@ class TrainConfig:
 
     def _conflicts(self) -> list[str]:
         """Values that are not valid together."""
-        found = []
+        conflicts = []
         if self.completion_length >= self.seq_length:
-            found.append(
+            conflicts.append(
                 f"train.seq_length: {self.seq_length} tokens leave no room for a prompt beside a completion of"
                 f" {self.completion_length}; raise it, or lower completion_length."
             )
         if self.hidden_size % (2 * self.heads):
-            found.append(
+            conflicts.append(
                 f"train.hidden_size: {self.hidden_size} is not a multiple of twice the {self.heads} heads."
             )
-        return found
+        return conflicts

@@ -7,6 +7,7 @@ import sys
 import pytest
 from conftest import PAGE, ROOT
 
+from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
 from flanbuild.cli.app import app
 
 COMMANDS = [command.name for command in app.registered_commands]
@@ -34,6 +35,8 @@ def test_every_command_says_what_it_does(command):
         ["preview", "rte"],
         ["plan", "--data", "DATA"],
         ["mixture", "--data", "DATA"],
+        ["evalset", "rte", "--data", "DATA"],
+        ["gc", "--data", "DATA"],
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -78,6 +81,72 @@ def test_preview_prints_the_raw_row_and_its_ten_prompts():
     assert "{premise}" not in shown
 
 
+def test_evalset_prints_how_many_rows_each_set_has(tmp_path):
+    arguments = ["--data", tmp_path, "--source", "sample", "--sample-rows", "20", "--max-rows", "3"]
+    lines = flanbuild("evalset", "rte", "wsc273/wsc273", *arguments).stdout.splitlines()
+
+    assert lines[0] == "# 2 evaluation sets"
+    assert lines[1].split("\t") == [
+        "cluster",
+        "task",
+        "test rows",
+        "test examples",
+        "dev rows",
+        "dev examples",
+    ]
+    assert lines[2].split("\t")[:3] == ["coreference", "wsc273/wsc273", "3"]
+    assert lines[2].split("\t")[4:] == ["", ""]
+    assert lines[3].split("\t") == ["nli", "rte", "3", "27", "3", "27"]
+
+
+def test_gc_frees_what_plan_has_counted_and_says_so(tmp_path):
+    options = ["--source", "sample", "--sample-rows", "20"]
+    (tmp_path / "one.yaml").write_text("tasks: [rte, copa]\n")
+    flanbuild("plan", tmp_path / "one.yaml", "--data", tmp_path / "data", *options)
+
+    would, freed, again = (
+        flanbuild("gc", "--data", tmp_path / "data", *arguments).stdout.splitlines()
+        for arguments in (["--dry-run"], [], [])
+    )
+
+    assert len(would) == len(freed) == 3
+    assert would[:2] == freed[:2]
+    assert "would be freed" in would[2]
+    assert again == [f"0.0 MB freed in {tmp_path / 'data'}."]
+
+
+def test_two_mixture_files_of_one_name_in_one_data_folder_are_one_sentence(tmp_path):
+    runs = []
+    for folder in ("one", "two"):
+        path = tmp_path / folder / "small.yaml"
+        path.parent.mkdir()
+        path.write_text("tasks: [copa]\n")
+        options = ["--data", tmp_path / "data", "--source", "sample", "--sample-rows", "20"]
+        runs.append(flanbuild("mixture", path, *options))
+
+    assert runs[0].returncode == 0
+    assert runs[1].returncode == 2
+    assert f"{tmp_path}/one/small.yaml is a mixture named 'small' too" in runs[1].stderr
+
+
+def test_verify_compares_the_evaluation_sets_it_is_given(tmp_path):
+    options = ["--data", tmp_path, "--source", "sample", "--sample-rows"]
+    mixture = tmp_path / "small.yaml"
+    mixture.write_text("tasks: [rte, copa]\n")
+    flanbuild("mixture", mixture, "--holdout", "copa", *options, 20)
+    folder = tmp_path / "mixtures" / "small-without-copa"
+    verify = ["verify", folder, "--evaluation", tmp_path / "evaluation"]
+
+    flanbuild("evalset", "copa", *options, 20)
+    same = flanbuild(*verify)
+    flanbuild("evalset", "copa", *options, 30)
+    other = flanbuild(*verify)
+
+    assert same.returncode == 0, same.stderr
+    assert other.returncode == 1
+    assert "copa/record.json: made of other rows than those that the mixture holds out." in other.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -118,10 +187,10 @@ def test_the_plan_is_the_mixture(tmp_path):
     planned = json.loads(flanbuild("plan", "--json", *arguments).stdout)
 
     flanbuild("mixture", *arguments)
-    record = json.loads((tmp_path / "mixtures" / "flan2021-without-nli" / "manifest.json").read_text())
+    manifest = read_record(tmp_path / "mixtures" / "flan2021-without-nli" / MANIFEST, Manifest)
 
-    assert {share["task"]: share["given"] for share in planned} == {
-        name: task["given"] for name, task in record["tasks"].items()
+    assert {entry["task"]: entry["given"] for entry in planned} == {
+        name: task.given for name, task in manifest.tasks.items()
     }
 
 

@@ -8,6 +8,8 @@ from flanbuild.declare.metrics import METRICS, Metric, packages
 from flanbuild.errors import FlanbuildError
 from flanbuild.evaluation.metrics import require_metrics, score
 
+pytestmark = pytest.mark.needs("train")
+
 
 def test_accuracy_takes_any_reference_and_ignores_outer_blanks():
     assert score(

@@ -10,6 +10,8 @@ from flanbuild.evaluation.record import MetricScores, ModelRun, PaperScores, Sco
 from flanbuild.evaluation.report import HEADER, report
 from flanbuild.model.record import Environment, MixtureRef
 
+pytestmark = pytest.mark.needs("report")
+
 FIGURES = TemplateScores(
     mean=60.0, sd=5.0, best=65.0, best_template=0, worst=55.0, worst_template=1, templates=2
 )

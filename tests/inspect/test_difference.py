@@ -16,7 +16,7 @@ from flanbuild.sources.sample import SampleSource
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """coqa trains on 140 rows, rte and copa on 30 each, ten times."""
-    return few(tmp_path_factory.mktemp("base")).mix([])[0]
+    return few(tmp_path_factory.mktemp("base")).mix([]).folder
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def against(base, tmp_path):
     """The difference of `base` and a mixture with other keys: (declared, rows by (task, split))."""
 
     def make(holdout=(), **changed):
-        found = compare(base, few(tmp_path / "other", **changed).mix(holdout)[0])
+        found = compare(base, few(tmp_path / "other", **changed).mix(holdout).folder)
         rows = {(r.task, r.split): r for r in found.rows}
         return [f"{one.where}: {one}" for one in found.declared], rows
 
@@ -37,7 +37,7 @@ def counts(rows):
 
 def test_a_mixture_is_as_itself_and_as_its_rebuild(base, tmp_path):
     assert not compare(base, base)
-    assert not compare(base, few(tmp_path / "again").mix([])[0])
+    assert not compare(base, few(tmp_path / "again").mix([]).folder)
 
 
 def test_a_cap_takes_rows_of_the_tasks_that_it_cuts_and_moves_none(against):
@@ -58,7 +58,7 @@ def test_a_hold_out_takes_whole_tasks_with_its_rule(against):
     assert rows["rte", "train"].causes == ["in yes → held out: --holdout nli"]
 
 
-def test_another_wording_is_rerendered_rows_of_one_task(against, tmp_path):
+def test_another_template_is_rerendered_rows_of_one_task(against, tmp_path):
     tasks = dict(few(tmp_path).tasks)
     first = tasks["rte"].templates[0].model_copy(update={"inputs": "Other words: {premise} {hypothesis}"})
     tasks["rte"] = tasks["rte"].model_copy(update={"templates": (first, *tasks["rte"].templates[1:])})
@@ -66,7 +66,7 @@ def test_another_wording_is_rerendered_rows_of_one_task(against, tmp_path):
     declared, rows = against(tasks=tasks)
 
     assert [one.split(" ")[:2] for one in declared] == [["rte:", "declaration"]]
-    assert counts(rows["rte", "train"]) == (0, 0, 30, 0)  # one of ten wordings
+    assert counts(rows["rte", "train"]) == (0, 0, 30, 0)  # one of ten templates
     assert counts(rows["rte", "validation"]) == (0, 0, 3, 0)
     assert rows["rte", "train"].causes == ["declaration of rte differs"]
     assert {task for task, _ in rows} == {"rte"}
@@ -86,18 +86,18 @@ def test_another_source_is_named_by_its_revision_and_digest(against):
     assert rows["copa", "train"].causes[1].startswith("source.digest ")
 
 
-def test_a_joiner_rerenders_everything_and_a_number_of_shards_nothing(against):
-    _, joined = against(mixture={"separator": " "})
+def test_a_separator_rerenders_everything_and_a_number_of_shards_nothing(against):
+    _, separated = against(mixture={"separator": " "})
     declared, sharded = against(mixture={"shards": 2})
 
-    assert counts(joined["rte", "train"]) == (0, 0, 300, 0)
+    assert counts(separated["rte", "train"]) == (0, 0, 300, 0)
     assert declared == ["mixture: shards 3 → 2"]
     assert sharded == {}
 
 
 def test_a_size_that_tasks_share_is_the_cause_of_what_others_lose(tmp_path):
     size = {"size": Size(examples=60)}
-    folders = [few(tmp_path, mixture=size).mix(holdout)[0] for holdout in ([], ["misc"])]
+    folders = [few(tmp_path, mixture=size).mix(holdout).folder for holdout in ([], ["misc"])]
     rows = {(r.task, r.split): r for r in compare(*folders).rows}
 
     assert counts(rows["rte", "train"])[1:] == (0, 0, 0)
@@ -105,8 +105,8 @@ def test_a_size_that_tasks_share_is_the_cause_of_what_others_lose(tmp_path):
 
 
 def test_an_edited_row_is_found_though_no_manifest_says_so(base, tmp_path):
-    folder = few(tmp_path).mix([])[0]
-    path = folder / "train-00001-of-00003.arrow"
+    folder = few(tmp_path).mix([]).folder
+    path = folder / "train/00001-of-00003.arrow"
     table = read_table(path)
     prompts = ["Edited.\n", *table.column("prompt").to_pylist()[1:]]
     write_table(path, table.set_column(0, TRAIN_SCHEMA.field(0), [prompts]), rows_per_batch=2048)
@@ -118,7 +118,7 @@ def test_an_edited_row_is_found_though_no_manifest_says_so(base, tmp_path):
 
 
 def test_the_command_says_it_in_a_table_in_json_and_by_its_exit_code(base, tmp_path):
-    other = few(tmp_path, mixture={"cap": 100}).mix([])[0]
+    other = few(tmp_path, mixture={"cap": 100}).mix([]).folder
 
     def diff(*arguments):
         command = [sys.executable, "-m", "flanbuild", "diff", *map(str, arguments)]

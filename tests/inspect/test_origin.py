@@ -1,4 +1,4 @@
-"""`why` says of an example what put it there, and what can no longer be said."""
+"""`why` says where an example comes from, and what can no longer be found out."""
 
 import json
 import subprocess
@@ -11,14 +11,15 @@ from few import few
 from flanbuild import keys
 from flanbuild.artifacts.arrow import read_table
 from flanbuild.errors import DeclarationError
-from flanbuild.inspect.origin import origin
+from flanbuild.inspect.origin import Share, UsedTemplate, origin
 from flanbuild.read import load
+from flanbuild.sources.sample import SampleSource
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    build = few(tmp_path_factory.mktemp("provenance"))
-    return build, build.mix([])[0]
+    build = few(tmp_path_factory.mktemp("origin"))
+    return build, build.mix([]).folder
 
 
 def of(built, index, split="train", **changed):
@@ -33,65 +34,78 @@ def first(built, task):
     return next(i for i, row in enumerate(load(built[1])) if row["task"] == task)
 
 
-def test_the_place_in_the_shard_holds_the_example(built):
+def test_the_position_in_the_shard_holds_the_example(built):
     for index in (0, 700, 1500, len(load(built[1])) - 1):
         found = of(built, index)
         table = read_table(built[1] / found.shard)
-        assert table.slice(found.place, 1).to_pylist() == [found.example] == [load(built[1])[index]]
+        assert table.slice(found.position, 1).to_pylist() == [found.example] == [load(built[1])[index]]
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_the_source_row_under_the_template_is_the_prompt(built, split):
     for index in range(20):
         found = of(built, index, split)
-        if found.example["task"] != "rte" or found.template["kind"] == "inverted":
+        if found.example["task"] != "rte" or found.template.kind == "inverted":
             continue
-        columns, options = found.source["columns"], "\n- ".join(["OPTIONS:", *found.example["options"]])
-        words = found.template["inputs"].format(**columns, options_=options)
+        columns, options = found.source.columns, "\n- ".join(["OPTIONS:", *found.example["options"]])
+        words = found.template.inputs.format(**columns, options_=options)
         assert found.example["prompt"] == words + "\n"
-        assert found.source["split"] == "train"
+        assert found.source.split == "train"
 
 
 def test_a_row_that_preprocessing_made_leads_back_to_the_row_it_was_made_of(built):
     found = of(built, first(built, "coqa"))
 
-    assert found.source["row"] < found.example["row"]
-    assert found.source["columns"]["story"] in found.example["prompt"]
+    assert found.source.row < found.example["row"]
+    assert found.source.columns["story"] in found.example["prompt"]
 
 
 def test_keys_are_those_that_order_the_mixture(built):
     found = [of(built, index) for index in range(50)]
 
-    assert [f.keys["place_row"] for f in found] == sorted(f.keys["place_row"] for f in found)
+    assert [f.keys.place_row for f in found] == sorted(f.keys.place_row for f in found)
     rte = found[next(i for i, f in enumerate(found) if f.example["task"] == "rte")]
     expected = keys.row_keys(keys.task_key(1, "order train", "rte"), np.array([rte.example["row"]]))[0]
-    assert int(rte.keys["order_row"], 16) == int(expected)
+    assert int(rte.keys.order_row, 16) == int(expected)
 
 
 def test_the_share_is_the_plan(built):
     found = of(built, first(built, "rte"))
 
-    assert found.share == {"rows": 30, "rate": 30, "count": 300, "of": 2000}
+    assert found.share == Share(rows=30, rate=30, count=300, total=2000)
 
 
-def test_what_is_missing_or_changed_since_is_said(built, tmp_path):
+def test_what_is_missing_or_has_changed_is_named(built, tmp_path):
     build, _ = built
     index = first(built, "coqa")
     changed = build.tasks["coqa"].model_copy(update={"where": {"long": "length(story) > 3"}})
 
     gone = of(built, index, raw=tmp_path)
-    assert "row" not in gone.source
+    assert gone.source.row is None
     assert gone.unknown == (f"The row's columns and file: there are no raw rows of coqa in {tmp_path}.",)
-    no_page = of(built, index, tasks={})
-    assert no_page.template == {"number": no_page.example["template"]}
-    assert no_page.unknown == ("The template's words and the source's split: no page declares coqa here.",)
+    undeclared = of(built, index, tasks={})
+    assert undeclared.template == UsedTemplate(undeclared.example["template"])
+    assert undeclared.unknown == (
+        "The template's text and the source's split: no task file declares coqa here.",
+    )
     assert (
-        "coqa.yaml is not as it was when this was built"
-        in of(built, index, tasks={"coqa": changed}).unknown[0]
+        "coqa.yaml has changed since this was built" in of(built, index, tasks={"coqa": changed}).unknown[0]
     )
 
 
-def test_a_place_beyond_the_end_is_one_sentence(built):
+def test_raw_rows_of_another_source_are_not_taken_for_the_origin(built, tmp_path):
+    other = few(tmp_path, source=SampleSource(50))
+    other.download()
+
+    found = of(built, first(built, "copa"), raw=other.addresses.raw)
+
+    assert found.source.columns is None
+    assert found.unknown == (
+        f"The row's columns and file: {other.addresses.raw} has other rows of copa than this was built from.",
+    )
+
+
+def test_an_index_beyond_the_end_is_one_sentence(built):
     with pytest.raises(DeclarationError, match="train has the examples 0 to 1,999, not 2000"):
         of(built, 2000)
 
@@ -104,10 +118,10 @@ def test_the_command_prints_it_and_gives_json(built):
         command = [sys.executable, "-m", "flanbuild", "why", str(folder), index, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    shown, said = why(), json.loads(why("--json"))
+    shown, document = why(), json.loads(why("--json"))
 
     assert "task: rte of dataset rte, cluster nli" in shown
     assert "source: sample: aps/super_glue (rte) at sample of 60 rows, split train" in shown
     assert "rate: 30 a pass of 30 rows; 300 of 2,000 examples (15.00%)" in shown
-    assert said["example"]["task"] == "rte"
-    assert said["source"]["split"] == "train"
+    assert document["example"]["task"] == "rte"
+    assert document["source"]["split"] == "train"

@@ -13,36 +13,35 @@ from conftest import ROOT, SMALL
 from few import few
 
 from flanbuild.artifacts.arrow import TRAIN_SCHEMA, read_table
-from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import digest_of
 from flanbuild.declare.mixture import Size, hold_out
 from flanbuild.errors import DeclarationError
-from flanbuild.mix import mixture
 
 
 def examples(folder, split="train"):
-    return pa.concat_tables(read_table(path) for path in sorted(folder.glob(f"{split}-*.arrow"))).to_pylist()
-
-
-def content(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return pa.concat_tables(read_table(path) for path in sorted(folder.glob(f"{split}/*.arrow"))).to_pylist()
 
 
 def everything(data):
-    """All files of raw, rendered and mixed data."""
-    return {path.relative_to(data): path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()}
+    """All files of all artifacts: raw, rendered and mixed."""
+    paths = [path.relative_to(data) for path in sorted(data.rglob("*")) if path.is_file()]
+    return {
+        path: (data / path).read_bytes() for path in paths if not any(p.startswith(".") for p in path.parts)
+    }
 
 
 def test_each_task_gives_what_the_plan_says(build):
-    folder, record, _ = build().mix(["commonsense"])
-    shares, _ = build().plan(["commonsense"])
-    given = Counter(row["task"] for row in examples(folder))
+    allocations, _ = build().plan(["commonsense"])
+    built = build().mix(["commonsense"])
+    given = Counter(row["task"] for row in examples(built.folder))
 
-    assert given == {share.task: share.count for share in shares if share.count}
-    assert given == {name: task["given"] for name, task in record["tasks"].items() if task["given"]}
+    assert given == {entry.task: entry.count for entry in allocations if entry.count}
+    assert given == {name: task.given for name, task in built.manifest.tasks.items() if task.given}
 
 
 def test_rows_are_used_up_before_any_is_repeated_and_then_under_another_template(build):
-    folder, _, _ = build().mix([])
+    folder = build().mix([]).folder
     times, templates = defaultdict(list), defaultdict(list)
     for row in examples(folder):
         times[row["task"], row["row"]].append(row["repeat"])
@@ -58,30 +57,36 @@ def test_rows_are_used_up_before_any_is_repeated_and_then_under_another_template
 
 @pytest.mark.parametrize("cluster", sorted(path.name for path in (ROOT / "mixtures" / "tasks").iterdir()))
 def test_no_row_of_a_held_out_cluster_or_its_related_ones_is_in_a_shard(build, flan2021, cluster, tasks):
-    folder, record, _ = build().mix([cluster])
+    built = build().mix([cluster])
     out = set(hold_out(flan2021, [cluster], tasks.values()))
 
-    inside = {row["cluster"] for split in ("train", "validation") for row in examples(folder, split)}
+    inside = {row["cluster"] for split in ("train", "validation") for row in examples(built.folder, split)}
 
     assert inside == {tasks[name].cluster for name in SMALL} - out
-    for name, task in record["tasks"].items():
-        assert bool(task["out"]) == (tasks[name].cluster in out)
-    assert {name: bool(held["asked"]) for name, held in record["held_out"].items()} == {
+    for name, task in built.manifest.tasks.items():
+        assert bool(task.out) == (tasks[name].cluster in out)
+    assert {name: group.asked for name, group in built.manifest.held_out.items()} == {
         c: c == cluster for c in out
     }
 
 
-def test_held_out_evaluation_files_are_named_with_their_digests(build):
+def test_held_out_tasks_are_named_with_the_digest_of_their_raw_rows(build):
     made = build()
-    _, record, _ = made.mix(["nli"])
-    said = record["held_out"]["nli"]["tasks"]["rte"]["evaluation"]
+    task = made.mix(["nli"]).manifest.held_out["nli"].tasks["rte"]
 
-    assert sha256_of(made.rendered / said["path"]) == said["sha256"]
-    assert said["rows"] == 5 * 9
+    assert task.source_digest == made.evaluation_sets(["rte"])["rte"].source.digest
+    assert task.has_test
+
+
+def test_a_held_out_task_that_the_mixture_never_trains_on_is_held_out_all_the_same(build):
+    manifest = build(mixture={"tasks": ("copa", "sst2")}).mix(["nli"]).manifest
+
+    assert "rte" not in manifest.tasks
+    assert "rte" in manifest.held_out["nli"].tasks
 
 
 def test_validation_rows_are_not_trained_on(build):
-    folder, _, _ = build().mix([])
+    folder = build().mix([]).folder
     train = {(row["task"], row["row"]) for row in examples(folder)}
     same_upstream = {"rte", "copa", "sst2", "arc/easy", "squad/v2", "mrpc"}
 
@@ -91,9 +96,9 @@ def test_validation_rows_are_not_trained_on(build):
 
 
 def test_leaving_a_task_out_moves_no_row_of_another(build):
-    whole, _, _ = build().mix([])
-    few = build(mixture={"tasks": tuple(name for name in SMALL if name != "mrpc"), "name": "few"})
-    rest, _, _ = few.mix([])
+    whole = build().mix([]).folder
+    fewer = build(mixture={"tasks": tuple(name for name in SMALL if name != "mrpc"), "name": "fewer"})
+    rest = fewer.mix([]).folder
 
     def keep(rows):
         return [row for row in rows if row["task"] != "mrpc"]
@@ -102,42 +107,44 @@ def test_leaving_a_task_out_moves_no_row_of_another(build):
 
 
 def test_the_order_is_mixed(build):
-    folder, _, _ = build().mix([])
+    folder = build().mix([]).folder
     first = Counter(row["task"] for row in examples(folder)[:120])
 
     assert len(first) == len(SMALL)
 
 
 def test_a_size_in_examples_is_met_exactly(build):
-    folder, record, _ = build(mixture={"size": Size(examples=221)}).mix([])
+    built = build(mixture={"size": Size(examples=221)}).mix([])
 
-    assert len(examples(folder)) == record["rows"]["train"] == 221
+    assert len(examples(built.folder)) == built.manifest.rows["train"] == 221
 
 
-def test_a_size_that_would_repeat_a_wording_is_refused_with_what_to_write(build):
+def test_a_size_that_would_repeat_a_template_is_refused_with_what_to_write(build):
     with pytest.raises(DeclarationError, match=r"size: rte is asked for .* set size.templates_per_row to 10"):
         build(mixture={"size": Size(examples=20_000)}).mix([])
 
-    _, record, _ = build(mixture={"size": Size(examples=20_000, templates_per_row=10)}).mix([])
-    assert record["rows"]["train"] == 20_000
+    built = build(mixture={"size": Size(examples=20_000, templates_per_row=10)}).mix([])
+    assert built.manifest.rows["train"] == 20_000
 
 
 def test_holding_out_everything_is_refused(build):
-    with pytest.raises(DeclarationError, match="no task is left to train on"):
+    with pytest.raises(
+        DeclarationError, match=r"no task gives training examples. held out: --holdout nli: rte.$"
+    ):
         build(mixture={"tasks": ("rte",)}).mix(["nli"])
 
 
 def test_shards_have_the_declared_schema_and_nothing_that_trainers_react_to(build):
-    folder, _, _ = build().mix([])
+    folder = build().mix([]).folder
 
-    for path in folder.glob("*.arrow"):
+    for path in folder.rglob("*.arrow"):
         schema = read_table(path).schema
         assert schema == TRAIN_SCHEMA
         assert not {"text", "input_ids", "labels", "messages"} & set(schema.names)
 
 
-def test_prompt_ends_with_the_joiner_and_completion_is_the_target(build):
-    folder, _, _ = build().mix([])
+def test_prompt_ends_with_the_separator_and_completion_is_the_target(build):
+    folder = build().mix([]).folder
 
     for row in examples(folder):
         assert row["prompt"].endswith("\n")
@@ -159,22 +166,22 @@ def test_bytes_depend_on_no_folder_number_of_workers_threads_or_hash_seed(tmp_pa
 
 def test_dask_workers_write_the_same_bytes(tmp_path, dask):
     few(tmp_path / "here").mix(["nli"])
-    few(tmp_path / "there", scheduler=dask).mix(["nli"])
+    few(tmp_path / "there", workers=Workers(scheduler=dask)).mix(["nli"])
 
     assert everything(tmp_path / "here") == everything(tmp_path / "there")
 
 
 def test_the_digest_of_a_mixture_is_golden(build):
     # The same declarations give the same rows for ever; a change here is a breaking change for every user.
-    _, record, _ = build().mix(["nli"])
-    rows = [file["rows_xxh128"] for split in record["shards"].values() for file in split]
+    manifest = build().mix(["nli"]).manifest
+    rows = [shard.rows_digest for split in ("train", "validation") for shard in manifest.shards[split]]
 
     assert digest_of(rows)[:16] == (ROOT / "tests" / "golden" / "mixture.digest").read_text().strip()
 
 
 @pytest.fixture
 def folder(build):
-    return build().mix([])[0]
+    return build().mix([]).folder
 
 
 @pytest.mark.needs("hub")
@@ -192,36 +199,69 @@ def test_datasets_loads_the_folder(folder, tmp_path):
 def test_datasets_loads_the_files(folder, tmp_path):
     import datasets
 
-    files = [str(path) for path in sorted(folder.glob("train-*.arrow"))]
+    files = [str(path) for path in sorted(folder.glob("train/*.arrow"))]
     loaded = datasets.load_dataset("arrow", data_files=files, cache_dir=str(tmp_path / "cache"))
 
     assert list(loaded["train"])[-1] == examples(folder)[-1]
 
 
 def test_polars_scans_the_files(folder):
-    assert pl.scan_ipc(folder / "train-*.arrow").collect().to_dicts() == examples(folder)
+    assert pl.scan_ipc(folder / "train/*.arrow").collect().to_dicts() == examples(folder)
 
 
 def test_pyarrow_dataset_reads_the_files(folder):
-    files = sorted(map(str, folder.glob("train-*.arrow")))
+    files = sorted(map(str, folder.glob("train/*.arrow")))
 
     assert pa.dataset.dataset(files, format="arrow").to_table().to_pylist() == examples(folder)
 
 
 def test_a_task_may_have_no_train_split(tasks, build):
-    made = build(
+    pair = build(
         tasks={name: tasks[name] for name in ("wsc273/wsc273", "rte")}, mixture={"tasks": ("wsc273", "rte")}
     )
 
-    _, record, _ = made.mix([])
+    manifest = pair.mix([]).manifest
 
-    assert record["tasks"]["wsc273/wsc273"]["out"] == "evaluation only: the page has no train split"
+    assert manifest.tasks["wsc273/wsc273"].out == "evaluation only: the task file has no train split"
 
 
-def test_only_numbers_are_sorted(build):
-    """A plan reads no prompt: keys and counts alone order a mixture."""
-    made = build()
-    made.render()
-    shares = mixture.plan(made.mixture, made.records(), {}, {})
+def test_the_card_gives_another_rebuild_another_description(build):
+    """`datasets` caches a folder by its config, so two mixtures in one place must differ there."""
+    one, other = (build(mixture={"seed": seed}).mix([]) for seed in (0, 1))
 
-    assert sum(share.share for share in shares) == 1
+    assert one.folder == other.folder
+    assert one.manifest.digest != other.manifest.digest
+    assert f"description: {other.manifest.digest}" in (other.folder / "README.md").read_text()
+
+
+def test_datasets_gives_new_rows_after_a_rebuild(build, tmp_path):
+    import datasets
+
+    prompts = []
+    for seed in (0, 1):
+        folder = build(mixture={"seed": seed}).mix([]).folder
+        rows = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+        prompts.append(rows[0]["prompt"])
+        assert rows[0] == examples(folder)[0]
+
+    assert prompts[0] != prompts[1]
+
+
+def test_a_damaged_rendered_file_is_built_again_before_it_is_mixed(build):
+    intact = build().mix(["nli"])
+    path = build().rendered / "commonsense" / "copa" / "train.arrow"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    again = build(mixture={"shards": 2}).mix(["nli"])
+
+    rows = sorted(map(str, examples(intact.folder)))
+    assert sorted(map(str, examples(again.folder))) == rows
+
+
+def test_repeats_do_not_overflow(build):
+    folder = build(mixture={"tasks": ("rte",), "size": Size(passes=700)}).mix([]).folder
+
+    assert max(row["repeat"] for row in examples(folder)) == 699
+    assert TRAIN_SCHEMA.field("repeat").type == pa.int32()

@@ -128,6 +128,11 @@ def test_names_of_special_tokens_among_the_pieces_of_a_unigram_model_stay_text(l
     assert codec.end not in codec.encode_prompts(["x</s>"])[0]
 
 
+def test_an_empty_prompt_is_one_token_so_that_the_completion_has_something_before_it(byte_level):
+    assert byte_level.encode_prompts(["", "a"])[0] == [byte_level.end]
+    assert plain(byte_level, "", "yes") == "yes"
+
+
 def test_all_special_tokens_before_a_text_are_kept_not_only_a_bos(byte_level):
     codec = with_template(byte_level, "[gMASK] <sop> $A", {"[gMASK]": 1, "<sop>": 1})
     mask, sop = codec.tokenizer.convert_tokens_to_ids(["[gMASK]", "<sop>"])

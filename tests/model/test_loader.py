@@ -73,14 +73,15 @@ def test_tied_weights_are_not_missing(tmp_path):
 
 def test_missing_weights_are_named_and_not_invented(tmp_path):
     LlamaModel(LlamaConfig(**SHAPE)).save_pretrained(tmp_path / "headless")
-    assert "1 weights are missing (lm_head.weight)" in fault(lambda: load(tmp_path / "headless"))
+    assert "(missing: lm_head.weight); save the whole model" in fault(lambda: load(tmp_path / "headless"))
 
 
 def test_weights_of_no_part_of_the_model_are_named(copied):
     config = json.loads((copied / "config.json").read_text()) | {"num_hidden_layers": 1}
     (copied / "config.json").write_text(json.dumps(config))
     message = fault(lambda: load(copied))
-    assert "weights belong to no part of the model (model.layers.1." in message
+    assert "of no part of the model: model.layers.1." in message
+    assert "and 5 more" in message
 
 
 def test_weights_of_another_shape_are_a_sentence(copied):
@@ -115,6 +116,14 @@ def test_an_adapter_is_told_apart(tmp_path):
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert "no such folder" in fault(lambda: load(tmp_path / "none"))
+    for name in ("./none", "models/of/mine"):
+        assert "no such folder" in fault(lambda name=name: load(name))
+
+
+def test_what_is_given_for_a_model_is_told_apart_for_its_tokenizer_too(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    ref = ModelRef.of(str(tmp_path))
+    assert "is a PEFT adapter" in fault(lambda: load_tokenizer(ref, option="--model"))
 
 
 def test_the_whole_reason_of_an_error_is_given(copied):

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pytest
 from hub_server import Hub, Repo
 from hub_world import BY_HAND, fewer_rows, parquet, write_world
+from raw_rows import build_raw
 
-from flanbuild.artifacts.files import read_json
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.records import RECORD, RawRecord, read_record
 from flanbuild.errors import SourceError
 from flanbuild.sources import raw
 from flanbuild.sources.client import Client, Patience
@@ -69,6 +71,11 @@ def raws(folder: Path) -> dict[str, bytes]:
     return {path: body for path, body in tree(folder).items() if path.endswith(".parquet")}
 
 
+def differing(one, other) -> set[str]:
+    """The keys under which two records differ."""
+    return {key for key in type(one).model_fields if getattr(one, key) != getattr(other, key)}
+
+
 def test_every_page_that_a_program_may_fetch_is_locked_to_a_commit_and_files(lock, members):
     assert {task.dataset for task in members} == {t.dataset for t in members if t.name in lock.tasks}
     assert len({task.dataset for task in members}) == 59
@@ -81,42 +88,42 @@ def test_every_page_that_a_program_may_fetch_is_locked_to_a_commit_and_files(loc
 def test_raw_rows_of_all_pages_from_the_hub_equal_the_mirrors_byte_for_byte(
     world, client, lock, members, tmp_path
 ):
-    raw.download_all(members, HubSource(lock, client), tmp_path / "hub", "error", jobs=8)
-    raw.download_all(members, MirrorSource(world[1]), tmp_path / "mirror", "error", jobs=1)
+    raw.download_all(members, HubSource(lock, client), tmp_path / "hub", "error", Workers(8))
+    raw.download_all(members, MirrorSource(world[1]), tmp_path / "mirror", "error", Workers(1))
 
     hub, mirror = raws(tmp_path / "hub"), raws(tmp_path / "mirror")
     assert list(hub) == list(mirror)
     assert [path for path in hub if hub[path] != mirror[path]] == []
-    for path in (tmp_path / "hub").rglob("source.json"):
-        said = read_json(path)
-        other = read_json(tmp_path / "mirror" / path.relative_to(tmp_path / "hub"))
-        assert said["digest"] == other["digest"]
-        assert {key for key in said if said[key] != other[key]} <= {"kind", "commit", "inputs", "splits"}
-        assert len(said["commit"]) == 40
+    for path in (tmp_path / "hub").rglob(RECORD):
+        from_hub = read_record(path, RawRecord)
+        from_mirror = read_record(tmp_path / "mirror" / path.relative_to(tmp_path / "hub"), RawRecord)
+        assert from_hub.source.digest == from_mirror.source.digest
+        assert differing(from_hub, from_mirror) <= {"checksum", "fingerprint", "source", "splits"}
+        assert differing(from_hub.source, from_mirror.source) <= {"kind", "commit"}
+        assert len(from_hub.source.commit) == 40
 
 
 def test_what_mirror_writes_is_read_back_to_the_same_bytes_with_its_commits(client, lock, members, tmp_path):
     some = members[::7]
     mirror_tasks(some, lock, str(tmp_path / "mirror"), tmp_path / "none", jobs=4, client=client)
-    raw.download_all(some, HubSource(lock, client), tmp_path / "hub", "error", jobs=4)
-    raw.download_all(some, MirrorSource(tmp_path / "mirror"), tmp_path / "again", "error", jobs=1)
+    raw.download_all(some, HubSource(lock, client), tmp_path / "hub", "error", Workers(4))
+    raw.download_all(some, MirrorSource(tmp_path / "mirror"), tmp_path / "again", "error", Workers(1))
 
-    for path, body in tree(tmp_path / "hub").items():
-        again = tree(tmp_path / "again")[path]
-        if path.endswith("source.json"):
-            said, other = json.loads(body), json.loads(again)
-            assert {key for key in said if said[key] != other[key]} == {"kind", "inputs"}
-        else:
-            assert again == body
+    assert raws(tmp_path / "again") == raws(tmp_path / "hub")
+    for path in (tmp_path / "hub").rglob(RECORD):
+        from_hub = read_record(path, RawRecord)
+        again = read_record(tmp_path / "again" / path.relative_to(tmp_path / "hub"), RawRecord)
+        assert differing(from_hub, again) == {"checksum", "fingerprint", "source"}
+        assert differing(from_hub.source, again.source) == {"kind"}
 
 
 def test_a_mirror_may_be_any_fsspec_url(client, lock, members, tmp_path):
     some = members[:3]
     mirror_tasks(some, lock, "memory://mirror", tmp_path / "none", jobs=2, client=client)
 
-    raw.download_all(some, MirrorSource("memory://mirror"), tmp_path / "raw", "error", jobs=2)
+    raw.download_all(some, MirrorSource("memory://mirror"), tmp_path / "raw", "error", Workers(2))
 
-    raw.download_all(some, HubSource(lock, client), tmp_path / "hub", "error", jobs=2)
+    raw.download_all(some, HubSource(lock, client), tmp_path / "hub", "error", Workers(2))
     assert raws(tmp_path / "raw") == raws(tmp_path / "hub")
 
 
@@ -127,15 +134,15 @@ def test_a_mirror_whose_file_is_not_the_locked_one_stops_that_dataset(client, lo
     first.write_bytes(first.read_bytes()[:-1] + b"?")
 
     with pytest.raises(SourceError, match=r"not the file that .*lock.json names for 'rte'"):
-        raw.download(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")
+        build_raw(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw")
 
 
 def test_what_is_locked_and_cached_needs_no_network(client, lock, members, cache, tmp_path):
     some = members[:4]
-    raw.download_all(some, HubSource(lock, client), tmp_path / "one", "error", jobs=4)
+    raw.download_all(some, HubSource(lock, client), tmp_path / "one", "error", Workers(4))
 
     alone = Client(QUICK, endpoint="http://127.0.0.1:9", cache=cache)
-    raw.download_all(some, HubSource(lock, alone), tmp_path / "two", "error", jobs=4)
+    raw.download_all(some, HubSource(lock, alone), tmp_path / "two", "error", Workers(4))
 
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
@@ -147,9 +154,9 @@ def test_a_task_without_an_entry_is_refused_with_what_to_do(lock, client, member
     with pytest.raises(
         SourceError, match=r"no entry for 'copa'. `flanbuild lock copa` pins it .*`source: sample`"
     ):
-        raw.download(task, HubSource(lock, client), tmp_path / "raw", "error")
-    raw.download(task, HubSource(None, client), tmp_path / "raw", "error")
-    assert read_json(tmp_path / "raw" / "source.json")["commit"]
+        build_raw(task, HubSource(lock, client), tmp_path / "raw")
+    record = build_raw(task, HubSource(None, client), tmp_path / "raw")
+    assert record.source.commit
 
 
 def test_an_entry_of_another_declaration_is_refused(lock, client, members, tmp_path):
@@ -159,7 +166,7 @@ def test_an_entry_of_another_declaration_is_refused(lock, client, members, tmp_p
     with pytest.raises(
         SourceError, match=r"tasks.copa: locked for another `source` than .*copa.yaml declares now"
     ):
-        raw.download(changed, HubSource(lock, client), tmp_path / "raw", "error")
+        build_raw(changed, HubSource(lock, client), tmp_path / "raw")
 
 
 def test_a_lock_reads_back_and_does_not_depend_on_the_order_of_the_tasks(lock, members, client, tmp_path):
@@ -219,7 +226,7 @@ def drifting(members, tmp_path):
             path = f"rte/{split}-00001-of-00002.parquet"
             table = pa.parquet.read_table(pa.BufferReader(files[path]))
             files[path] = parquet(change(table))
-            return raw.download(task, HubSource(None, client), tmp_path / "raw", "error")
+            return build_raw(task, HubSource(None, client), tmp_path / "raw")
 
         yield download, task
     assert not (tmp_path / "raw").exists()
@@ -327,11 +334,11 @@ def test_of_a_huge_split_only_the_chosen_groups_are_downloaded_the_same_from_hub
     assert (said.rows, said.of) == (2000, 10_000)
     hub.requests.clear()
 
-    record = raw.download(task, HubSource(lock, client), folder / "hub", "error")
-    raw.download(task, MirrorSource(folder / "mirror"), folder / "raw", "error")
+    record = build_raw(task, HubSource(lock, client), folder / "hub")
+    build_raw(task, MirrorSource(folder / "mirror"), folder / "raw")
 
-    assert record["splits"]["train"]["rows"] == 2000
-    assert record["splits"]["train"]["excerpt_of"] == 10_000
+    assert record.splits["train"].rows == 2000
+    assert record.splits["train"].sample_of == 10_000
     assert raws(folder / "hub") == raws(folder / "raw")
     ranges = [r.range for r in hub.requests if "/train" in r.path]
     read = sum(int(r.split("-")[1]) - int(r.split("=")[1].split("-")[0]) + 1 for r in ranges)
@@ -353,7 +360,7 @@ def test_rows_of_an_excerpt_that_are_not_the_locked_ones_are_refused(pairs):
     hub.repos["wmt/wmt14"].commit = lambda branch: commit  # the server changes what a commit holds
 
     with pytest.raises(SourceError, match="the row groups that came are not the locked ones"):
-        raw.download(task, HubSource(lock, client), folder / "hub", "error")
+        build_raw(task, HubSource(lock, client), folder / "hub")
     assert not (folder / "hub").exists()
 
 
@@ -399,11 +406,12 @@ def test_lock_download_mirror_and_download_again_from_the_command_line(project, 
 
 TWICE = """
 import sys; from pathlib import Path
+from flanbuild.artifacts.executor import Workers
 from flanbuild.sources import open_source, raw
 from flanbuild.declare.task_files import load_tasks
 tasks = list(load_tasks([Path("mixtures/tasks")]).values())
 source = open_source("hub", mirror="", sample_rows=1, lock=Path("mixtures/lock.json"))
-raw.download_all(tasks, source, Path("data/raw"), "error", jobs=2)
+raw.download_all(tasks, source, Path("data/raw"), "error", Workers(2))
 """
 
 
@@ -418,9 +426,10 @@ def test_two_downloads_at_once_into_one_folder_leave_what_one_leaves(
 
     assert [process.wait(60) for process in both] == [0, 0]
     some = [task for task in members if task.name in ("cb", "copa")]
-    raw.download_all(some, HubSource(lock, client), tmp_path / "alone", "error", jobs=1)
+    raw.download_all(some, HubSource(lock, client), tmp_path / "alone", "error", Workers(1))
     assert raws(tmp_path / "data" / "raw") == raws(tmp_path / "alone")
-    assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".staging", ".old", ".part"))]
+    leftovers = (tmp_path / "data" / "raw").rglob(".*")
+    assert [path for path in leftovers if not path.name.endswith(".lock")] == []
 
 
 def test_with_no_network_one_message_within_seconds_names_sample_and_mirror(project, tmp_path):
@@ -449,7 +458,7 @@ def test_a_disk_that_is_full_stops_a_download_with_one_message_and_no_half_folde
     try:
         [task] = [task for task in members if task.name == "cb"]
         with pytest.raises(Exception, match="No space left on device; nothing was left half-written"):
-            raw.download_all([task], HubSource(lock, client), place / "raw", "error", jobs=1)
+            raw.download_all([task], HubSource(lock, client), place / "raw", "error", Workers(1))
         assert raws(place) == {}
     finally:
         subprocess.run(["umount", str(place)], check=True)

@@ -147,7 +147,7 @@ def test_a_fault_that_passes_is_waited_out_to_the_identical_bytes(fault, hub, cl
 
 
 LASTING = {
-    "503 for ever": (says(503), "trouble of its own"),
+    "503 for ever": (says(503), "the hub returned a server error"),
     "429 that asks for an hour": (says(429, Retry_After="3600"), "come back in 3600 s"),
     "cut before the first byte, for ever": (cut_after(0), "was not received completely"),
     "truncated for ever": (truncated, "was not received completely"),
@@ -407,7 +407,7 @@ def test_a_download_that_is_stopped_ends_at_once_and_keeps_what_came(hub, client
     threading.Timer(0.3, client.close).start()
     began = time.monotonic()
 
-    with pytest.raises(ExecutionError, match="run it again to go on"):
+    with pytest.raises(ExecutionError, match="run the command again to resume"):
         client.fetch(remote)
 
     assert time.monotonic() - began < 2
@@ -415,7 +415,7 @@ def test_a_download_that_is_stopped_ends_at_once_and_keeps_what_came(hub, client
 
 
 def test_a_path_that_leads_out_of_its_repository_is_refused():
-    with pytest.raises(SourceError, match="no path within a repository"):
+    with pytest.raises(SourceError, match="not a path inside a repository"):
         Remote("org/rows", "0" * 40, "../../elsewhere", 1, "sha256", "0" * 64)
 
 

@@ -10,15 +10,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import PAGE, ROOT
+from raw_rows import build_raw
 from typer.testing import CliRunner
 
+from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.columns import arrow_schema
+from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.files import read_json
+from flanbuild.artifacts.records import RECORD, RawRecord, read_record
 from flanbuild.cli.app import app
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import source_of
-from flanbuild.sources.raw import download, is_current
+from flanbuild.sources.raw import download_all, is_current
 from flanbuild.sources.sample import SampleSource
 
 GUIDE = (ROOT / "docs" / "adding-a-dataset.md").read_text(encoding="utf-8")
@@ -122,22 +126,24 @@ def test_a_source_has_a_repository_or_files(pages):
 
 def test_a_changed_file_makes_the_raw_folder_stale(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
-    task, source, out = local_task({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
-    record = download(task, source, out, "error")
+    task, source, root = own({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
+    folder = task_folder(root, task.cluster, task.name)
+    download_all([task], source, root, "error", Workers())
 
-    assert record["kind"] == "files"
-    assert is_current(task, source, out, "error")
+    assert read_record(folder / RECORD, RawRecord).source.kind == "files"
+    assert is_current(task, source, root, "error")
 
     (tmp_path / "a.csv").write_text(as_csv(ROWS[:2]))
 
-    assert not is_current(task, source, out, "error")
-    assert download(task, source, out, "error")["splits"]["train"]["rows"] == 2
+    assert not is_current(task, source, root, "error")
+    download_all([task], source, root, "error", Workers())
+    assert read_record(folder / RECORD, RawRecord).splits["train"].rows == 2
 
 
 def test_the_raw_files_have_the_declared_types(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
-    task = local_task({"train": "../../a.csv"})
-    download(task, SampleSource(10), tmp_path / "raw", "error")
+    task = own({"train": "../../a.csv"})
+    build_raw(task, SampleSource(10), tmp_path / "raw")
 
     assert pq.read_schema(tmp_path / "raw" / "train.parquet").equals(arrow_schema(task))
 
@@ -156,10 +162,10 @@ def test_every_command_of_the_guide_works(tmp_path, monkeypatch):
         "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in outputs[1]
     )
     assert "Dee put cream on her nose before she left." in outputs[2]
-    assert re.search(r"forecasts\s+weather\s", outputs[3])
+    assert re.search(r"misc\s+weather\s", outputs[3])
     tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
     assert tasks["weather"]["given"] == 80  # eight rows, ten passes
-    assert tasks["weather"]["license"] == "cc0-1.0"
+    assert tasks["weather"]["source"]["license"] == "cc0-1.0"
 
 
 def test_a_task_file_of_the_user_replaces_the_built_in_one(tmp_path, monkeypatch):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from hub_world import BY_HAND, as_json_lines, fewer_rows, given_files, parquet
+from raw_rows import build_raw
 
+from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.declare.mixture import LicenseTerms
 from flanbuild.declare.task import SourceDeclaration
@@ -167,12 +169,12 @@ def test_what_the_authors_send_is_imported_and_found(name, tasks, tmp_path):
     lock = Lock(tmp_path / "lock.json")
 
     lock.tasks[name] = import_files(task, given, tmp_path / "imported")
-    record = raw.download(
-        task, WithImports(SampleSource(1), tmp_path / "imported", lock), tmp_path / "raw", "error"
-    )
+    record = build_raw(task, WithImports(SampleSource(1), tmp_path / "imported", lock), tmp_path / "raw")
 
-    assert record["commit"].startswith("imported ")
-    wanted = {split: sample_table(task, split, rows=20) for split in record["splits"]}
+    assert record.source.commit.startswith("imported ")
+    wanted = {
+        split: sample_table(task.source.repo, task.source.config, split, rows=20) for split in record.splits
+    }
     for split, table in wanted.items():
         found = pa.parquet.read_table(tmp_path / "raw" / f"{split}.parquet")
         assert found.to_pylist() == table.select(found.schema.names).to_pylist()
@@ -237,7 +239,7 @@ def test_a_lock_to_imported_files_asks_for_the_same_ones(tasks, tmp_path):
     given = given_files(task, tmp_path / "given")
     lock = Lock(tmp_path / "lock.json", {task.name: import_files(task, given, tmp_path / "mine")})
 
-    with pytest.raises(SourceError, match="no files were imported here; `flanbuild import story_cloze"):
+    with pytest.raises(SourceError, match="no files were imported here; run `flanbuild import story_cloze"):
         WithImports(SampleSource(1), tmp_path / "none", lock).split(task, "test")
 
     import_files(task, given_files(task, tmp_path / "other", rows=21), tmp_path / "theirs")
@@ -256,8 +258,8 @@ def test_a_missing_split_is_told_with_the_pages_manual_or_skipped(tasks, tmp_pat
     with pytest.raises(
         SourceError, match=r"no split 'validation', 'test' of LSDSem.*Fill in the form .*flanbuild import"
     ):
-        raw.download(task, source, tmp_path / "raw", "error")
-    assert raw.download(task, source, tmp_path / "raw", "skip")["missing"] == ["validation", "test"]
+        build_raw(task, source, tmp_path / "raw")
+    assert build_raw(task, source, tmp_path / "raw", "skip").missing == ("validation", "test")
 
 
 def test_a_changed_mirror_file_makes_the_raw_folder_stale(tasks, tmp_path):
@@ -267,7 +269,7 @@ def test_a_changed_mirror_file_makes_the_raw_folder_stale(tasks, tmp_path):
     for split in task.upstream_splits():
         table = sample_table(task, split, rows=5)
         (folder / f"{split}-00000-of-00001.parquet").write_bytes(parquet(table))
-    raw.download(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")
+    raw.download_all([task], MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error", Workers())
     assert raw.is_current(task, MirrorSource(tmp_path / "mirror"), tmp_path / "raw", "error")
 
     (folder / "train-00000-of-00001.parquet").write_bytes(parquet(table.slice(0, 2)))
@@ -276,25 +278,25 @@ def test_a_changed_mirror_file_makes_the_raw_folder_stale(tasks, tmp_path):
 
 
 def test_licenses_leave_datasets_out_and_plan_manifest_and_card_say_so(build):
-    everything = build()
-    asked = LicenseTerms(allow=("cc-*", "other", "MIT"), deny=("*-sa-*",))
-    made = build(mixture={"licenses": asked})
+    terms = LicenseTerms(allow=("cc-*", "other", "MIT"), deny=("*-sa-*",))
+    chosen = build(mixture={"licenses": terms})
 
-    shares = {share.task: share for share in made.plan([])[0]}
-    folder, record, _ = made.mix([])
+    allocations = {entry.task: entry for entry in chosen.plan([])[0]}
+    built = chosen.mix([])
+    licenses = built.manifest.licenses
 
-    assert shares["arc/easy"].out == "license cc-by-sa-4.0: denied by '*-sa-*' in flan2021.yaml"
-    assert shares["copa"].out == "license unknown: not among those that flan2021.yaml allows"
-    assert shares["squad/v2"].count == 0
-    assert {"sst2", "mrpc"} == {task for said in record["licenses"].values() for task in said["tasks"]}
-    assert sum(said["given"] for said in record["licenses"].values()) == record["rows"]["train"]
-    assert "| other | mrpc, sst2 |" in (folder / "README.md").read_text()
-    assert {share.out for share in everything.plan([])[0]} == {""}
+    assert allocations["arc/easy"].out == "license cc-by-sa-4.0: denied by '*-sa-*' in flan2021.yaml"
+    assert allocations["copa"].out == "license unknown: not among those that flan2021.yaml allows"
+    assert allocations["squad/v2"].count == 0
+    assert {"sst2", "mrpc"} == {task for terms in licenses.values() for task in terms.tasks}
+    assert sum(terms.given for terms in licenses.values()) == built.manifest.rows["train"]
+    assert "| other | mrpc, sst2 |" in (built.folder / "README.md").read_text()
+    assert {entry.out for entry in build().plan([])[0]} == {""}
 
 
-def test_source_json_names_files_with_digests(tasks, mirror, tmp_path):
-    record = raw.download(fewer_rows(tasks["copa"]), MirrorSource(mirror), tmp_path / "raw", "error")
+def test_a_raw_record_names_upstream_files_with_digests(tasks, mirror, tmp_path):
+    record = build_raw(fewer_rows(tasks["copa"]), MirrorSource(mirror), tmp_path / "raw")
 
-    [file] = record["splits"]["train"]["files"]
-    assert file["path"] == "copa/train-00000-of-00001.parquet"
-    assert file["sha256"] == sha256_of(mirror / "aps" / "super_glue" / file["path"])
+    [file] = record.splits["train"].files
+    assert file.path == "copa/train-00000-of-00001.parquet"
+    assert file.sha256 == sha256_of(mirror / "aps" / "super_glue" / file.path)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flanbuild.artifacts.values import Misfit, show, to_labels
+from flanbuild.artifacts.values import Misfit, sentence, show, to_labels
 from flanbuild.declare.task import CLASS_LABEL, Task
 from flanbuild.errors import SourceError, nearest
 
@@ -82,7 +82,7 @@ def conform(task: Task, table: pa.Table, source: str, first_row: int = 0) -> pa.
         except Misfit as misfit:
             row = f"row {first_row + misfit.index:,}: " if misfit.index >= 0 else ""
             raise SourceError(
-                f"{task.path}: columns.{field.name}: {source}: {row}{misfit.sentence}."
+                f"{task.path}: columns.{field.name}: {source}: {row}{sentence(misfit.sentence)}"
             ) from None
     return pa.table(arrays, schema=arrow_schema(task))
 

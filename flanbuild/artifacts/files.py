@@ -126,9 +126,11 @@ def staged(folder: Path) -> Iterator[Path]:
         staging.mkdir()
         try:
             yield staging
+            _sync_tree(staging)
             if folder.exists():
                 folder.rename(old)
             staging.rename(folder)
+            _sync(folder.parent)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -156,9 +158,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield part
+        _sync(part)
         part.replace(path)
+        _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Waits until the files below a folder are on the disk, so that a power cut leaves none of them empty."""
+    for top, _, names in os.walk(folder):
+        for name in names:
+            _sync(Path(top) / name)
+        _sync(Path(top))
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's names, are on the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folder
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

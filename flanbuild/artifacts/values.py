@@ -97,8 +97,18 @@ def show(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, RecursionError):
         text = type(value).__name__
+    return shorten(text)
+
+
+def shorten(text: str) -> str:
+    """At most 60 characters of a text, without surrogates."""
     text = text.encode(errors="backslashreplace").decode()
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends in a mark of its own."""
+    return text if text.endswith((".", "?")) else f"{text}."
 
 
 def _built(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -150,7 +160,7 @@ def _label_of_text(text: str, names: Sequence[str], known: Mapping[str, int]) ->
     same = [i for i, name in enumerate(names) if unicodedata.normalize("NFC", name) == normal]
     if len(same) == 1:
         return same[0]
-    raise _Wrong(f"no class {show(text)}.{nearest(word, names)}".removesuffix("."))
+    raise _Wrong(f"no class '{shorten(text)}'.{nearest(word, names)}")
 
 
 def _label_of_bool(value: bool, names: Sequence[str]) -> int:

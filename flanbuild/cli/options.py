@@ -70,6 +70,9 @@ class SourceOptions:
     lock: Annotated[Path | None, "What pins --source hub.  [default: mixtures/lock.json]"] = None
     unlocked: Annotated[bool, "Take what the hub has today, whatever the lock says."] = False
     imported: Annotated[Path, "BuildOptions `flanbuild import` puts files."] = Path("data/imported")
+    allow_outside: Annotated[bool, "Permission for task files to read local files outside their project."] = (
+        False
+    )
 
     def task_files(self) -> "dict[str, Task]":
         """All tasks."""
@@ -87,6 +90,7 @@ class SourceOptions:
             sample_rows=self.sample_rows,
             lock=None if self.unlocked else self.lock or lock_file(),
             imported=self.imported,
+            allow_outside=self.allow_outside,
         )
 
 

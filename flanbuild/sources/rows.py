@@ -47,7 +47,7 @@ def read_places(
             rows = 0
             with _task_errors(task, split):
                 for table in formats.tables_of(location, open_file, declared):
-                    yield conform(task, table, f"{_name(location)} (split '{split}')", rows)
+                    yield conform(task, table, _position(task, split, location), rows)
                     rows += table.num_rows
             if not rows:
                 log(f"{task.path}: split '{split}': {_name(location)} has no row.")
@@ -55,7 +55,7 @@ def read_places(
     with _task_errors(task, split):
         schemas = [formats.schema_of(location, open_file, declared.columns) for location in locations]
     for location, schema in zip(locations, schemas, strict=True):
-        check_schema(task, schema, f"{_name(location)} (split '{split}')")
+        check_schema(task, schema, _position(task, split, location))
     return Upstream(schemas, tables(), files)
 
 
@@ -65,7 +65,7 @@ def check_places(task: Task, split: str, locations: Sequence[Location], open_fil
     for location in locations:
         with _task_errors(task, split):
             schema = formats.schema_of(location, open_file, declared.columns)
-            check_schema(task, schema, f"{_name(location)} (split '{split}')")
+            check_schema(task, schema, _position(task, split, location))
             formats.check_file(location, open_file, declared)
 
 
@@ -103,6 +103,11 @@ def _task_errors(task: Task, split: str) -> Iterator[None]:
     except SourceError as error:
         known = str(error).startswith(str(task.path))
         raise SourceError(str(error) if known else f"{task.path}: split '{split}': {error}") from None
+
+
+def _position(task: Task, split: str, location: Location) -> str:
+    repo = "" if task.local else f"{task.source.repo} ({task.source.config}) "
+    return f"{repo}split '{split}' file {_name(location)}"
 
 
 def _name(location: Location) -> str:

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from flanbuild.artifacts.values import Misfit, show, to_array, to_labels
+from flanbuild.artifacts.values import Misfit, sentence, show, to_array, to_labels
 from flanbuild.declare.task import CsvDialect
 from flanbuild.errors import SourceError, nearest
 from flanbuild.progress import log
@@ -412,7 +412,9 @@ def _table(paths: Sequence[str], names: Sequence[str], batch: _Batch, declared: 
             ]
             path = sources[0] if len(paths) > 1 and sources else paths[0]
             at = _at(path, batch.lines[misfit.index], batch, misfit.index)
-            raise SourceError(f"{at}: column {column.name}{misfit.member}: {misfit.sentence}.") from None
+            raise SourceError(
+                f"{at}: column {column.name}{misfit.member}: {sentence(misfit.sentence)}"
+            ) from None
     return pa.table(arrays, schema=declared.columns)
 
 

@@ -101,7 +101,9 @@ def test_columns_with_other_names_are_renamed(local_task, tmp_path):
 def test_an_undeclared_class_is_an_error_with_the_nearest_name(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv([ROWS[0] | {"label": "entailmnt"}]))
 
-    with pytest.raises(SourceError, match=r"column label: .*no class 'entailmnt'. Did you mean 'entailment'"):
+    with pytest.raises(
+        SourceError, match=r"a.csv:2: column label: no class 'entailmnt'. Did you mean 'entailment'\?$"
+    ):
         rows_of(local_task({"train": "../../a.csv"}))
 
 
@@ -126,7 +128,7 @@ def test_a_source_has_a_repository_or_files(pages):
 
 def test_a_changed_file_makes_the_raw_folder_stale(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
-    task, source, root = own({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
+    task, source, root = local_task({"train": "../../a.csv"}), SampleSource(10), tmp_path / "raw"
     folder = task_folder(root, task.cluster, task.name)
     download_all([task], source, root, "error", Workers())
 
@@ -142,7 +144,7 @@ def test_a_changed_file_makes_the_raw_folder_stale(local_task, tmp_path):
 
 def test_the_raw_files_have_the_declared_types(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv(ROWS))
-    task = own({"train": "../../a.csv"})
+    task = local_task({"train": "../../a.csv"})
     build_raw(task, SampleSource(10), tmp_path / "raw")
 
     assert pq.read_schema(tmp_path / "raw" / "train.parquet").equals(arrow_schema(task))
@@ -162,7 +164,7 @@ def test_every_command_of_the_guide_works(tmp_path, monkeypatch):
         "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in outputs[1]
     )
     assert "Dee put cream on her nose before she left." in outputs[2]
-    assert re.search(r"misc\s+weather\s", outputs[3])
+    assert re.search(r"forecasts\s+weather\s", outputs[3])
     tasks = read_json(tmp_path / "data" / "mixtures" / "mine-without-nli" / "manifest.json")["tasks"]
     assert tasks["weather"]["given"] == 80  # eight rows, ten passes
     assert tasks["weather"]["source"]["license"] == "cc0-1.0"

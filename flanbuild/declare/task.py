@@ -24,6 +24,8 @@ OPTIONS = "options_"
 ANSWER = "answer"
 LOCAL = "./"
 """Prefix of `source.repo` for a task whose rows lie in local files."""
+REPOSITORY = r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+"""The name of a dataset repository, with LOCAL before it for local files."""
 
 Type = Literal["classification", "multiple_choice", "generation"]
 Segment = Annotated[str, Field(pattern=SEGMENT)]
@@ -66,7 +68,7 @@ class CsvDialect(StrictModel):
 class SourceDeclaration(StrictModel):
     """Where the rows come from, and their license. Without `repo`, `files` are relative to the task file."""
 
-    repo: Annotated[str, Field(pattern=r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
+    repo: Annotated[str, Field(pattern=REPOSITORY)]
     """The dataset repository on the hub."""
     config: Segment = "default"
     """The configuration of the dataset."""

@@ -1,9 +1,12 @@
 """The Hugging Face Hub as a source: the files that the lock pins, or without a lock those of today."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock as Mutex
+
+from pydantic import ValidationError
 
 from flanbuild.artifacts.files import digest_of, sha256_of
 from flanbuild.declare.task import Task
@@ -109,6 +112,8 @@ class Resolver:
                 break
         assert best is not None
         branch, commit, found = best
+        if not re.fullmatch(r"[0-9a-f]{40,64}", commit):
+            raise SourceError(f"hub: {task.source.repo} at {branch}: '{commit}' is not a commit.")
         return Entry(
             repo=task.source.repo,
             config=task.source.config,
@@ -191,7 +196,11 @@ def _found(task: Task, wanted: Sequence[str], files: Sequence[Remote]) -> dict[s
 
 
 def _locked(file: Remote) -> LockedFile:
-    return LockedFile(path=file.path, bytes=file.bytes, **{file.algorithm: file.digest})
+    try:
+        return LockedFile(path=file.path, bytes=file.bytes, **{file.algorithm: file.digest})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise SourceError(f"hub: {file.repo}/{file.path}: no valid digest or size ({reason}).") from None
 
 
 def _remote(entry: Entry, file: LockedFile) -> Remote:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from flanbuild.artifacts.files import digest_of, disk_errors, sha256_of
 from flanbuild.declare.task import Task
@@ -35,7 +36,7 @@ class MirrorSource:
 
     def __init__(self, root: str | Path) -> None:
         try:
-            self.files, self.root = url_to_fs(str(root))
+            self.files, self.root = _file_system(root)
         except (
             ImportError,
             ValueError,
@@ -176,6 +177,23 @@ def _sha256(files: AbstractFileSystem, path: str, size: int, changed: str) -> st
     return digest.hexdigest()
 
 
+def _file_system(root: str | Path) -> tuple[AbstractFileSystem, str]:
+    """The file system and the folder of a URL. A path without a protocol is a name as it is written."""
+    if "://" in str(root) or "::" in str(root):
+        files, top = url_to_fs(str(root))
+        return files, str(top)
+    return LocalFileSystem(), str(Path(root).absolute())
+
+
+def _replace(files: AbstractFileSystem, part: str, target: str) -> None:
+    """Renames a file. `mv` of fsspec would take either name for a pattern."""
+    if _is_local(files):
+        Path(part).replace(target)
+        return
+    files.cp_file(part, target)
+    files.rm_file(part)
+
+
 def _is_local(files: AbstractFileSystem) -> bool:
     protocol = files.protocol
     return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
@@ -183,7 +201,7 @@ def _is_local(files: AbstractFileSystem) -> bool:
 
 def write_mirror_file(root: str, path: str, local: Path) -> bool:
     """Writes a verified file to `path` below `root` atomically; returns False if an identical file exists."""
-    files, top = url_to_fs(root)
+    files, top = _file_system(root)
     target = f"{top}/{path}"
     if files.isfile(target) and files.info(target)["size"] == local.stat().st_size:
         changed = str(files.info(target).get("mtime"))
@@ -194,7 +212,7 @@ def write_mirror_file(root: str, path: str, local: Path) -> bool:
     with disk_errors(Path(target)):
         try:
             files.put_file(str(local), part)
-            files.mv(part, target)
+            _replace(files, part, target)
         finally:
             if files.exists(part):
                 files.rm_file(part)
@@ -203,9 +221,9 @@ def write_mirror_file(root: str, path: str, local: Path) -> bool:
 
 def write_mirror_lock(root: str, entries: Mapping[str, Entry]) -> None:
     """Adds entries to the lock of a mirror."""
-    files, top = url_to_fs(root)
+    files, top = _file_system(root)
     before = MirrorSource(root).lock.tasks
     lock = Lock(Path(f"{top}/{LOCK}"), dict(before) | dict(entries))
     part = f"{top}/{LOCK}.part"
     files.pipe_file(part, lock.text().encode())
-    files.mv(part, f"{top}/{LOCK}")
+    _replace(files, part, f"{top}/{LOCK}")

@@ -13,7 +13,7 @@ from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.sources import Kind, Upstream
 from flanbuild.sources.client import Client, Remote, Report, UnknownRevision
-from flanbuild.sources.layout import Location, locate, paths_of
+from flanbuild.sources.layout import Location, locate, paths_of, warn_of_layout
 from flanbuild.sources.lock import Entry, Lock, LockedExcerpt, LockedFile, LockedSplit, declared, described
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
@@ -68,6 +68,7 @@ class HubSource:
                 f"{self.lock.path if self.lock else 'hub'}: tasks.{task.name}.splits.{split}: its files fit neither "
                 f"`source.files` of {task.path} nor a Parquet layout: {', '.join(list(found)[:4])}."
             )
+        warn_of_layout(task.source, split, places, f"hub: {task.source.repo}")
         if locked.excerpt:
             return _excerpt(self.client, task, split, places, found, locked)
         local = {path: self.client.fetch(found[path], self.report) for path in paths_of(places)}

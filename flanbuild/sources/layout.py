@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from flanbuild.declare.task import SourceDeclaration
 from flanbuild.errors import SourceError
+from flanbuild.progress import log
 from flanbuild.sources.patterns import matching, split_member
 
 Location = str | Mapping[str, str]
@@ -45,6 +46,23 @@ def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> l
         if matches := sorted({path for pattern in patterns for path in _matching(pattern, paths)}):
             return list(matches)
     return []
+
+
+def warn_of_layout(
+    declared: SourceDeclaration, split: str, locations: Sequence[Location], origin: str
+) -> None:
+    """Logs that no file matched the declared patterns, so that files of a layout are read in their place."""
+    files = declared.files.get(split)
+    if not files or not locations:
+        return
+    paths = paths_of(locations)
+    if isinstance(files, Mapping):
+        chosen = _by_column(split, files, paths)
+    else:
+        chosen = {path: path for path in _by_pattern(split, files, paths)}
+    if not chosen:
+        patterns = ", ".join(files.values() if isinstance(files, Mapping) else files)
+        log(f"{origin}: no file matches {patterns} of source.files.{split}; {paths[0]} is read in its place.")
 
 
 def paths_of(locations: Collection[Location]) -> list[str]:

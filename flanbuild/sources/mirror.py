@@ -19,7 +19,7 @@ from flanbuild.artifacts.files import digest_of, disk_errors, sha256_of
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import Kind, Upstream
-from flanbuild.sources.layout import locate, paths_of
+from flanbuild.sources.layout import locate, paths_of, warn_of_layout
 from flanbuild.sources.lock import Entry, Lock, LockedSplit, parse_lock
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
@@ -74,6 +74,7 @@ class MirrorSource:
         places = self._located(task, split)
         if not places:
             return None
+        warn_of_layout(task.source, split, places, f"mirror: {task.source.repo}")
         paths = paths_of(places)
         entry = self._entry(task)
         locked = entry.splits.get(split) if entry else None

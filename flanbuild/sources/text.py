@@ -31,6 +31,8 @@ ROWS = 10_000
 """Maximum rows of a table that is read from text."""
 CHARACTERS = 1 << 25
 """Characters after which a table ends, so that few long rows need little memory."""
+BLOCK = 1 << 22
+"""Bytes that the fast reader reads at once."""
 KINDS = ("csv", "json", "jsonl", "ndjson", "tsv")
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
@@ -131,7 +133,7 @@ def _fast_delimited(path: str, open_file: Open, declared: Declared) -> Iterator[
             _NoQuotes(raw) if quote else _NoReturns(raw),
             read_options=pa_csv.ReadOptions(
                 use_threads=False,
-                block_size=1 << 22,
+                block_size=BLOCK,
                 column_names=[str(i) for i in range(len(header.names))],
                 skip_rows=header.lines,
             ),

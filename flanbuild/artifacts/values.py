@@ -15,7 +15,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,11 @@ class _Wrong(Exception):  # noqa: N818
 
 def to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """The values as an array of the declared type. Raises Misfit for the first that does not fit."""
-    if pa.types.is_string(kind) and set(map(type, values)) <= {str, type(None)}:
-        return _built(values, kind)
+    if _is_plain(values, kind):
+        try:
+            return pa.array(values, kind)
+        except (UnicodeEncodeError, pa.ArrowException, OverflowError):
+            pass  # the first value at fault is found below
     fit = _fitter(kind)
     fitted = []
     for index, value in enumerate(values):
@@ -109,6 +113,23 @@ def shorten(text: str) -> str:
 def sentence(text: str) -> str:
     """The text with a full stop, unless it ends in a mark of its own."""
     return text if text.endswith((".", "?")) else f"{text}."
+
+
+def _is_plain(values: Iterable[Any], kind: pa.DataType) -> bool:
+    """Whether all values have the Python type of their declared type, so that Arrow converts them as they are."""
+    types = set(map(type, values)) - {type(None)}
+    if pa.types.is_list(kind):
+        inside = chain.from_iterable(value for value in values if value)
+        return types <= {list} and _is_plain(list(inside), kind.value_type)
+    if pa.types.is_struct(kind):
+        rows = [value for value in values if value is not None]
+        members = [kind.field(i) for i in range(kind.num_fields)]
+        return types <= {dict} and all(_is_plain([r.get(m.name) for r in rows], m.type) for m in members)
+    if pa.types.is_integer(kind):
+        return types <= {int}
+    if pa.types.is_floating(kind):
+        return types <= {float} and kind.bit_width == 64
+    return types <= ({bool} if pa.types.is_boolean(kind) else {str})
 
 
 def _built(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

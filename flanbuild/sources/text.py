@@ -361,7 +361,7 @@ def _json(path: str, file: IO[str]) -> Iterator[tuple[int, Any, int]]:
 
 def _parsed(where: str, text: str, *, lines: bool = False) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         where = f"{where}:{error.lineno}" if lines else where
         raise SourceError(f"{where}: not JSON ({error.msg}, column {error.colno}).") from None
@@ -378,6 +378,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"an object has the key '{twice}' twice")
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _table_of_objects(path: str, batch: _Batch, present: Mapping[str, None], declared: Declared) -> pa.Table:

@@ -85,7 +85,7 @@ def _parquet(path: str, open_file: Open) -> Iterator[pq.ParquetFile]:
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error}).") from None
     try:
-        file = pq.ParquetFile(stream)
+        file = pq.ParquetFile(stream, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path}: not a whole Parquet file ({_first_line(error)}).") from None
     with file:

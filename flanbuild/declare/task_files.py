@@ -65,12 +65,12 @@ def _task_files(folder: Path, faults: list[str]) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.y*ml")):
         cluster = path.parent.name
-        if not re.match(SEGMENT, cluster):
+        if not re.fullmatch(SEGMENT, cluster):
             faults.append(
                 f"{path}: a task file lies in the folder of its cluster, whose name has {_CHARACTERS}; "
                 f"found '{cluster}'."
             )
-        elif path.suffix != ".yaml" or not re.match(SEGMENT, path.stem):
+        elif path.suffix != ".yaml" or not re.fullmatch(SEGMENT, path.stem):
             faults.append(f"{path}: a task file is named <dataset>.yaml, where <dataset> has {_CHARACTERS}.")
         elif path.stem in paths:
             faults.append(f"{path}: dataset '{path.stem}' already has a task file, {paths[path.stem]}.")
@@ -90,7 +90,7 @@ def _subsets(data: dict[str, Any], faults: Faults) -> Iterator[tuple[str | None,
         faults.add(("subsets",), "expected a mapping of subset names to the keys that each replaces.")
         return
     for name, own in subsets.items():
-        if not isinstance(name, str) or not re.match(SEGMENT, name):
+        if not isinstance(name, str) or not re.fullmatch(SEGMENT, name):
             faults.add(("subsets", name), f"a subset's name has {_CHARACTERS}; found {name!r}.")
             continue
         yield name, shared | own

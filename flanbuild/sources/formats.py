@@ -68,7 +68,7 @@ def _row_groups(path: str, open_file: Open, columns: pa.Schema) -> Iterator[pa.T
         for group in range(file.num_row_groups):
             try:
                 table = file.read_row_group(group, columns=columns.names)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise SourceError(f"{path}: row group {group} is damaged ({_first_line(error)}).") from None
             yield table
 
@@ -86,7 +86,8 @@ def _parquet(path: str, open_file: Open) -> Iterator[pq.ParquetFile]:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error}).") from None
     try:
         file = pq.ParquetFile(stream, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
+        _ = file.schema_arrow.names
+    except (pa.ArrowException, OSError, ValueError) as error:  # a name in the footer may be no text
         raise SourceError(f"{path}: not a whole Parquet file ({_first_line(error)}).") from None
     with file:
         yield file

@@ -85,7 +85,7 @@ class RowGroupSample:
             self._digest.update(file.prefetch(*extent))
             try:
                 table = parquet.read_row_group(group.index, columns=self.columns)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise SourceError(
                     f"{file.file.name}: row group {group.index} is damaged ({_first_line(error)})."
                 ) from None
@@ -153,7 +153,7 @@ class _RangeFile(io.RawIOBase):
 def _parquet(file: _RangeFile) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise SourceError(f"{file.file.name}: not a whole Parquet file ({_first_line(error)}).") from None
 
 

@@ -11,15 +11,14 @@ from flanbuild.errors import SourceError
 from flanbuild.sources.imports import import_files
 
 
-def test_an_import_outside_a_project_writes_only_below_the_folder_of_imports(tmp_path, monkeypatch):
-    given = [f"train={tmp_path}/pairs.{language}" for language in ("en", "es")]
-    for word in given:
-        Path(word.partition("=")[2]).write_text("one\r\ntwo\r\n")
+def test_an_import_outside_a_project_writes_only_below_the_folder_of_imports(pages, tmp_path, monkeypatch):
+    tasks = pages(name="own")
+    (tmp_path / "train.csv").write_text("premise,hypothesis,label\na,b,entailment\n")
     folder = tmp_path / "mine"
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    result = CliRunner().invoke(app, ["import", "para_crawl_enes", *given])
+    result = CliRunner().invoke(app, ["import", "own", str(tmp_path / "train.csv"), "--tasks", str(tasks)])
 
     assert result.exit_code == 0, result.output
     assert {path.parts[:2] for path in (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())} == {

@@ -27,6 +27,7 @@ from flanbuild.errors import DamagedError, DeclarationError
 from flanbuild.inspect.estimate import estimate
 from flanbuild.inspect.rebuild import rebuilt_differences
 from flanbuild.mix.mixture import Rendered, current_manifest, find_contamination, fingerprint, mix
+from flanbuild.mix.notices import Outcome, notices
 from flanbuild.mix.plan import Allocation, plan
 from flanbuild.progress import Progress, log
 from flanbuild.render import evaluation_set, training_rows
@@ -119,6 +120,7 @@ class Build:
             records = self._render(held)
             current = current_manifest(folder, fingerprint(self.mixture, records, held))
             if current is not None:
+                self._log_notices(records, current)
                 return Built(folder, current, new=False, records=records)
             run = partial(
                 mix, self.mixture, held=held, out=folder, workers=self.workers, progress=self.progress
@@ -129,6 +131,7 @@ class Build:
                 log(f"{error} It will be built again.")
                 records = self._render(held, check_bytes=True)
                 manifest = run(Rendered(self._folders(records), records))
+            self._log_notices(records, manifest)
             return Built(folder, manifest, new=True, records=records)
 
     def plan(self, holdout: Iterable[str]) -> tuple[list[Allocation], dict[str, HeldOut]]:
@@ -142,7 +145,12 @@ class Build:
             records = {name: read_record(folder / RECORD, TaskRecord) for name, folder in folders.items()}
             counted = Rendered(folders, records)
             leaked = find_contamination(self.mixture, counted, held).dropped()
-        return plan(self.mixture, counted.trained(self.mixture), held, leaked), held
+        trained = counted.trained(self.mixture)
+        allocations = plan(self.mixture, trained, held, leaked)
+        outcomes = {entry.task: Outcome(entry.count, entry.repeats, entry.out) for entry in allocations}
+        for notice in notices(self.mixture, self.tasks, trained, outcomes):
+            log(notice)
+        return allocations, held
 
     def hold_out(self, holdout: Iterable[str]) -> dict[str, HeldOut]:
         """What is held out, over all known tasks."""
@@ -256,6 +264,13 @@ class Build:
 
     def _folders(self, records: Mapping[str, TaskRecord]) -> dict[str, Path]:
         return {name: task_folder(self.rendered, record.cluster, name) for name, record in records.items()}
+
+    def _log_notices(self, records: Mapping[str, TaskRecord], manifest: Manifest) -> None:
+        outcomes = {
+            name: Outcome(task.given, task.repeats, task.out) for name, task in manifest.tasks.items()
+        }
+        for notice in notices(self.mixture, self.tasks, records, outcomes):
+            log(notice)
 
     def _log_estimate(self, tasks: Sequence[Task]) -> None:
         self.data.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from unicodedata import normalize
 
 
 class FlanbuildError(Exception):
@@ -52,6 +53,9 @@ class ExecutionError(FlanbuildError):
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """` Did you mean 'x'?` with a leading space, or the allowed names if none is near."""
     names = sorted(set(allowed))
+    for other in names:
+        if other != name and normalize("NFC", other) == normalize("NFC", name):
+            return f" Did you mean '{other}', which looks the same but has other Unicode code points (NFC and NFD)?"
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f" Did you mean '{close[0]}'?"

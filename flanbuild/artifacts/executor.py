@@ -7,6 +7,7 @@ renames it, so running it twice does no harm. The one interface is `concurrent.f
 import multiprocessing
 import os
 import platform
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     CancelledError,
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
 from flanbuild.errors import DeclarationError, ExecutionError, require
@@ -75,11 +77,24 @@ def run(items: Sequence[WorkItem], workers: Workers, *, done: Advance = lambda *
     for _ in range(TRIES):
         waiting = [i for i in range(len(items)) if i not in results]
         with _pool(min(workers.jobs, len(waiting))) as pool:
-            futures = {
-                pool.submit(function, *arguments): i for i in waiting for function, arguments in [items[i]]
-            }
-            if _collect(futures, results, done):
-                return [results[i] for i in range(len(items))]
+            others = set(multiprocessing.active_children())
+            started: set[BaseProcess] = set()
+            try:
+                with _interrupts_held_back():  # workers start with the first item
+                    futures = {
+                        pool.submit(function, *arguments): i
+                        for i in waiting
+                        for function, arguments in [items[i]]
+                    }
+                    started = set(multiprocessing.active_children()) - others
+                if _collect(futures, results, done):
+                    return [results[i] for i in range(len(items))]
+            except KeyboardInterrupt:
+                with _interrupts_held_back():  # a second Ctrl-C would leave workers without their parent
+                    for process in started:
+                        process.terminate()
+                    pool.shutdown()
+                raise
     raise ExecutionError(f"A worker died {TRIES} times, possibly out of memory; try fewer --jobs.")
 
 
@@ -181,12 +196,29 @@ def _collect(futures: dict[Future[Any], int], results: dict[int, Any], done: Adv
 
 
 @contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block. Processes that start inside it begin with Ctrl-C held back too."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_silently_on_interrupt() -> None:
+    """Runs in a new worker: from now on Ctrl-C ends it without a traceback, one that came before included."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
 def _pool(jobs: int) -> Iterator[Executor]:
     """New processes with one polars thread each, so that `jobs` is the number of busy cores."""
     before = os.environ.get("POLARS_MAX_THREADS")
     os.environ["POLARS_MAX_THREADS"] = "1"  # read when a worker imports polars
     try:
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_silently_on_interrupt) as pool:
             yield pool
     finally:
         if before is None:

@@ -20,7 +20,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Build instruction-tuning mixtures from declarations: FLAN 2021, reproducible to the byte.\n\n"
     "A first look: `flanbuild list`, `flanbuild preview rte`, `flanbuild mixture --holdout nli`.",
-    epilog="Defaults come from params.yaml in this folder, if there is one. Exit codes: 0 success, 1 failure, 2 usage or declaration error.",
+    epilog="Defaults come from params.yaml in this folder, if there is one. Exit codes: 0 success, 1 failure, "
+    "2 usage or declaration error, 70 a bug in flanbuild, 130 interrupted.",
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
@@ -42,9 +43,8 @@ for _panel, _commands in _PANELS.items():
     for _command in _commands:
         _name = _command.__name__.removesuffix("_tasks").rstrip("_")
         _config = get_type_hints(_command).get("config")
-        app.command(_name, rich_help_panel=_panel, **COMMAND)(
-            options(_config)(_command) if _config else _command
-        )
+        _with_options = options(_config)(_command) if _config else _command
+        app.command(_name, rich_help_panel=_panel, **COMMAND)(exit_on_error()(_with_options))
 
 
 @app.callback(invoke_without_command=True)
@@ -59,6 +59,6 @@ def _root(
 
 
 def main() -> None:
-    """The entry point: an error of ours is its sentence and its exit code."""
+    """Runs the command line; errors are one line and an exit code."""
     with exit_on_error():
         app()

@@ -1,4 +1,4 @@
-"""Commands that make data: raw, rendered, mixed."""
+"""Commands that build data: raw rows, prompts, evaluation sets, mixtures."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli.console import print_table
+from flanbuild.cli.console import local_path, print_table
 from flanbuild.cli.options import AsJson, BuildOptions, Holdout, MixtureName, TaskNames, mixtures_folder
 from flanbuild.progress import log
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from flanbuild.build import Build
     from flanbuild.mix.plan import Allocation
 
-MixtureOption = Annotated[
-    str, typer.Option("--mixture", help="The mixture whose cap, seed and templates apply.")
-]
+MixtureOption = Annotated[str, typer.Option("--mixture", help="Mixture whose cap, seed and templates apply.")]
 
 
 def plan(
@@ -30,9 +28,12 @@ def plan(
     *,
     config: BuildOptions,
 ) -> None:
-    """Show what each task would give, exactly, or why it gives nothing.
+    """Show how many examples each task would give to a mixture, or why it gives none.
 
-    Downloads and counts rows, writes no prompts and changes no mixture. Counts are cached: `flanbuild gc` frees them.
+    Columns: `available` are training rows upstream, `kept` those left after filters, carving and the cap, `rate` the
+    examples of one pass, `share` and `given` the part of the mixture, `repeats` how often the most drawn row comes again.
+
+    Downloads and counts rows, writes no prompts and changes no mixture. Counts are cached; `flanbuild gc` removes them.
     """
     allocations, held = config.checked_build(mixture).plan(holdout or [])
     if as_json:
@@ -48,13 +49,13 @@ def plan(
 
 
 def download(names: TaskNames = None, *, config: BuildOptions) -> None:
-    """Download raw rows into DATA/raw, as far as they are missing or stale."""
+    """Download raw rows that are missing or stale into DATA/raw."""
     build = config.build("flan2021")
     build.download(_chosen(build, names) or build.tasks)
 
 
 def render(names: TaskNames = None, mixture: MixtureOption = "flan2021", *, config: BuildOptions) -> None:
-    """Write training prompts into DATA/rendered, as far as they are missing or stale."""
+    """Render training prompts that are missing or stale into DATA/rendered."""
     build = config.build(mixture)
     if names:
         tasks = tuple(_chosen(build, names) or ())
@@ -65,12 +66,12 @@ def render(names: TaskNames = None, mixture: MixtureOption = "flan2021", *, conf
 def evalset(
     names: TaskNames = None,
     max_rows: Annotated[
-        int, typer.Option(min=1, help="Rows of a split at most, each under every forward template.")
+        int, typer.Option(min=1, help="Maximum rows of a split, each under every forward template.")
     ] = 1000,
     *,
     config: BuildOptions,
 ) -> None:
-    """Write evaluation sets into DATA/evaluation: test and dev rows, the same for every mixture."""
+    """Build evaluation sets in DATA/evaluation: test and dev rows, the same for every mixture."""
     build = replace(config.build("flan2021"), evaluation_rows=max_rows)
     records = build.evaluation_sets(_chosen(build, names))
     columns = ("cluster", "task", "test rows", "test examples", "dev rows", "dev examples")
@@ -79,9 +80,9 @@ def evalset(
 
 
 def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, config: BuildOptions) -> None:
-    """Build a mixture with clusters held out: whatever is missing or stale before it, then the shards.
+    """Build a mixture with clusters held out, and everything it needs that is missing or stale.
 
-    Prints the mixture's digest, which is the same wherever and however it is built.
+    Prints the mixture's digest, which does not depend on where or how it is built.
     """
     build = config.checked_build(mixture)
     built = build.mix(holdout or [])
@@ -94,12 +95,12 @@ def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, confi
 
 
 def gc(
-    data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
+    data: Annotated[Path, typer.Option(help="Data folder.", callback=local_path("--data"))] = Path("data"),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be freed and free nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be removed, and remove nothing.")
     ] = False,
 ) -> None:
-    """Free what can be computed again at any time: counts of `plan`, and what killed runs have left."""
+    """Remove files that can be computed again at any time: counts of `plan`, and leftovers of killed runs."""
     from flanbuild.artifacts.cache import free
 
     freed = free(data, dry_run=dry_run)
@@ -110,26 +111,27 @@ def gc(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
     evaluation: Annotated[
         Path | None,
         typer.Option(
-            help="The folder of evaluation sets, to check that they hold the rows that were held out.",
+            help="Folder of evaluation sets, to check that they hold the rows that were held out.",
             show_default="not checked",
         ),
     ] = None,
     rebuild: Annotated[
         bool,
         typer.Option(
-            "--rebuild", help="Build it again below DATA, from pages and source, and compare every byte."
+            "--rebuild",
+            help="Also build the mixture again in a temporary folder in DATA and compare every byte.",
         ),
     ] = False,
     *,
     config: BuildOptions,
 ) -> None:
-    """Read every byte of a mixture and name what differs from its manifest.
+    """Check every byte of a mixture against its manifest.
 
-    The options below count with `--rebuild`: give those that the mixture was built with.
+    The options below apply to `--rebuild`: use those that the mixture was built with.
     """
     from flanbuild.errors import ArtifactError
     from flanbuild.mix.verification import verify as verify_folder
@@ -142,13 +144,13 @@ def verify(
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="A mixture folder.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    before: Annotated[Path, typer.Argument(metavar="A", help="Mixture folder.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Mixture folder to compare with.")],
     as_json: AsJson = False,
 ) -> None:
-    """What two mixtures declare otherwise, and which examples that added, removed, re-rendered or moved.
+    """Compare two mixtures: declarations, and examples that were added, removed, re-rendered or moved.
 
-    Exit code 0: the same; 1: they differ.
+    Exit code 0 if they are the same, 1 if they differ.
     """
     from flanbuild.inspect.difference import compare
 
@@ -176,7 +178,7 @@ def diff(
 
 
 def _rebuild(folder: Path, config: BuildOptions) -> None:
-    """Raises ArtifactError with all that differs."""
+    """Raises ArtifactError with all differences."""
     from tempfile import TemporaryDirectory
 
     from flanbuild.build import rebuild as build_again
@@ -203,7 +205,7 @@ def _chosen(build: "Build", names: list[str] | None) -> list[str] | None:
 
 
 def _log_drops(records: "Mapping[str, TaskRecord]") -> None:
-    """What was left out, and why: nothing goes silently."""
+    """Logs for each task how many upstream rows were dropped, and why."""
     for name, record in records.items():
         seen = set()
         for split, counts in record.splits.items():
@@ -212,7 +214,10 @@ def _log_drops(records: "Mapping[str, TaskRecord]") -> None:
             elif counts.dropped and counts.of not in seen:
                 seen.add(counts.of)
                 reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.dropped.items())
-                log(f"{name}: of {counts.upstream:,} rows for {split}, dropped {reasons}.")
+                dropped, upstream = sum(counts.dropped.values()), " + ".join(counts.of)
+                log(
+                    f"{name}: dropped {dropped:,} of the {counts.upstream:,} rows of '{upstream}': {reasons}."
+                )
 
 
 def _evaluation_row(record: "EvaluationRecord") -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """Commands that read declarations and a few rows, and build nothing."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flanbuild.cli import options
-from flanbuild.cli.console import print_table
+from flanbuild.cli.console import local_path, print_table
 from flanbuild.cli.options import AsJson, SourceOptions, TaskName
 from flanbuild.declare.schema import SchemaName
 from flanbuild.declare.task import Task
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 Tasks = Annotated[
     list[Path] | None,
-    typer.Option("--tasks", help="A folder of pages of your own; may be repeated.", show_default=False),
+    typer.Option("--tasks", help=options.TASKS_HELP, show_default=False, callback=local_path("--tasks")),
 ]
-Data = Annotated[Path, typer.Option("--data", help="BuildOptions raw rows lie.")]
+Data = Annotated[
+    Path, typer.Option("--data", help="Data folder with raw rows.", callback=local_path("--data"))
+]
 
 
 def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
-    """All tasks: cluster, type, templates, license, and how many rows are here."""
+    """List all tasks: cluster, type, templates, license, and the number of raw rows in the data folder."""
     found = [_listed(task, data) for task in options.task_files(tasks).values()]
     found.sort(key=lambda task: (task["cluster"], task["task"]))
     if as_json:
@@ -38,7 +41,7 @@ def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson =
 
 
 def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
-    """One task as its page declares it, subsets resolved."""
+    """Show a task as its task file declares it, with subsets resolved."""
     from flanbuild.declare.task import select
 
     chosen = select(options.task_files(tasks), name)
@@ -53,12 +56,14 @@ def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
 
 def preview(
     name: TaskName,
-    row: Annotated[int, typer.Option(min=0, help="Which of the rows that are kept.")] = 0,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    row: Annotated[
+        int, typer.Option(min=0, help="Index of the row among those that are not dropped, from 0.")
+    ] = 0,
+    split: Annotated[str, typer.Option(help="Split: train, validation or test.")] = "train",
     *,
     config: SourceOptions,
 ) -> None:
-    """A raw row, then its prompts under every template, each with its target."""
+    """Show a raw row, then its prompt and target under every template."""
     from flanbuild.declare.task import select
     from flanbuild.inspect import preview as previews
 
@@ -70,16 +75,20 @@ def preview(
 
 def why(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
-    row: Annotated[int, typer.Argument(metavar="ROW", help="Which example of the split, from 0.")],
-    split: Annotated[str, typer.Option(help="train or validation.")] = "train",
+    row: Annotated[int, typer.Argument(metavar="ROW", help="Index of the example in the split, from 0.")],
+    split: Annotated[str, typer.Option(help="Split: train or validation.")] = "train",
     tasks: Tasks = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="BuildOptions raw rows lie.", show_default="where DIR lies in, DATA/mixtures/DIR"),
+        typer.Option(
+            help="Data folder with raw rows.",
+            show_default="the one that holds mixtures/DIR",
+            callback=local_path("--data"),
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """BuildOptions an example of a mixture comes from: source, template, and the keys and the rate that put it there."""
+    """Show the origin of an example of a mixture: source, template, and the keys and the rate that placed it."""
     from flanbuild.inspect import origin
 
     raw = (data or folder.absolute().parents[1]) / "raw"
@@ -99,7 +108,7 @@ def check(
         ),
     ] = False,
 ) -> None:
-    """Read every task file, every mixture and the headers of local files, and report all faults."""
+    """Check every task file, every mixture and the headers of local files, and report all faults. Reads no rows."""
     from flanbuild.declare.mixture import load_mixture
     from flanbuild.declare.requirements import check_mixture
     from flanbuild.render.examples import check_expressions
@@ -117,10 +126,10 @@ def check(
             faults += error.faults
     if faults:
         raise DeclarationError(*faults)
-    pages = {task.path for task in loaded.values()}
+    files = {task.path for task in loaded.values()}
     templates = {(task.path, template) for task in loaded.values() for template in task.templates}
     typer.echo(
-        f"{len(pages)} pages, {len(loaded)} tasks, {len(templates)} templates, {len(mixtures)} mixtures: no fault."
+        f"{len(files)} task files, {len(loaded)} tasks, {len(templates)} templates, {len(mixtures)} mixtures: no fault."
     )
 
 
@@ -151,15 +160,13 @@ def _listed(task: "Task", data: Path) -> dict[str, Any]:
 
 
 def _show(task: "Task") -> None:
-    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, page {task.path}")
+    typer.echo(f"{task.name}: {task.type} in cluster {task.cluster}, task file {task.path}")
     typer.echo(
         f"source: {task.source.repo} ({task.source.config}), {task.source.license}, {task.source.homepage}"
     )
-    for key, value in task.model_dump(
-        include={"splits", "where", "fields", "options", "answer", "answers", "metrics"}
-    ).items():
-        if value:
-            typer.echo(f"{key}: {value}")
+    keys = {"splits", "where", "fields", "options", "answer", "answers", "metrics"}
+    declared = task.model_dump(mode="json", include=keys, exclude_none=True)
+    typer.echo(_as_yaml({key: value for key, value in declared.items() if value}), nl=False)
     for index, template in enumerate(task.templates):
         kind = " (inverted)" if template.kind == "inverted" else ""
         typer.secho(f"\n[{index}]{kind}", bold=True)
@@ -167,8 +174,24 @@ def _show(task: "Task") -> None:
         typer.secho(f"→ {template.targets}", fg="green")
 
 
+def _as_yaml(value: dict[str, Any]) -> str:
+    """The text of a mapping as in a task file."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.allow_unicode = True
+    yaml.width = 100
+    text = StringIO()
+    yaml.dump(value, text)
+    return text.getvalue()
+
+
 def print_origin(found: "Origin") -> None:
-    """In color on a terminal; plain in a pipe."""
+    """Prints in color on a terminal and plainly in a pipe."""
     example, share, keys, template = found.example, found.share, found.keys, found.template
     typer.secho(f"# {found.split} example {found.index:,}: {found.shard}, row {found.position:,}", bold=True)
     rate = (
@@ -222,14 +245,16 @@ _LONGEST = 400
 
 
 def print_preview(shown: "Preview") -> None:
-    """In colour on a terminal; plain in a pipe."""
+    """Prints in color on a terminal. In a pipe, a line `→` separates each prompt from its target."""
     typer.secho(f"# {shown.task.name}, row {shown.index}", bold=True)
     for column, value in (shown.raw or {}).items():
-        said = repr(value)
+        line = repr(value)
         typer.secho(
-            f"{column}: {said if len(said) <= _LONGEST else said[: _LONGEST - 1] + '…'}", fg="bright_black"
+            f"{column}: {line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}", fg="bright_black"
         )
     for number, (kind, prompt, target) in enumerate(shown.prompts):
         typer.secho(f"\n[{number}]{' inverted' if kind == 'inverted' else ''}", fg="cyan", bold=True)
         typer.echo(prompt)
+        if not sys.stdout.isatty():
+            typer.echo("→")
         typer.secho(target, fg="green")

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.cli.console import print_table, progress
+from flanbuild.cli.console import local_path, print_table, progress
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.training.config import TrainConfig
 
 
 def train(
     mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
-    out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/model"),
+    out: Annotated[Path, typer.Option(help="Model folder to write.", callback=local_path("--out"))] = Path(
+        "models/model"
+    ),
     *,
     config: TrainConfig,
 ) -> None:
@@ -33,7 +35,9 @@ def evaluate(
     evaluation: Annotated[
         Path, typer.Option(help="Folder of the evaluation sets, which `flanbuild evalset` makes.")
     ] = Path("data/evaluation"),
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports/evaluation"),
+    out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
+        "reports/evaluation"
+    ),
     *,
     config: EvaluateConfig,
 ) -> None:
@@ -45,7 +49,9 @@ def evaluate(
 
 def report(
     evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("reports/summary"),
+    out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
+        "reports/summary"
+    ),
 ) -> None:
     """Write one page of tables and plots over evaluations."""
     from flanbuild.evaluation.report import HEADER

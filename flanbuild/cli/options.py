@@ -1,4 +1,4 @@
-"""The options that commands share, and what they open."""
+"""Options that several commands share, and the sources and builds that they open."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """BuildOptions rows come from."""
+    """Kinds of source."""
 
     sample = "sample"
     mirror = "mirror"
@@ -27,49 +27,57 @@ class Kind(StrEnum):
 
 
 class Missing(StrEnum):
-    """What a missing upstream split does."""
+    """Behavior for a missing upstream split."""
 
     error = "error"
     skip = "skip"
 
 
 class Executor(StrEnum):
-    """What runs the pieces of work."""
+    """Where work items run."""
 
     process = "process"
     dask = "dask"
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Plain JSON on stdout, for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 Holdout = Annotated[
     list[str] | None,
     typer.Option(
-        "--holdout", help="A cluster, dataset or task to hold out; may be repeated.", show_default="nothing"
+        "--holdout", help="Cluster, dataset or task to hold out; may be repeated.", show_default="nothing"
     ),
 ]
-MixtureName = Annotated[str, typer.Argument(metavar="MIXTURE", help="A name in mixtures/, or a file.")]
-TaskName = Annotated[
-    str, typer.Argument(metavar="TASK", help="A task, a dataset (all its tasks) or a cluster.")
+MixtureName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MIXTURE", help="Name of a file in mixtures/, or path of a file that ends in .yaml."
+    ),
 ]
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="Task, dataset (all its tasks) or cluster.")]
 TaskNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="TASK", help="Tasks, datasets or clusters.", show_default="all"),
 ]
 
 
+TASKS_HELP = (
+    "Folder of own task files, <cluster>/<dataset>.yaml, in addition to the built-in ones; may be repeated."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """Which pages there are, and where their rows come from."""
+    """Which task files there are, and where their rows come from."""
 
-    tasks: Annotated[
-        list[Path] | None, "A folder of task files of your own, beside the built-in ones; may be repeated."
-    ] = None
-    source: Annotated[Kind, "BuildOptions rows come from."] = Kind.sample
-    mirror: Annotated[str, "The folder of --source mirror, or an fsspec URL."] = "mirror"
-    sample_rows: Annotated[int, "Size of a train split of --source sample."] = 200
-    lock: Annotated[Path | None, "What pins --source hub.  [default: mixtures/lock.json]"] = None
-    unlocked: Annotated[bool, "Take what the hub has today, whatever the lock says."] = False
-    imported: Annotated[Path, "BuildOptions `flanbuild import` puts files."] = Path("data/imported")
+    tasks: Annotated[list[Path] | None, TASKS_HELP] = None
+    source: Annotated[Kind, "Source of the rows: the embedded sample, a mirror folder, or the hub."] = (
+        Kind.sample
+    )
+    mirror: Annotated[str, "Folder or fsspec URL of --source mirror."] = "mirror"
+    sample_rows: Annotated[int, "Rows of a train split of --source sample."] = 200
+    lock: Annotated[Path | None, "Lock file of --source hub.  [default: mixtures/lock.json]"] = None
+    unlocked: Annotated[bool, "Read the hub's newest files instead of the locked ones."] = False
+    imported: Annotated[Path, "Folder of files that `flanbuild import` copied."] = Path("data/imported")
     allow_outside: Annotated[bool, "Permission for task files to read local files outside their project."] = (
         False
     )
@@ -99,16 +107,16 @@ class BuildOptions(SourceOptions):
     """Where data lies, and how it is built."""
 
     missing: Annotated[
-        Missing, "What a split that the source lacks does: `error` stops, `skip` builds without it."
+        Missing, "Behavior for a split that the source lacks: `error` stops, `skip` builds without it."
     ] = Missing.error
-    data: Annotated[Path, "The data folder: raw rows, evaluation sets, rendered rows, mixtures."] = Path(
-        "data"
-    )
+    data: Annotated[Path, "Data folder: raw rows, evaluation sets, rendered rows, mixtures."] = Path("data")
     jobs: Annotated[
-        int, "Tasks or shards that are worked on at once; no byte depends on it.", "FLANBUILD_JOBS"
+        int, "Number of tasks or shards to work on at once; output does not depend on it.", "FLANBUILD_JOBS"
     ] = JOBS
     executor: Annotated[
-        Executor, "What renders and mixes: `process` (this machine) or `dask`.", "FLANBUILD_EXECUTOR"
+        Executor,
+        "Executor of rendering and mixing: `process` (this machine) or `dask`.",
+        "FLANBUILD_EXECUTOR",
     ] = Executor.process
     scheduler: Annotated[
         str, "Address of the Dask scheduler, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
@@ -127,7 +135,7 @@ class BuildOptions(SourceOptions):
         return build
 
     def build_of(self, mixture: "Mixture") -> "Build":
-        """The same for a mixture that is no file."""
+        """The build of a mixture that has no file."""
         from flanbuild.build import Build
 
         if self.jobs < 1:
@@ -145,14 +153,14 @@ class BuildOptions(SourceOptions):
 
 
 def task_files(own: list[Path] | None) -> "dict[str, Task]":
-    """All tasks: of the built-in task files and of one's own, which replace built-in ones of the same dataset."""
+    """All tasks, of the built-in task files and of `own` folders, which replace built-in ones of the same dataset."""
     from flanbuild.declare.task_files import load_tasks
 
     return load_tasks([mixtures_folder() / "tasks", *(own or [])])
 
 
 def mixtures_folder() -> Path:
-    """This project's, else the one that comes with flanbuild: in its wheel, or beside it in a clone."""
+    """The project's folder, otherwise the one that comes with flanbuild: in its wheel, or beside it in a clone."""
     package = Path(__file__).parents[1]
     candidates = (Path("mixtures"), package / "_mixtures", package.parent / "mixtures")
     return next(folder for folder in candidates if (folder / "tasks").is_dir())

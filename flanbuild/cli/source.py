@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flanbuild.cli.console import print_table, progress
-from flanbuild.cli.options import AsJson, TaskName, TaskNames, load, lock_file, task_files
+from flanbuild.cli.options import TASKS_HELP, AsJson, TaskName, TaskNames, load, lock_file, task_files
 from flanbuild.errors import SourceError
 from flanbuild.progress import log
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Tasks = Annotated[
     list[Path] | None,
-    typer.Option("--tasks", help="A folder of pages of your own; may be repeated.", show_default=False),
+    typer.Option("--tasks", help=TASKS_HELP, show_default=False),
 ]
 LockFile = Annotated[
     Path | None, typer.Option("--lock", help="The lock file.", show_default="mixtures/lock.json")
@@ -29,7 +29,7 @@ Imported = Annotated[Path, typer.Option("--imported", help="Where imported files
 def lock(
     names: TaskNames = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; fail if a page moved upstream.")
+        bool, typer.Option("--check", help="Change nothing; fail if a dataset changed upstream.")
     ] = False,
     update: Annotated[
         bool, typer.Option("--update", help="Move what is locked to the newest commits.")
@@ -38,9 +38,9 @@ def lock(
     lock: LockFile = None,
     jobs: Jobs = 8,
 ) -> None:
-    """Pin pages to commits of the hub: every file with size and digest, in mixtures/lock.json.
+    """Pin datasets to commits of the hub: every file with size and digest, in mixtures/lock.json.
 
-    Entries that are there stay as they are unless their page changed, or --update asks.
+    Entries that are there stay as they are unless their task file changed, or --update asks.
     """
     from flanbuild.sources.lock import read_lock
     from flanbuild.sources.update import lock_tasks
@@ -96,7 +96,7 @@ def import_(
     lock: LockFile = None,
     imported: Imported = Path("data/imported"),
 ) -> None:
-    """Bring files that no program may fetch: checked against the page, put where downloads look, and locked.
+    """Bring files that no program may fetch: checked against the task file, put where downloads look, and locked.
 
     A file's split is told by its name, or by SPLIT=FILE. Parquet, JSON lines, JSON, CSV and TSV are read, also
     in gz and zip.
@@ -130,7 +130,7 @@ def licenses(
     tasks: Tasks = None,
     as_json: AsJson = False,
 ) -> None:
-    """On what terms the datasets come, as their pages state them; with a mixture, what its terms leave out."""
+    """On what terms the datasets come, as their task files state them; with a mixture, what its terms leave out."""
     found = task_files(tasks)
     if mixture:
         declared = load(mixture)
@@ -165,7 +165,7 @@ def _chosen(tasks: list[Path] | None, names: list[str] | None) -> "list[Task]":
 
 
 def _forget(locked: "Lock", known: "dict[str, Task]") -> None:
-    """Entries of tasks that no page declares any more."""
+    """Entries of tasks that no task file declares any more."""
     for name in sorted(locked.tasks.keys() - known.keys()):
         del locked.tasks[name]
-        typer.echo(f"{name}: forgotten, no page declares it.")
+        typer.echo(f"{name}: forgotten, no task file declares it.")

@@ -6,7 +6,7 @@ instead of stopping at the first one.
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,12 +14,27 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 from ruamel.yaml.reader import ReaderError
 
 from flanbuild.errors import nearest
 
 Keys = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES = 256 << 10
+"""Bytes of a file that people write."""
+MAX_DEPTH = 40
+"""Levels of lists and mappings inside each other."""
+MAX_ALIASES = 100
+"""Aliases (`*name`) in a file. An alias inside a value with an anchor is refused: ten lines of such aliases can stand
+for a billion values."""
 
 SEGMENT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """A name from a declaration that becomes part of a path: of a cluster, dataset, subset or upstream split."""
@@ -48,6 +63,18 @@ _EXPECTED = {
     "tuple_type": "a list",
 }
 
+_DERIVED = ("name", "dataset", "cluster", "path")
+"""Fields of models that follow from a file's position, so that nobody declares them."""
+_TOO = {
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number less than {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "string_too_short": "text of at least {min_length} character(s)",
+    "string_too_long": "text of at most {max_length} characters",
+}
+"""Errors of a value that is too large or too small, with the limit."""
+
 
 class StrictModel(BaseModel):
     """A frozen model of a declaration, in which an unknown key is a fault."""
@@ -65,17 +92,28 @@ class Faults(list[str]):
         super().__init__()
         self.path = path
         self.subset = subset
+        self._added: set[str] = set()
+
+    @cached_property
+    def _tree(self) -> Any:
+        """The file's data with line numbers, or None if the file cannot be read."""
+        try:
+            text = _text(self.path)
+            return None if _excess(text) else _parsed(text)
+        except (OSError, ValueError, YAMLError):
+            return None
 
     def add(self, keys: Keys, sentence: str) -> None:
         """Adds a sentence about the value under `keys`, unless it is already there."""
         keys = self._in_subset(keys)
         fault = ": ".join(filter(None, (self.position(keys), dotted(keys), sentence)))
-        if fault not in self:  # subsets of one file share their faults
+        if fault not in self._added:
+            self._added.add(fault)
             self.append(fault)
 
     def position(self, keys: Keys) -> str:
         """`path:line` of the value under `keys`, or the path alone if the file has no such value."""
-        line = _line(self.path, keys)
+        line = _line(self._tree, keys)
         return f"{self.path}:{line}" if line else str(self.path)
 
     def _in_subset(self, keys: Keys) -> Keys:
@@ -83,7 +121,7 @@ class Faults(list[str]):
             return keys
         inside: Keys = ("subsets", self.subset, *keys)
         try:
-            replaced = keys[0] in _tree(self.path)["subsets"][self.subset]
+            replaced = keys[0] in self._tree["subsets"][self.subset]
         except (KeyError, TypeError):
             return keys
         return inside if replaced else keys
@@ -99,16 +137,22 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> PydanticCustomEr
 
 
 def read(path: Path, faults: Faults) -> Any:
-    """The plain data of a YAML file, or None with a fault where the file is not YAML 1.2 in UTF-8."""
+    """The plain data of a YAML file, or None with a fault where the file is not YAML 1.2 in UTF-8 or too large."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
     except UnicodeDecodeError as error:
         faults.add((), f"byte {error.start} is not UTF-8.")
         return None
     except OSError as error:
         faults.append(f"{path}: {error.strerror or error}.")
         return None
+    except ValueError as error:
+        faults.append(f"{path}: {error}")
+        return None
     try:
+        if excess := _excess(text):
+            faults.append(f"{path}:{excess}")
+            return None
         return YAML(typ="safe").load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -186,6 +230,8 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         reason = f"expected {_EXPECTED[kind]}"
     elif kind == "model_type":
         reason = f"expected a mapping with keys such as {', '.join(_names(model, detail['loc'])[:4])}"
+    elif kind in _TOO:
+        reason = f"expected {_TOO[kind]}".format(**detail.get("ctx", {}))
     elif kind == "string_pattern_mismatch":
         reason = "expected letters, digits, '_', '.' and '-', beginning with a letter or a digit"
         if detail["ctx"]["pattern"] != SEGMENT:
@@ -201,7 +247,7 @@ def _names(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         field = model.model_fields.get(str(key))
         inner = _model_in(field.annotation) if field else None
         model = inner or model
-    return list(model.model_fields)
+    return [name for name in model.model_fields if name not in _DERIVED]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -213,9 +259,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _line(path: Path, keys: Keys) -> int | None:
+def _line(node: Any, keys: Keys) -> int | None:
     """The line of the value under `keys`, counted from one, or that of the nearest enclosing value."""
-    node = _tree(path)
     line: int | None = None
     for key in keys:
         try:
@@ -226,12 +271,43 @@ def _line(path: Path, keys: Keys) -> int | None:
     return line
 
 
-def _tree(path: Path) -> Any:
-    """The file's data with line numbers, or None if the file cannot be read."""
-    try:
-        return _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError):
-        return None
+def _text(path: Path) -> str:
+    """The text of the file. Raises ValueError for a file that is too large or not UTF-8."""
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"the file has more than {MAX_BYTES:,} bytes.")
+    return content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+
+
+@lru_cache(maxsize=4)
+def _excess(text: str) -> str:
+    """`line: sentence` where the text is nested too deeply or has too many aliases, otherwise an empty string.
+
+    Only events are read, so that neither a parser's stack nor memory is at risk.
+    """
+    depth = aliases = anchored = 0
+    for event in YAML(typ="safe").parse(text):
+        fault = ""
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
+            depth += 1
+            anchored = anchored or (depth if event.anchor else 0)
+            if depth > MAX_DEPTH:
+                fault = f"lists and mappings are nested more than {MAX_DEPTH} levels deep."
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            anchored = 0 if anchored == depth else anchored
+            depth -= 1
+        elif isinstance(event, AliasEvent):
+            aliases += 1
+            if anchored:
+                fault = (
+                    f"alias *{event.anchor} is inside a value with an anchor of its own; write the value out."
+                )
+            elif aliases > MAX_ALIASES:
+                fault = f"the file has more than {MAX_ALIASES} aliases; write the values out."
+        if fault:
+            return f"{event.start_mark.line + 1}: {fault}"
+    return ""
 
 
 @lru_cache(maxsize=4)

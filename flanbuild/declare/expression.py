@@ -5,6 +5,7 @@ Everything that reads files or servers, depends on other rows (aggregates, windo
 chance, or makes text of unbounded length is refused.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
@@ -39,6 +40,24 @@ _SQLGLOT_NAMES = {
 }
 
 
+def is_text(sql: str) -> bool:
+    """Whether an expression is a text in single quotes, such as `'French'`, and reads no column."""
+    return re.fullmatch(r"'(?:[^']|'')*'", sql.strip()) is not None
+
+
+def shown(sql: str) -> str:
+    """An expression for a message: one line of at most 120 characters, without control characters."""
+    line = "".join(letter if letter.isprintable() else " " for letter in sql)
+    return line if len(line) <= 120 else line[:119] + "…"
+
+
+def reason(error: Exception) -> str:
+    """The first line of a library's message, without control characters and without a final full stop."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    line = re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip(".")
+    return "".join(letter for letter in line if letter.isprintable())
+
+
 @cache
 def expression_faults(sql: str) -> tuple[str, ...]:
     """One sentence for each thing in an expression that is not allowed; none for an allowed expression."""
@@ -55,24 +74,24 @@ def _faults(sql: str) -> Iterator[str]:
     try:
         statements = parse(sql, dialect="postgres")
     except SqlglotError as error:
-        yield f"`{_shown(sql)}` is not a SQL expression: {_reason(error)}."
+        yield f"`{shown(sql)}` is not a SQL expression: {reason(error)}."
         return
     except RecursionError:
-        yield f"`{_shown(sql)}` is nested too deeply."
+        yield f"`{shown(sql)}` is nested too deeply."
         return
     if len(statements) != 1 or statements[0] is None:
-        yield f"`{_shown(sql)}` is not one SQL expression."
+        yield f"`{shown(sql)}` is not one SQL expression."
         return
     tree = statements[0]
     nodes = list(tree.walk())
     if len(nodes) > MAX_NODES or _depth(tree) > MAX_DEPTH:
         yield (
-            f"`{_shown(sql)}` has {len(nodes):,} parts at a depth of {_depth(tree):,}; allowed are {MAX_NODES} "
+            f"`{shown(sql)}` has {len(nodes):,} parts at a depth of {_depth(tree):,}; allowed are {MAX_NODES} "
             f"parts and a depth of {MAX_DEPTH}."
         )
         return
     if isinstance(tree, exp.Alias):
-        yield f"`{_shown(sql)}` gives its result another name; quote a column's name with \" if it begins with a digit."
+        yield f"`{shown(sql)}` gives its result another name; quote a column's name with \" if it begins with a digit."
         return
     faults = dict.fromkeys(fault for node in nodes for fault in _node_faults(node, sql))
     yield from faults
@@ -86,16 +105,16 @@ def _node_faults(node: object, sql: str) -> Iterator[str]:
         name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
         name = _SQLGLOT_NAMES.get(name, name)
         if name not in FUNCTIONS:
-            yield f"`{_shown(sql)}`: function {name} is not allowed.{nearest(name, FUNCTIONS)}"
+            yield f"`{shown(sql)}`: function {name} is not allowed.{nearest(name, FUNCTIONS)}"
         elif name.startswith("regexp_"):
             yield from _pattern_faults(node, sql)
     elif isinstance(node, exp.DataType):
         if node.this.name not in TYPES:
-            yield f"`{_shown(sql)}`: type {node.this.name} is not allowed.{nearest(node.this.name, TYPES)}"
+            yield f"`{shown(sql)}`: type {node.this.name} is not allowed.{nearest(node.this.name, TYPES)}"
     elif isinstance(node, exp.In) and node.args.get("query"):
-        yield f"`{_shown(sql)}`: a query inside an expression is not allowed."
+        yield f"`{shown(sql)}`: a query inside an expression is not allowed."
     elif kind not in _OPERATORS and kind != "TrimPosition":
-        yield f"`{_shown(sql)}`: {_plain(kind)} is not allowed; an expression depends on one row and on nothing else."
+        yield f"`{shown(sql)}`: {_plain(kind)} is not allowed; an expression depends on one row and on nothing else."
 
 
 def _pattern_faults(node: object, sql: str) -> Iterator[str]:
@@ -105,7 +124,7 @@ def _pattern_faults(node: object, sql: str) -> Iterator[str]:
     assert isinstance(node, exp.Func)
     pattern = node.args.get("expression")
     if not isinstance(pattern, exp.Literal) or not pattern.is_string:
-        yield f"`{_shown(sql)}`: a regular expression is written as text in the expression."
+        yield f"`{shown(sql)}`: a regular expression is written as text in the expression."
         return
     import polars as pl
     from polars.exceptions import PolarsError
@@ -113,7 +132,7 @@ def _pattern_faults(node: object, sql: str) -> Iterator[str]:
     try:
         pl.Series([""]).str.contains(pattern.name)
     except PolarsError as error:
-        yield f"`{_shown(sql)}`: '{pattern.name}' is not a regular expression ({_reason(error)})."
+        yield f"`{shown(sql)}`: '{pattern.name}' is not a regular expression ({reason(error)})."
 
 
 def _depth(tree: object) -> int:
@@ -128,20 +147,7 @@ def _depth(tree: object) -> int:
     return deepest
 
 
-def _shown(sql: str) -> str:
-    """One line, without control characters."""
-    line = "".join(letter if letter.isprintable() else " " for letter in sql)
-    return line if len(line) <= 120 else line[:119] + "…"
-
-
 @cache
 def _plain(kind: str) -> str:
     """`CurrentTimestamp` -> `current timestamp`."""
     return "".join(f" {c.lower()}" if c.isupper() else c for c in kind).strip()
-
-
-def _reason(error: Exception) -> str:
-    line = str(error).strip().splitlines()[0].rstrip(".")
-    return "".join(
-        letter for letter in line.replace("\x1b[4m", "").replace("\x1b[0m", "") if letter.isprintable()
-    )

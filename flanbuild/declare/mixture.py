@@ -31,6 +31,11 @@ class TaskLike(Protocol):
         """The name of the folder that the task file lies in."""
 
 
+MAX_EXAMPLES = 1_000_000_000
+"""Training examples of a mixture; putting n in order takes about 60 n bytes of memory."""
+MAX_TEMPLATES = 10_000
+MAX_SHARDS = 10_000
+
 ClusterName = Annotated[str, Field(pattern=SEGMENT)]
 Style = Literal["instruction", "none", "dataset_name"]
 
@@ -38,11 +43,11 @@ Style = Literal["instruction", "none", "dataset_name"]
 class Size(StrictModel):
     """Number of training examples: `passes` times the rate of each task, or `examples` in all."""
 
-    passes: Annotated[int, Field(gt=0)] | None = None
+    passes: Annotated[int, Field(gt=0, le=MAX_EXAMPLES)] | None = None
     """Each task gives its rate this many times."""
-    examples: Annotated[int, Field(gt=0)] | None = None
+    examples: Annotated[int, Field(gt=0, le=MAX_EXAMPLES)] | None = None
     """Exact number of training examples of the mixture."""
-    templates_per_row: Annotated[int, Field(gt=0)] = 1
+    templates_per_row: Annotated[int, Field(gt=0, le=MAX_TEMPLATES)] = 1
     """With `examples`: templates under which each row is rendered, for tasks that give more examples than rows."""
 
     @model_validator(mode="after")
@@ -89,24 +94,24 @@ class Mixture(StrictModel):
     """Tasks or datasets to train on; by default all of the clusters."""
     datasets_per_cluster: Annotated[int, Field(gt=0)] | None = None
     """Maximum number of datasets per cluster, the first in keyed order (paper, section 4.1)."""
-    cap: Annotated[int, Field(gt=0)] = 30_000
+    cap: Annotated[int, Field(gt=0, le=MAX_EXAMPLES)] = 30_000
     """Maximum number of training rows per task."""
     rate: Rate = Rate()
     """How tasks are weighed."""
     size: Size = Size(passes=10)
     """How many examples there are."""
-    templates: Annotated[int, Field(gt=0)] = 10
+    templates: Annotated[int, Field(gt=0, le=MAX_TEMPLATES)] = 10
     """Number of templates to use of each task file, the first ones."""
     templates_per_example: Annotated[int, Field(gt=0)] | Literal["all"] = 1
     """Number of templates under which a row comes each time it is drawn."""
     style: Style = "instruction"
     """`instruction`: the templates; `none` and `dataset_name`: the ablations of the paper's section 4.3."""
-    separator: str = "\n"
+    separator: Annotated[str, Field(max_length=1000)] = "\n"
     """The end of each prompt."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     """Seed of every keyed choice."""
-    shards: Annotated[int, Field(gt=0)] = 16
-    """Number of files of the train split."""
+    shards: Annotated[int, Field(gt=0, le=MAX_SHARDS)] = 16
+    """Number of files of the train split; at most one per example."""
     shard_megabytes: Annotated[int, Field(gt=0)] | None = None
     """Maximum size of a train file in megabytes before compression; replaces `shards`."""
     compression: Literal["none", "lz4", "zstd"] = "none"
@@ -173,7 +178,9 @@ class Mixture(StrictModel):
         faults = Faults(self.path)
         for number, name in enumerate(self.tasks or ()):
             if name not in names:
-                faults.add(("tasks", number), f"no task or dataset '{name}'.{nearest(name, names)}")
+                hint = nearest(name, names)
+                own = "" if "Did you mean" in hint else " Task files of your own need --tasks FOLDER."
+                faults.add(("tasks", number), f"no task or dataset '{name}'.{hint}{own}")
         for name in self.rate.weights or {}:
             if name not in names | clusters:
                 hint = nearest(name, names | clusters)
@@ -218,9 +225,10 @@ def load_mixture(path: Path) -> Mixture:
     """The mixture that a file declares. Raises DeclarationError with all faults of the file."""
     faults = Faults(path)
     if not path.is_file():
-        raise DeclarationError(
-            f"{path}: no such mixture.{nearest(path.stem, (p.stem for p in path.parent.glob('*.yaml')))}"
-        )
+        beside = Path(path.name)
+        here = f" There is a file {beside}: name it with its suffix." if beside.is_file() else ""
+        hint = nearest(path.stem, (other.stem for other in path.parent.glob("*.yaml")))
+        raise DeclarationError(f"{path}: no such mixture.{here or hint}")
     data = read(path, faults) or {}
     if not faults and not isinstance(data, dict):
         faults.add((), "a mixture is a mapping of keys such as cap, rate, size, related.")

@@ -51,7 +51,7 @@ SCHEMES: dict[str, RateScheme] = {
             "proportional",
             _proportional,
             (),
-            "min(rows, max): proportional to the rows, up to a maximum (paper, section 2.1)",
+            "min(rows, max): proportional to the rows, up to a maximum (paper, section 2.4)",
         ),
         RateScheme(
             "temperature",
@@ -91,9 +91,9 @@ class Rate(StrictModel):
         "proportional"
     )
     """The rule by which a task's rate follows from its rows."""
-    max: Annotated[int, Field(gt=0)] = 3000
+    max: Annotated[int, Field(gt=0, le=1_000_000_000)] = 3000
     """Rows beyond which a task's rate no longer grows."""
-    temperature: Annotated[float, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
     """Flattens the rates; 1 is proportional. Only with scheme `temperature`."""
     weights: dict[str, Weight] | None = None
     """Task, dataset or cluster → share. Only with scheme `weights`."""

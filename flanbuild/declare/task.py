@@ -183,6 +183,14 @@ class Task(StrictModel):
         """Indices of the templates that evaluation uses."""
         return tuple(i for i, template in enumerate(self.templates) if template.kind == "forward")
 
+    @property
+    def answer_fields(self) -> frozenset[str]:
+        """The placeholders that stand for the answer: `answer`, and fields with the same SQL in a task without options."""
+        if self.options is not None or self.answer is None:
+            return frozenset({ANSWER})
+        sql = self.answer.strip()
+        return frozenset({ANSWER, *(name for name, field in self.fields.items() if field.strip() == sql)})
+
     def upstream_splits(self) -> tuple[str, ...]:
         """The upstream splits that the task reads, each once."""
         return tuple(dict.fromkeys(name for split in self.splits.values() for name in split.of))
@@ -211,7 +219,9 @@ def select(tasks: Mapping[str, Task], name: str) -> list[Task]:
     ]
     if not selected:
         known = {n for t in tasks.values() for n in (t.name, t.dataset, t.cluster)}
-        raise DeclarationError(f"No task, dataset or cluster '{name}'.{nearest(name, known)}")
+        hint = nearest(name, known)
+        own = "" if "Did you mean" in hint else " Task files of your own need --tasks FOLDER."
+        raise DeclarationError(f"No task, dataset or cluster '{name}'.{hint}{own}")
     return selected
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flanbuild.declare.document import Keys
+from flanbuild.declare.expression import is_text
 from flanbuild.declare.task import ANSWER, CLASS_LABEL, OPTIONS, SCALARS, Task, Template, placeholders
 from flanbuild.errors import nearest
 
 Fault = tuple[Keys, str]
 
-RESERVED = ("_row", "_source_row", "_dropped", "_options", "_answers")
+RESERVED = ("_row", "_source_row", "_dropped", "_options", "_answers", "_label_id")
 """Columns that rendering adds to a task's own."""
 
 
@@ -148,14 +149,15 @@ def _check_templates(task: Task) -> Iterator[Fault]:
 
 
 def _check_forward(task: Task, i: int, template: Template) -> Iterator[Fault]:
-    answer = f"{{{ANSWER}}}"
-    if task.options is not None and template.targets != answer:
+    if task.options is not None and template.targets != f"{{{ANSWER}}}":
         yield (
             ("templates", i, "targets"),
             "with options, a forward target is {answer} alone, so that it can be ranked.",
         )
-    if answer in template.targets and answer in re.sub(r"\{\{|\}\}", "", template.inputs):
-        yield ("templates", i, "inputs"), "a forward template must not show the {answer} that it asks for."
+    shown = _fields_of(template.inputs) & task.answer_fields
+    if shown and _fields_of(template.targets) & task.answer_fields:
+        name = min(shown)
+        yield ("templates", i, "inputs"), f"a forward template must not show the {{{name}}} that it asks for."
 
 
 def _check_text(task: Task, keys: Keys, text: str) -> Iterator[Fault]:
@@ -175,8 +177,29 @@ def _check_text(task: Task, keys: Keys, text: str) -> Iterator[Fault]:
     for name in re.findall(r"(?<!\{)\{\{\s*(\w+)\s*\}\}(?!\})", text):
         if name in known:
             yield keys, f"doubled braces are literal text; write {{{name}}} for the field."
+    side = "a target" if keys[-1] == "targets" else "a prompt"
     if not names:
-        side = "a target" if keys[-1] == "targets" else "a prompt"
         yield keys, f"{side} without a field is the same for every row."
+    elif set(names) <= set(known) and not set(names) - _constants(task):
+        shown = " and ".join(f"{{{name}}}" for name in dict.fromkeys(names))
+        yield keys, f"{side} with {shown} alone is the same for every row."
     if "\t" in text:
         yield keys, "a tab; use spaces."
+
+
+def _fields_of(text: str) -> set[str]:
+    """The placeholders of a template's side; none where they cannot be read, which is a fault of its own."""
+    try:
+        return set(placeholders(text))
+    except ValueError:
+        return set()
+
+
+def _constants(task: Task) -> set[str]:
+    """The placeholders that are the same text for every row: fields that are a text, and options that are."""
+    constants = {name for name, sql in task.fields.items() if is_text(sql)}
+    if isinstance(task.options, Mapping) or (
+        isinstance(task.options, tuple) and all(map(is_text, task.options))
+    ):
+        constants.add(OPTIONS)
+    return constants

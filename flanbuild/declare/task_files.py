@@ -7,15 +7,20 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flanbuild.declare.document import SEGMENT, Faults, read, validate
+from flanbuild.declare.document import MAX_BYTES, SEGMENT, Faults, read, validate
 from flanbuild.declare.task import LOCAL, Task
 from flanbuild.declare.task_checks import check
 from flanbuild.errors import DeclarationError
+from flanbuild.progress import log
 
 _CHARACTERS = "letters, digits, '_', '.' and '-', beginning with a letter or a digit"
+_KEYS = re.compile(
+    rb"^[ \t{]*['\"]?(source|columns|templates|subsets|fields|metrics)['\"]?\s*:", re.MULTILINE
+)
 
 
 def load_tasks(folders: Iterable[Path]) -> dict[str, Task]:
@@ -47,6 +52,7 @@ def load_task_file(path: Path) -> tuple[list[Task], list[str]]:
         faults.add((), "a task file is a mapping of keys such as source, fields, templates.")
         return [], faults
     tasks = []
+    found: dict[str, None] = {}  # subsets of one file share their faults
     for subset, declared in _subsets(data, faults):
         here = Faults(path, subset)
         task = _task(path, subset, declared, here)
@@ -54,7 +60,8 @@ def load_task_file(path: Path) -> tuple[list[Task], list[str]]:
             for keys, sentence in check(task):
                 here.add(keys, sentence)
             tasks.append(task)
-        faults.extend(fault for fault in here if fault not in faults)
+        found |= dict.fromkeys(here)
+    faults.extend(found)
     return tasks, faults
 
 
@@ -63,9 +70,14 @@ def _task_files(folder: Path, faults: list[str]) -> dict[str, Path]:
     if not folder.is_dir():
         raise DeclarationError(f"{folder}: no such folder of task files.")
     paths: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.y*ml")):
+    for path in _yaml_files(folder):
         cluster = path.parent.name
-        if not re.fullmatch(SEGMENT, cluster):
+        if path.parent == folder:
+            faults.append(
+                f"{path}: a task file lies in the folder of its cluster, {folder / '<cluster>' / path.name}; --tasks "
+                "names the folder above the clusters."
+            )
+        elif not re.fullmatch(SEGMENT, cluster):
             faults.append(
                 f"{path}: a task file lies in the folder of its cluster, whose name has {_CHARACTERS}; "
                 f"found '{cluster}'."
@@ -76,7 +88,41 @@ def _task_files(folder: Path, faults: list[str]) -> dict[str, Path]:
             faults.append(f"{path}: dataset '{path.stem}' already has a task file, {paths[path.stem]}.")
         else:
             paths[path.stem] = path
+    if not paths and not faults:
+        raise DeclarationError(f"{folder}: no task file; one is {folder / '<cluster>' / '<dataset>.yaml'}.")
     return paths
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    """The YAML files of clusters, in path order.
+
+    Hidden folders such as .ipynb_checkpoints are left out, and so are folders of data: those with files of other kinds
+    in which no YAML file has a key of a task file.
+    """
+    visible = [
+        path
+        for path in sorted(folder.rglob("*.y*ml"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    for parent, group in groupby(visible, key=lambda path: path.parent):
+        paths = list(group)
+        if any(map(_resembles_task_file, paths)) or not _holds_data(parent):
+            yield from paths
+        else:
+            log(f"{parent}: skipped {len(paths)} YAML file(s) without keys of a task file.")
+
+
+def _holds_data(folder: Path) -> bool:
+    return any(path.is_file() and path.suffix not in (".yaml", ".yml") for path in folder.iterdir())
+
+
+def _resembles_task_file(path: Path) -> bool:
+    """Whether a line of the file begins with a key that only task files have; true for a file that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _KEYS.search(file.read(MAX_BYTES)) is not None
+    except OSError:
+        return True
 
 
 def _subsets(data: dict[str, Any], faults: Faults) -> Iterator[tuple[str | None, dict[str, Any]]]:

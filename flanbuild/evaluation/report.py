@@ -59,7 +59,9 @@ def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[
     Raises ArtifactError if a folder holds no evaluation, DeclarationError if no folder is given.
     """
     require("`flanbuild report`", "report", ("matplotlib",))
-    evaluations = _read([folder for folder in folders if folder.resolve() != out.resolve()])
+    evaluations = _read(
+        [folder for folder in folders if folder.resolve() != out.resolve() and folder.suffix != ".lock"]
+    )
     with locked(out), staged(out) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")
         _write_rows(folder / "scores.csv", _scores(evaluations))

@@ -29,7 +29,7 @@ from flanbuild.artifacts.records import (
     read_record,
     write_record,
 )
-from flanbuild.declare.mixture import HeldOut, Mixture
+from flanbuild.declare.mixture import MAX_EXAMPLES, HeldOut, Mixture
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.keys import row_keys, task_key
 from flanbuild.mix import contamination
@@ -94,6 +94,7 @@ def mix(
     allocations = plan(mixture, records, held, found.dropped())
     if not any(entry.count for entry in allocations):
         raise DeclarationError(_nothing_left(mixture, allocations))
+    _check_total(mixture, allocations)
     _check_templates_per_row(mixture, allocations, records)
     picks: dict[Split, dict[str, Picks]] = {
         "train": _train_picks(mixture, allocations, records, found.positions),
@@ -252,14 +253,18 @@ def _ordered(
 def _shard_count(
     mixture: Mixture, picks: Mapping[str, Picks], tasks: Sequence[TaskRef], files: Sequence[Path]
 ) -> int:
-    """As declared, or as many as keep each within the declared size, estimated from the bytes of a rendered row."""
+    """As declared, or as many as keep each within the declared size, estimated from the bytes of a rendered row.
+
+    At most one per example.
+    """
+    examples = sum(len(chosen.position) for chosen in picks.values())
     if mixture.shard_megabytes is None:
-        return mixture.shards
+        return min(mixture.shards, examples)
     size = 0.0
     for task, file in zip(tasks, files, strict=True):
         row = file.stat().st_size / read_table(file).num_rows
         size += len(picks[task.name].position) * (row + len("".join(task)) + _NAMES_BYTES)
-    return ceil(size / (mixture.shard_megabytes * 1_000_000))
+    return min(ceil(size / (mixture.shard_megabytes * 1_000_000)), examples)
 
 
 def _train_picks(
@@ -292,6 +297,14 @@ def _validation_picks(
     none = RenderedSplit(of=())
     rows = {e.task: records[e.task].splits.get("validation", none).rows for e in allocations if e.count}
     return {task: Picks(np.arange(count), np.zeros(count, np.int32)) for task, count in rows.items() if count}
+
+
+def _check_total(mixture: Mixture, allocations: Sequence[Allocation]) -> None:
+    """Raises DeclarationError if the mixture has more examples than can be put in order."""
+    if (total := sum(entry.count for entry in allocations)) > MAX_EXAMPLES:
+        raise DeclarationError(
+            f"{mixture.path}: size: the mixture has {total:,} examples; allowed are {MAX_EXAMPLES:,}."
+        )
 
 
 def _check_templates_per_row(

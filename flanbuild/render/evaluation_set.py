@@ -30,7 +30,7 @@ from flanbuild.declare.task import SplitName, Task
 from flanbuild.errors import DeclarationError
 from flanbuild.progress import Advance
 from flanbuild.render.examples import check_expressions
-from flanbuild.render.splits import OWN_SEED, by_upstream, declaration, open_examples, select
+from flanbuild.render.splits import OWN_SEED, by_upstream, declaration, open_examples, select, split_errors
 from flanbuild.render.wording import evaluation_table
 
 MAX_ROWS = 1000
@@ -52,7 +52,8 @@ def fingerprint(task: Task, raw: RawRecord, max_rows: int) -> str:
 def build_evaluation_set(task: Task, raw: Path, max_rows: int, folder: Path) -> EvaluationRecord:
     """Writes `test.arrow` and `dev.arrow` into `folder`, as far as the task has these splits.
 
-    Raises DamagedError if a raw file is not as its record names it.
+    Raises DamagedError if a raw file is not as its record names it, and SourceError for a row that no expression of
+    the task file can read.
     """
     source = read_record(raw / RECORD, RawRecord)
     splits: dict[Split, EvaluationSplit] = {}
@@ -61,9 +62,10 @@ def build_evaluation_set(task: Task, raw: Path, max_rows: int, folder: Path) -> 
             if missing := tuple(split for split in of if split in source.missing):
                 splits[name] = EvaluationSplit(of=of, missing=missing)
                 continue
-            opened = open_examples(task, raw, source, of)
-            chosen = select(task, opened, of, group)[ours].ordered(OWN_SEED, ours, task, max_rows)
-            frame = opened(pl.Series(np.sort(chosen.rows))).collect()
+            with split_errors(task, raw, of):
+                opened = open_examples(task, raw, source, of)
+                chosen = select(task, opened, of, group)[ours].ordered(OWN_SEED, ours, task, max_rows)
+                frame = opened(pl.Series(np.sort(chosen.rows))).collect()
             table = evaluation_table(task, frame[np.argsort(np.argsort(chosen.rows))], SEPARATOR)
             path = folder / f"{name}.arrow"
             write_table(path, table)

@@ -1,55 +1,143 @@
 """From upstream columns to examples: fields, options, answer, references, and why a row is left out.
 
-The page's SQL becomes polars expressions; nothing runs until a frame is collected, so `check_expressions`
-finds every fault of a page on a frame without rows.
+The SQL of a task file becomes polars expressions. Nothing runs until a frame is collected, so `check_expressions`
+finds every fault of a task file on a frame without rows.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.declare.document import Keys
-from flanbuild.declare.expression import expression_faults
+from flanbuild.declare.expression import expression_faults, is_text, reason, shown
 from flanbuild.declare.task import ANSWER, OPTIONS, Task, placeholders
-from flanbuild.errors import DeclarationError, nearest
+from flanbuild.declare.task_checks import RESERVED
+from flanbuild.errors import DeclarationError, SourceError, nearest
 from flanbuild.render.preprocessors import PREPROCESSORS, SOURCE_ROW
 from flanbuild.render.templates import options_block
 
-ROW, DROPPED, CHOICES, ANSWERS = "_row", "_dropped", "_options", "_answers"
+ROW, DROPPED, CHOICES, ANSWERS, LABEL_ID = "_row", "_dropped", "_options", "_answers", "_label_id"
 """Columns beside a task's fields, `answer` and `options_`; no field can be called so."""
+UNLABELLED = -1
+"""The class id or answer index of a row without one; null means the same."""
+_LABEL_OUT, _ANSWER_OUT = "label out of range: ", "answer out of range: "
 
 
 def examples(task: Task, raw: pl.LazyFrame, rows: pl.Series | None = None) -> pl.LazyFrame:
     """Each raw row, or those whose index is in `rows`, with its fields as strings, `answer` and `options_`.
 
-    `_row` is the index after preprocessing, `_source_row` before it, `_dropped` the reason why a row is left out (null: it stays),
-    `_options` and `_answers` are lists. Raises DeclarationError for an expression that can't be.
+    `_row` is the index after preprocessing, `_source_row` before it, `_dropped` the reason why a row is left out (null: it
+    stays), `_options` and `_answers` are lists. Raises DeclarationError for an expression that is not allowed, and for
+    one that does not fit the columns. `check_ranges` finds labels and answers outside their range among the reasons.
     """
     frame = _rows(task, raw)
     if rows is not None:
         frame = frame.filter(pl.col(ROW).is_in(rows.implode()))
     columns = frame.collect_schema()
-    made = {name: _as_text(task, ("fields", name), sql, columns) for name, sql in task.fields.items()}
+    values = {name: _as_text(task, ("fields", name), sql, columns) for name, sql in task.fields.items()}
     options = _options(task, columns)
     if options is not None:
-        made[CHOICES] = options
+        values[CHOICES] = options
     if (answer := _answer(task, columns, options)) is not None:
-        made[ANSWER] = answer
-        made[ANSWERS] = _answers(task, columns, answer)
-    made[DROPPED] = _failed_condition(task, columns)
-    frame = frame.select(ROW, SOURCE_ROW, **made)
+        values[ANSWER] = answer
+        values[ANSWERS] = _answers(task, columns, answer)
+    values[DROPPED] = pl.coalesce(
+        _label_out_of_range(task, columns),
+        _failed_condition(task, columns),
+        _answer_out_of_range(task, columns, options),
+    )
+    frame = frame.select(ROW, SOURCE_ROW, **values)
     frame = frame.with_columns(pl.coalesce(DROPPED, _incomplete(task)).alias(DROPPED))
     return frame if options is None else frame.with_columns(options_block(pl.col(CHOICES)))
 
 
 def check_expressions(tasks: Iterable[Task]) -> list[str]:
     """The faults that only polars sees: SQL, unknown columns, types. Reads no data."""
-    faults: dict[str, None] = {}  # in order, each once: subsets share their page's
+    faults: dict[str, None] = {}  # in order, each once: subsets share those of their file
     for task in tasks:
         faults |= dict.fromkeys(_faults(task))
     return list(faults)
+
+
+def check_ranges(task: Task, split: str, dropped: Mapping[str, int]) -> None:
+    """Raises SourceError if rows are dropped (reason -> rows) because a label or an answer is out of its range.
+
+    A label or an index that counts from 1 would otherwise lose its last class and shift all others.
+    """
+    faults = task.faults()
+    for start, keys, kind in ((_LABEL_OUT, ("labels",), "label"), (_ANSWER_OUT, (ANSWER,), "answer")):
+        counts = {why.removeprefix(start): rows for why, rows in dropped.items() if why.startswith(start)}
+        if not counts:
+            continue
+        values = sorted(counts, key=lambda value: (-counts[value], value))
+        listed = ", ".join(values[:5]) + (", …" if len(values) > 5 else "")
+        rows = f"{sum(counts.values()):,} row{'s' if sum(counts.values()) > 1 else ''}"
+        allowed = (
+            f"0 to {len(task.labels) - 1}" if kind == "label" else "0 to the number of options minus one"
+        )
+        hint = f"Does the {kind} count from 1?" + (" Then subtract 1 in the expression." * (kind == "answer"))
+        faults.add(
+            keys,
+            f"split {split} has the {kind} {listed} in {rows}; allowed are {allowed}, and null or {UNLABELLED} for a "
+            f"row without one. {hint}",
+        )
+    if faults:
+        raise SourceError("\n".join(faults))
+
+
+@contextmanager
+def row_errors(task: Task, split: str, raw: Callable[[], pl.LazyFrame]) -> Iterator[None]:
+    """Turns an error of polars into a SourceError with task file, field, split and the first row that fails.
+
+    `raw` opens the raw rows of the split; it is called only after an error.
+    """
+    try:
+        yield
+    except PolarsError as error:
+        raise SourceError(_failing_row(task, split, raw(), error)) from None
+
+
+def _failing_row(task: Task, split: str, raw: pl.LazyFrame, error: PolarsError) -> str:
+    try:
+        frame = _rows(task, raw).collect()
+    except PolarsError as unreadable:
+        return f"{task.path}: split {split} cannot be read: {reason(unreadable)}."
+    for keys, sql in _expressions(task):
+        expression = pl.sql_expr(sql)
+        if (failure := _failure(frame, expression)) is None:
+            continue
+        first, last = 0, frame.height  # frame[:first] evaluates, frame[:last] does not
+        while last - first > 1:
+            middle = (first + last) // 2
+            first, last = (first, middle) if _failure(frame[:middle], expression) else (middle, last)
+        row = frame.row(first, named=True)
+        values = ", ".join(
+            f"{name} is {_short(row[name])}" for name in dict.fromkeys(expression.meta.root_names())
+        )
+        faults = task.faults()
+        faults.add(
+            keys,
+            f"`{shown(sql)}` fails at row {row[SOURCE_ROW]:,} of split {split}, where {values}: {reason(failure)}. "
+            "TRY_CAST gives null where CAST fails.",
+        )
+        return faults[0]
+    return f"{task.path}: split {split} cannot be rendered: {reason(error)}."
+
+
+def _failure(frame: pl.DataFrame, expression: pl.Expr) -> PolarsError | None:
+    try:
+        frame.select(_=expression)
+    except PolarsError as error:
+        return error
+    return None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _faults(task: Task) -> Iterator[str]:
@@ -91,7 +179,8 @@ def _rows(task: Task, raw: pl.LazyFrame) -> pl.LazyFrame:
     frame = raw.select(list(task.columns))
     if (column := task.label_column) is not None:
         names = dict(enumerate(task.labels))
-        frame = frame.with_columns(pl.col(column).replace_strict(names, default=None, return_dtype=pl.String))
+        classes = pl.col(column).replace_strict(names, default=None, return_dtype=pl.String)
+        frame = frame.with_columns(pl.col(column).alias(LABEL_ID), classes)
     if task.preprocess is None:
         return frame.with_row_index(ROW).with_columns(
             pl.col(ROW).cast(pl.Int64).alias(SOURCE_ROW), pl.col(ROW).cast(pl.Int64)
@@ -103,20 +192,51 @@ def _rows(task: Task, raw: pl.LazyFrame) -> pl.LazyFrame:
 def _sql(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -> tuple[pl.Expr, pl.DataType]:
     """The expression and its type. Raises DeclarationError naming the place, the column, the nearest one."""
     faults = task.faults()
-    for fault in expression_faults(sql):
+    found = expression_faults(sql)
+    if found and (hint := _quoting_hint(sql, columns)):
+        found = (hint,)
+    for fault in found:
         faults.add(keys, fault)
     if faults:
         raise DeclarationError(*faults)
     try:
         expression = pl.sql_expr(sql)
-        for name in expression.meta.root_names():
-            if name not in columns:
-                faults.add(keys, f"no column '{name}' in `{sql}`.{nearest(name, columns)}")
+        names = expression.meta.root_names()
+        faults_of_names = [name for name in names if name not in columns or name in RESERVED]
+        if faults_of_names and (hint := _quoting_hint(sql, columns)):
+            faults.add(keys, hint)
+        for name in [] if faults else faults_of_names:
+            faults.add(keys, f"no column '{name}' in `{shown(sql)}`.{_column_hint(name, sql, columns)}")
+        if keys[0] == "fields" and not names and not is_text(sql):
+            faults.add(
+                keys, f"`{shown(sql)}` reads no column; a field that is always the same is a text: 'French'."
+            )
         if not faults:
-            return expression, pl.LazyFrame(schema=dict(columns)).select(_=expression).collect_schema()["_"]
+            schema = {name: columns[name] for name in names}
+            return expression, pl.LazyFrame(schema=schema).select(_=expression).collect_schema()["_"]
     except PolarsError as error:
-        faults.add(keys, f"`{sql}` is not an expression over the columns: {_first_line(error)}.")
+        faults.add(keys, f"`{shown(sql)}` is not an expression over the columns: {reason(error)}.")
     raise DeclarationError(*faults)
+
+
+def _quoting_hint(sql: str, columns: Iterable[str]) -> str:
+    """A sentence if the expression is the name of a column that SQL reads as something else, such as `Review Text`."""
+    name = sql.strip()
+    if name in columns and name not in RESERVED:
+        return f"column '{shown(name)}' is quoted in SQL: write '\"{shown(name)}\"'."
+    inside = [column for column in columns if not column.isidentifier() and column in sql]
+    if inside and f'"{inside[0]}"' not in sql:
+        return (
+            f"column '{shown(inside[0])}' is quoted in SQL: write \"{shown(inside[0])}\" in `{shown(sql)}`."
+        )
+    return ""
+
+
+def _column_hint(name: str, sql: str, columns: Iterable[str]) -> str:
+    hint = nearest(name, set(columns) - set(RESERVED))
+    if name == sql.strip() and "Did you mean" not in hint:
+        hint += f" A fixed text is written in single quotes: \"'{shown(name)}'\"."
+    return hint
 
 
 def _as_text(task: Task, keys: Keys, sql: str, columns: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -161,6 +281,29 @@ def _answer(task: Task, columns: Mapping[str, pl.DataType], options: pl.Expr | N
     if dtype.is_integer() and options is not None:
         return options.list.get(pl.when(expression >= 0).then(expression.cast(pl.Int64)), null_on_oob=True)
     return _as_text(task, (ANSWER,), task.answer, columns)
+
+
+def _label_out_of_range(task: Task, columns: Mapping[str, pl.DataType]) -> pl.Expr:
+    """A reason with the class id where it is none of the labels' and does not mean unlabelled; otherwise null."""
+    if LABEL_ID not in columns:
+        return pl.lit(None, pl.String)
+    label = pl.col(LABEL_ID)
+    return pl.when(~label.is_between(UNLABELLED, len(task.labels) - 1)).then(
+        pl.concat_str(pl.lit(_LABEL_OUT), label.cast(pl.String))
+    )
+
+
+def _answer_out_of_range(task: Task, columns: Mapping[str, pl.DataType], options: pl.Expr | None) -> pl.Expr:
+    """A reason with the index of the answer where no option has it and it does not mean unlabelled; otherwise null."""
+    if task.answer is None or options is None:
+        return pl.lit(None, pl.String)
+    index, dtype = _sql(task, (ANSWER,), task.answer, columns)
+    if not dtype.is_integer():
+        return pl.lit(None, pl.String)
+    index, count = index.cast(pl.Int64), options.list.len().cast(pl.Int64)
+    return pl.when((index < UNLABELLED) | (index >= count)).then(
+        pl.concat_str(pl.lit(_ANSWER_OUT), index.cast(pl.String), pl.lit(" of "), count.cast(pl.String))
+    )
 
 
 def _answers(task: Task, columns: Mapping[str, pl.DataType], answer: pl.Expr) -> pl.Expr:
@@ -213,9 +356,5 @@ def _incomplete(task: Task) -> pl.Expr:
 
 def _wrong_type(task: Task, keys: Keys, sql: str, found: pl.DataType, allowed: str) -> DeclarationError:
     faults = task.faults()
-    faults.add(keys, f"`{sql}` is of type {found}; needed is {allowed}.")
+    faults.add(keys, f"`{shown(sql)}` is of type {found}; needed is {allowed}.")
     return DeclarationError(*faults)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")

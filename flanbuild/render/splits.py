@@ -5,6 +5,7 @@ mixtures are evaluated on the same rows and no mixture trains on another's valid
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from flanbuild.artifacts.files import digest_of
 from flanbuild.artifacts.records import RawRecord, SplitCounts
 from flanbuild.declare.task import SPLITS, SplitName, Task
 from flanbuild.keys import keyed_order, row_keys, task_key
-from flanbuild.render.examples import DROPPED, ROW, examples
+from flanbuild.render.examples import DROPPED, ROW, check_ranges, examples, row_errors
 from flanbuild.render.preprocessors import SOURCE_ROW
 
 RowIndices = NDArray[np.int64]
@@ -72,11 +73,22 @@ def open_examples(task: Task, raw: Path, record: RawRecord, of: Iterable[str]) -
     names = [f"{name}.parquet" for name in of]
     artifact.check_files(raw, record, set(names))
     paths = [raw / name for name in names]
-    scanned = pl.concat([pl.scan_parquet(path, glob=False) for path in paths])
+    scanned = _scan(paths)
     if sum(path.stat().st_size for path in paths) > KEPT_BYTES:
         return partial(examples, task, scanned)
     evaluated = examples(task, scanned).collect().lazy()
     return lambda rows: evaluated if rows is None else evaluated.filter(pl.col(ROW).is_in(rows.implode()))
+
+
+def split_errors(task: Task, raw: Path, of: Iterable[str]) -> AbstractContextManager[None]:
+    """Turns errors of polars over these upstream splits into a sentence with the first row that fails."""
+    of = tuple(of)
+    names = " + ".join(f"'{name}'" for name in of)
+    return row_errors(task, names, lambda: _scan([raw / f"{name}.parquet" for name in of]))
+
+
+def _scan(paths: Iterable[Path]) -> pl.LazyFrame:
+    return pl.concat([pl.scan_parquet(path, glob=False) for path in paths])
 
 
 def select(
@@ -84,10 +96,11 @@ def select(
 ) -> dict[SplitName, Selection]:
     """Filters, then carves. The cap comes later (`ordered`), so it is filled with rows that stay.
 
-    FLAN's code cuts first and filters afterwards.
+    FLAN's code cuts first and filters afterwards. Raises SourceError for labels and answers out of their range.
     """
     reasons = opened(None).select(ROW, SOURCE_ROW, DROPPED).collect(engine="streaming").sort(ROW)
     dropped = dict(sorted(reasons.filter(pl.col(DROPPED).is_not_null())[DROPPED].value_counts().iter_rows()))
+    check_ranges(task, " + ".join(f"'{name}'" for name in of), dropped)
     stay = reasons.filter(pl.col(DROPPED).is_null())
     kept = stay[ROW].to_numpy()
     selected: dict[SplitName, Selection] = {}

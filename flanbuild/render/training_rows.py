@@ -33,7 +33,15 @@ from flanbuild.errors import DeclarationError
 from flanbuild.progress import Advance
 from flanbuild.render.examples import check_expressions
 from flanbuild.render.fingerprints import row_fingerprints
-from flanbuild.render.splits import Examples, Selection, by_upstream, declaration, open_examples, select
+from flanbuild.render.splits import (
+    Examples,
+    Selection,
+    by_upstream,
+    declaration,
+    open_examples,
+    select,
+    split_errors,
+)
 from flanbuild.render.templates import in_style
 from flanbuild.render.wording import dealt
 
@@ -65,7 +73,8 @@ def render(
 ) -> TaskRecord:
     """Writes the rows of one task into `folder`.
 
-    Raises DamagedError if a raw file is not as its record names it.
+    Raises DamagedError if a raw file is not as its record names it, and SourceError for a row that no expression of
+    the task file can read.
     """
     source = read_record(raw / RECORD, RawRecord)
     names: list[SplitName] = ["train", "validation", "test"] if trained else ["test"]
@@ -75,12 +84,13 @@ def render(
         if missing := tuple(name for name in of if name in source.missing):
             splits |= {name: RenderedSplit(of=of, missing=missing) for name in wanted}
             continue
-        opened = open_examples(task, raw, source, of)
-        for name, selection in select(task, opened, of, group).items():
-            if name == "test":
-                splits["test"] = _write_fingerprints("test", task, selection, opened, folder)
-            elif name in names:
-                splits[name] = _write_rows(name, task, selection, opened, mixture, folder, prompts)
+        with split_errors(task, raw, of):
+            opened = open_examples(task, raw, source, of)
+            for name, selection in select(task, opened, of, group).items():
+                if name == "test":
+                    splits["test"] = _write_fingerprints("test", task, selection, opened, folder)
+                elif name in names:
+                    splits[name] = _write_rows(name, task, selection, opened, mixture, folder, prompts)
     record = TaskRecord.of(
         task=task.name,
         dataset=task.dataset,

@@ -5,7 +5,7 @@ import polars as pl
 import pyarrow as pa
 
 from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, RENDERED_SCHEMA, rendered_position
-from flanbuild.declare.task import ANSWER, Task
+from flanbuild.declare.task import Task
 from flanbuild.render.examples import ANSWERS, CHOICES, DROPPED, ROW
 from flanbuild.render.preprocessors import SOURCE_ROW
 from flanbuild.render.splits import RowIndices
@@ -39,7 +39,7 @@ def evaluation_table(task: Task, frame: pl.DataFrame, separator: str) -> pa.Tabl
     for index in task.forward:
         rendered = _under(task, frame, index, separator)
         target = pl.col("completion")
-        if task.templates[index].targets == f"{{{ANSWER}}}":
+        if task.templates[index].targets in {f"{{{name}}}" for name in task.answer_fields}:
             references = pl.Series("answers", frame[ANSWERS])
         else:  # the target of such a template is its own reference: a translation into the other language
             references = rendered.select(answers=pl.concat_list(target))["answers"]

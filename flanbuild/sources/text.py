@@ -9,6 +9,7 @@ standard library read on, and these know the lines.
 """
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -278,25 +279,23 @@ def _csv_fault(error: csv.Error, quote: str, line: int, last: int) -> str:
     return f"not a row of CSV ({error})"
 
 
-class _NoQuotes:
-    """A stream that has no quotation mark, so that pyarrow and the exact reader cannot differ."""
+class _NoQuotes(io.RawIOBase):
+    """A stream that has no quotation mark, so that pyarrow and the exact reader cannot differ.
 
-    closed = False
+    Closing it leaves the file open, which its opener closes.
+    """
 
     def __init__(self, raw: IO[bytes]) -> None:
         self.raw = raw
+
+    def readable(self) -> bool:
+        return True
 
     def read(self, size: int = -1) -> bytes:
         data = self.raw.read(size)
         if b'"' in data or b"\x00" in data:
             raise pa.ArrowInvalid("a quotation mark")
         return data
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """Leaves the file open, which its opener closes."""
 
 
 class _NoReturns(_NoQuotes):

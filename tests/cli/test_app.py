@@ -1,8 +1,11 @@
 """The command line teaches, is quick, and is plain in a pipe."""
 
 import json
+import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from conftest import PAGE, ROOT
@@ -205,3 +208,226 @@ def test_a_build_of_a_mixture_checks_its_requirements(pages, tmp_path):
     assert "flan2021.yaml" in ran.stderr
     assert "(require.templates) needs at least 10." in ran.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "--data", "s3://bucket/mix"],
+        ["mixture", "--data", "memory://mix"],
+        ["list", "--data", "file:///tmp/x"],
+        ["gc", "--data", "gs://bucket"],
+        ["preview", "rte", "--tasks", "https://example.org/tasks"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_refuses_a_url_and_makes_no_folder_of_that_name(arguments, tmp_path):
+    run = flanbuild(*arguments, cwd=tmp_path)
+
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"flanbuild: {arguments[-2]} {arguments[-1].partition('/')[0]}//")
+    assert "a URL is not supported; name a local folder" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+ROWS = "text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(40))
+TASK = """\
+source: {files: {train: ../data/train.csv, test: ../data/test.csv}, license: mit}
+columns: {text: string, label: class_label}
+labels: [bad, good]
+splits: {train: train, test: test}
+fields: {text: text}
+options: {bad: bad, good: good}
+metrics: [accuracy]
+templates:
+  - {inputs: "Judge: {text} {options_}", targets: "{answer}"}
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder with a task file `d`, its rows, and a mixture of it; runs flanbuild there."""
+
+    def run(*arguments, rows=ROWS, test_rows=ROWS, task=TASK, mixture="tasks: [d]\n"):
+        for name, content in (("misc/d.yaml", task), ("data/train.csv", rows), ("data/test.csv", test_rows)):
+            path = tmp_path / "t" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        (tmp_path / "mine.yaml").write_text(mixture, encoding="utf-8")
+        return flanbuild(*arguments, "--tasks", "t", cwd=tmp_path)
+
+    return run
+
+
+def test_a_task_file_of_ones_own_builds(own):
+    run = own("mixture", "mine.yaml")
+
+    assert run.returncode == 0, run.stderr
+    assert "built, 400 train and 0 validation examples." in run.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "mixture"])
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        pytest.param({"test_rows": "text,label\na,\nb,\n"}, "d: test is empty: all 2 rows of 'test' are dropped (2 no answer).", id="empty test"),
+        pytest.param({"mixture": "tasks: [d]\nsize: {examples: 4000, templates_per_row: 1}\n"}, "d: gives 4,000 examples, so that rows come up to 100 times;", id="repeats"),
+        pytest.param({"mixture": "tasks: [d]\nstyle: none\ntemplates: 4\n"}, "mine.yaml: style none has one template for each task, so templates: 4 has no effect.", id="templates of a style"),
+        pytest.param(
+            {"task": TASK.replace("test: test}\nfields", "validation: {of: train, rows: 30}, test: test}\nfields")},
+            "d: validation has 20 rows instead of 30: a split takes at most an even share of the 40 rows",
+            id="halved split",
+        ),
+    ],
+)  # fmt: skip
+def test_plan_and_mixture_warn_in_one_line(own, command, changes, sentence):
+    run = own(command, "mine.yaml", **changes)
+
+    assert run.returncode == 0, run.stderr
+    assert sum(sentence in line for line in run.stderr.splitlines()) == 1, run.stderr
+
+
+def test_a_weight_that_goes_to_other_tasks_is_named(own, tmp_path):
+    other = tmp_path / "t" / "misc" / "e.yaml"
+    other.parent.mkdir(parents=True)
+    other.write_text(TASK.replace("train: ../data/train.csv", "train: ../data/none.csv"))
+    (tmp_path / "t" / "data").mkdir()
+    (tmp_path / "t" / "data" / "none.csv").write_text("text,label\na,\n")
+    weights = "tasks: [d, e]\nrate: {scheme: weights, weights: {d: 1, e: 9}}\nsize: {examples: 20}\n"
+
+    run = own("plan", "mine.yaml", mixture=weights)
+
+    assert "mine.yaml: rate.weights.e goes to the other tasks: e gives nothing (" in run.stderr
+    assert "1 no answer" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        pytest.param({"rows": "text,label\na,\nb,\n"}, "no row is left after filtering (2 no answer): d", id="all dropped"),
+        pytest.param({"task": TASK.replace("{train: train, test: test}", "{test: test}")}, "evaluation only: the task file has no train split: d", id="only test"),
+        pytest.param({"rows": "text,label\n"}, "no training rows at the source: d", id="header only"),
+        pytest.param({"mixture": "tasks: [d]\nlicenses: {allow: ['[']}\n"}, "license mit: not among those that mine.yaml allows: d", id="pattern of no license"),
+        pytest.param({"mixture": "clusters: []\n"}, "mine.yaml: the mixture has no task.", id="no cluster"),
+        pytest.param({"mixture": "tasks: [d]\nrate: {scheme: weights, weights: {d: 0}}\nsize: {examples: 5}\n"}, "no share in mine.yaml: d", id="weights of 0"),
+    ],
+)  # fmt: skip
+def test_a_mixture_without_examples_says_why(own, changes, sentence):
+    run = own("mixture", "mine.yaml", **changes)
+
+    assert run.returncode in (1, 2)
+    assert sentence in run.stderr
+    assert "is held out" not in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_label_that_counts_from_1_stops_every_command(own):
+    counted = ROWS.replace(",1\n", ",2\n").replace(",0\n", ",1\n")
+
+    for arguments in (["plan", "mine.yaml"], ["mixture", "mine.yaml"], ["preview", "d"], ["evalset", "d"]):
+        run = own(*arguments, rows=counted, test_rows=counted)
+
+        assert run.returncode == 1, (arguments, run.stderr)
+        assert "count from 1" in run.stderr
+        assert "Traceback" not in run.stderr
+
+
+def test_preview_of_a_split_without_rows_is_a_sentence(own):
+    run = own("preview", "d", rows="text,label\n")
+
+    assert run.returncode == 1
+    assert "has no rows" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_preview_of_a_missing_column_is_the_sentence_of_a_build(own):
+    run = own("preview", "d", rows=ROWS.replace("text,label", "txet,label"))
+
+    assert run.returncode in (1, 2)
+    assert "'text'" in run.stderr
+    assert "Did you mean 'txet'?" in run.stderr
+
+
+def test_preview_says_why_no_row_is_left(own):
+    run = own("preview", "d", rows="text,label\na,\nb,\n")
+
+    assert "so there is no row 0 (rows count from 0). Dropped: 2 no answer." in run.stderr
+
+
+def test_a_mixture_file_beside_the_command_is_named(own):
+    assert "There is a file mine.yaml: name it with its suffix." in own("plan", "mine").stderr
+
+
+def test_a_forgotten_folder_of_task_files_is_named():
+    assert "Task files of your own need --tasks FOLDER." in flanbuild("show", "penguins").stderr
+
+
+def test_check_opens_no_file_and_asks_no_server_for_an_expression(own, tmp_path):
+    asked = []
+
+    class Recorder(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+
+        do_HEAD = do_GET  # noqa: N815
+
+    (tmp_path / "secret.csv").write_text("secret words\n1\n")
+    with HTTPServer(("127.0.0.1", 0), Recorder) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for target in (f"http://127.0.0.1:{server.server_port}/x.csv", str(tmp_path / "secret.csv")):
+            for sql in (
+                f"text IN (SELECT a FROM read_csv('{target}'))",
+                f"EXISTS (SELECT 1 FROM '{target}')",
+            ):
+                where = f'where: {{k: "{sql}"}}\nfields'
+                run = own("check", task=TASK.replace("fields", where, 1))
+
+                assert run.returncode == 2, run.stderr
+                assert "d.yaml:5: where.k: `" in run.stderr
+                assert "secret words" not in run.stderr
+                assert "Traceback" not in run.stderr
+        server.shutdown()
+    assert asked == []
+
+
+INTERRUPT = """\
+import os, signal, sys
+from itertools import count
+from flanbuild import __main__
+
+steps, last = count(1), int(sys.argv.pop(1))
+
+def hook(event, arguments):
+    writes = event in ("os.rename", "os.mkdir") and "data" in str(arguments[0])
+    if writes and next(steps) == last:
+        os.killpg(0, signal.SIGINT)
+
+sys.addaudithook(hook)
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 8, 13, 21, 34])
+def test_ctrl_c_at_any_step_is_one_line(step, own, tmp_path):
+    own("list")
+    command = [
+        sys.executable,
+        "-c",
+        INTERRUPT,
+        str(step),
+        "mixture",
+        "--data",
+        str(tmp_path / "data"),
+        "--jobs",
+        "2",
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    run = subprocess.run(
+        [*command, "--sample-rows", "6000"], capture_output=True, text=True, check=False, cwd=ROOT,
+        start_new_session=True, env=environment,
+    )  # fmt: skip
+
+    assert run.returncode == 130, run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.stderr.count("flanbuild: stopped.") == 1

@@ -1,5 +1,6 @@
 """A task file with a fault: the message has the position, what was found and what is allowed."""
 
+import json
 import subprocess
 import sys
 
@@ -165,7 +166,7 @@ def test_inverted_templates_may_be_many_and_show_options(pages):
     assert faults(pages(inverted)) == []
 
 
-@pytest.mark.parametrize("cluster", ["my cluster", ".hidden", "ä"])
+@pytest.mark.parametrize("cluster", ["my cluster", "ä"])
 def test_a_cluster_is_a_folder_whose_name_fits_a_path(pages, cluster):
     assert "a task file lies in the folder of its cluster" in faults(pages(cluster=cluster))[0]
 
@@ -188,7 +189,14 @@ def test_a_file_with_many_faults_is_parsed_once_for_their_lines(pages, monkeypat
 
 
 def test_rendering_reserves_the_columns_that_a_task_file_may_not_name():
-    assert set(RESERVED) == {examples.ROW, examples.DROPPED, examples.CHOICES, examples.ANSWERS, SOURCE_ROW}
+    assert set(RESERVED) == {
+        examples.ROW,
+        examples.DROPPED,
+        examples.CHOICES,
+        examples.ANSWERS,
+        examples.LABEL_ID,
+        SOURCE_ROW,
+    }
 
 
 def test_doubled_braces_are_no_placeholder():
@@ -198,3 +206,83 @@ def test_doubled_braces_are_no_placeholder():
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden"])
 def test_a_split_name_can_not_leave_its_folder(pages, name):
     assert faults(pages(PAGE.replace("test: validation", f"test: {name}")))
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("Review Text", """column 'Review Text' is quoted in SQL: write '"Review Text"'."""),
+        ("a-b", """column 'a-b' is quoted in SQL: write '"a-b"'."""),
+        ("1st", """column '1st' is quoted in SQL: write '"1st"'."""),
+        ("lower(Review Text)", """column 'Review Text' is quoted in SQL: write "Review Text" in `lower(Review Text)`."""),
+        ("Adelie", "no column 'Adelie' in `Adelie`. Allowed: 1st, Review Text, a-b, text. A fixed text is written in single quotes: \"'Adelie'\"."),
+        ("_row", "no column '_row' in `_row`."),
+        ("CAST(1 + 1 AS VARCHAR)", "`CAST(1 + 1 AS VARCHAR)` reads no column; a field that is always the same is a text: 'French'."),
+        ("MAX(text)", "`MAX(text)`: function max is not allowed."),
+        ("text || CAST(NOW() AS VARCHAR)", "is not allowed"),
+        ("text || '\x1b[31m' || nope", "no column 'nope' in `text || ' [31m' || nope`."),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_no_expression_over_its_row_is_a_fault(pages, sql, sentence):
+    columns = "columns: {text: string, other: string, Review Text: string, a-b: string, 1st: string}"
+    task = ONE.replace("columns: {text: string, other: string}", columns.replace("other: string, ", ""))
+    task = task.replace("fields: {text: text, other: other}", f"fields:\n  text: {json.dumps(sql)}")
+
+    found = faults(pages(task + '  - {inputs: "{text}", targets: "{text}"}'))
+
+    assert any(sentence in fault for fault in found), found
+    assert not any("_source_row" in fault for fault in found)
+    assert not any("\x1b" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("fields", "inputs"),
+    [
+        ("{lang: \"'French'\", text: text}", "Translate to {lang}."),
+        ("{text: text}", "Judge: {options_}"),
+    ],
+)
+def test_a_prompt_whose_fields_are_the_same_for_every_row_is_a_fault(pages, fields, inputs):
+    task = ONE.replace("{text: text, other: other}", fields).replace(
+        "metrics:", "options: [\"'a'\", \"'b'\"]\nanswer: other\nmetrics:"
+    )
+
+    found = faults(pages(task + f'  - {{inputs: "{inputs}", targets: "{{answer}}"}}'))
+
+    assert any("alone is the same for every row." in fault for fault in found), found
+
+
+def test_a_field_with_the_sql_of_the_answer_is_the_answer_in_a_forward_prompt(pages):
+    task = ONE.replace("metrics:", "answer: other\nmetrics:")
+
+    found = faults(pages(task + '  - {inputs: "{text} {other}", targets: "{other}"}'))
+
+    assert any("a forward template must not show the {other} that it asks for." in fault for fault in found)
+
+
+def test_hidden_folders_and_folders_of_data_hold_no_task_files(pages):
+    folder = pages()
+    pages(name="rte-checkpoint", cluster="nli/.ipynb_checkpoints")
+    (folder / "data").mkdir()
+    (folder / "data" / "train.csv").write_text("text\n")
+    (folder / "data" / "meta.yaml").write_text("version: 3\nauthors: [x]\n")
+
+    assert list(load_tasks([folder])) == ["rte"]
+
+
+def test_a_folder_of_a_cluster_in_place_of_the_folder_above_is_named(pages):
+    folder = pages()
+
+    with pytest.raises(DeclarationError, match="--tasks names the folder above the clusters"):
+        load_tasks([folder / "nli"])
+
+
+def test_a_folder_without_task_files_is_named(tmp_path):
+    with pytest.raises(DeclarationError, match=r"no task file; one is .*<cluster>/<dataset>.yaml"):
+        load_tasks([tmp_path])
+
+
+def test_a_subset_with_a_newline_in_its_name_is_refused(pages):
+    found = faults(pages(PAGE + 'subsets: {"a\\n": {}}\n'))
+
+    assert any("a subset's name has letters" in fault for fault in found), found

@@ -145,7 +145,7 @@ def test_a_missing_package_of_a_metric_is_one_sentence_with_the_command_to_insta
         require_metrics(["accuracy", "new"])
 
     assert str(caught.value) == (
-        "computing accuracy, new needs no-such-package: pip install 'flanbuild[train]'."
+        "Computing accuracy, new needs no-such-package: pip install 'flanbuild[train]'."
     )
 
 

@@ -57,7 +57,7 @@ def test_rows_are_used_up_before_any_is_repeated_and_then_under_another_template
 
 @pytest.mark.parametrize("cluster", sorted(path.name for path in (ROOT / "mixtures" / "tasks").iterdir()))
 def test_no_row_of_a_held_out_cluster_or_its_related_ones_is_in_a_shard(build, flan2021, cluster, tasks):
-    built = build().mix([cluster])
+    built = build(tasks=tasks).mix([cluster])
     out = set(hold_out(flan2021, [cluster], tasks.values()))
 
     inside = {row["cluster"] for split in ("train", "validation") for row in examples(built.folder, split)}

@@ -63,6 +63,8 @@ _EXPECTED = {
     "tuple_type": "a list",
 }
 
+_PATTERNS = {r"^[^\x00-\x1f\x7f]+$": "expected one line of text"}
+"""Patterns with a plainer wording."""
 _DERIVED = ("name", "dataset", "cluster", "path")
 """Fields of models that follow from a file's position, so that nobody declares them."""
 _TOO = {
@@ -235,7 +237,10 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     elif kind == "string_pattern_mismatch":
         reason = "expected letters, digits, '_', '.' and '-', beginning with a letter or a digit"
         if detail["ctx"]["pattern"] != SEGMENT:
-            reason = f"expected a match of the pattern {detail['ctx']['pattern']}"
+            reason = (
+                _PATTERNS.get(detail["ctx"]["pattern"])
+                or f"expected a match of the pattern {detail['ctx']['pattern']}"
+            )
     if not detail["loc"]:  # about the file as a whole
         return f"{reason}."
     return f"{reason} (found {value if len(value) <= 80 else value[:77] + '…'})."

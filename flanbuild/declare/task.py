@@ -80,7 +80,7 @@ class SourceDeclaration(StrictModel):
     """The configuration of the dataset."""
     revision: str = "main"
     """Branch, tag or commit of the repository."""
-    license: str
+    license: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
     """The license of the dataset: the hub's identifier, or `unknown`."""
     homepage: str = ""
     """A page about the dataset."""

@@ -7,6 +7,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import polars as pl
 import pytest
 from conftest import PAGE, ROOT
 
@@ -285,6 +286,35 @@ def test_plan_and_mixture_warn_in_one_line(own, command, changes, sentence):
 
     assert run.returncode == 0, run.stderr
     assert sum(sentence in line for line in run.stderr.splitlines()) == 1, run.stderr
+
+
+def test_a_row_may_come_more_often_than_a_16_bit_number_counts(own, tmp_path):
+    run = own(
+        "mixture", "mine.yaml", rows="text,label\na,1\n", mixture="tasks: [d]\nsize: {examples: 40000}\n"
+    )
+
+    assert run.returncode == 0, run.stderr
+    paths = sorted((tmp_path / "data" / "mixtures" / "mine" / "train").iterdir())
+    repeats = pl.concat([pl.read_ipc(path) for path in paths])["repeat"]
+    assert repeats.sort().to_list() == list(range(40_000))
+
+
+def test_there_are_at_most_as_many_shards_as_examples(own, tmp_path):
+    rows = "text,label\na,1\nb,0\nc,1\n"
+    run = own("mixture", "mine.yaml", rows=rows, mixture="tasks: [d]\nshards: 10000\nsize: {passes: 1}\n")
+
+    assert run.returncode == 0, run.stderr
+    names = sorted(path.name for path in (tmp_path / "data" / "mixtures" / "mine" / "train").iterdir())
+    assert names == [f"0000{i}-of-00003.arrow" for i in range(3)]
+
+
+def test_a_mixture_with_more_examples_than_can_be_put_in_order_is_refused(own):
+    run = own("mixture", "mine.yaml", mixture="tasks: [d]\nsize: {passes: 1000000000}\n")
+
+    assert run.returncode == 2
+    assert (
+        "mine.yaml: size: the mixture has 40,000,000,000 examples; allowed are 1,000,000,000." in run.stderr
+    )
 
 
 def test_a_weight_that_goes_to_other_tasks_is_named(own, tmp_path):

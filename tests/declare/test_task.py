@@ -286,3 +286,9 @@ def test_a_subset_with_a_newline_in_its_name_is_refused(pages):
     found = faults(pages(PAGE + 'subsets: {"a\\n": {}}\n'))
 
     assert any("a subset's name has letters" in fault for fault in found), found
+
+
+def test_a_license_with_a_line_end_is_refused(pages):
+    found = faults(pages(PAGE.replace("license: unknown", 'license: "mit\\n# head"')))
+
+    assert any("rte.yaml:1: source.license: expected one line of text" in fault for fault in found), found

@@ -88,13 +88,15 @@ def conform(task: Task, table: pa.Table, source: str, first_row: int = 0) -> pa.
 
 
 def class_names(schema: pa.Schema, column: str) -> list[str] | None:
-    """The class names of a label column in the metadata of the `datasets` library, or None without them."""
-    metadata = schema.metadata or {}
-    if b"huggingface" not in metadata:
+    """The class names of a label column in the metadata of the `datasets` library, or None without them.
+
+    Metadata that is not what that library writes has no class names.
+    """
+    try:
+        feature = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]
+        return list(feature["names"]) if feature["_type"] == "ClassLabel" else None
+    except (KeyError, TypeError, ValueError):
         return None
-    features = json.loads(metadata[b"huggingface"]).get("info", {}).get("features") or {}
-    feature = features.get(column) or {}
-    return feature.get("names") if feature.get("_type") == "ClassLabel" else None
 
 
 def _check_classes(task: Task, actual: pa.Schema, source: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from flanbuild.declare.document import SEGMENT, Faults, StrictModel
 from flanbuild.declare.metrics import MetricName
@@ -63,6 +63,12 @@ class CsvDialect(StrictModel):
     """The quotation mark, empty for no quoting; by default `"` in CSV and none in TSV."""
     header: bool | tuple[str, ...] = True
     """Whether the first row has the names; false: the file has the declared columns; or the names themselves."""
+
+    @model_validator(mode="after")
+    def _two_characters(self) -> "CsvDialect":
+        if self.delimiter is not None and self.delimiter == self.quote:
+            raise ValueError("delimiter and quote are the same character")
+        return self
 
 
 class SourceDeclaration(StrictModel):

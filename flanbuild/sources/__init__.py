@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import pyarrow as pa
 
 from flanbuild.declare.task import Task
-from flanbuild.errors import DeclarationError, require
+from flanbuild.errors import DeclarationError, SourceError, require
 
 Kind = Literal["sample", "mirror", "hub", "files"]
 KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
@@ -21,6 +21,10 @@ HUB_MODULES = ("httpx2", "huggingface_hub")
 WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 IMPORTED = Path("data/imported")
 """The default folder of `flanbuild import`."""
+
+
+class MissingFile(SourceError):  # noqa: N818  its base class names it an error
+    """A declared local file does not exist."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def _row_groups(path: str, open_file: Open, columns: pa.Schema) -> Iterator[pa.T
         for group in range(file.num_row_groups):
             try:
                 table = file.read_row_group(group, columns=columns.names)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise SourceError(f"{path}: row group {group} is damaged ({_first_line(error)}).") from None
             yield table
 
@@ -85,8 +85,9 @@ def _parquet(path: str, open_file: Open) -> Iterator[pq.ParquetFile]:
         except OSError as error:
             raise SourceError(f"{path}: cannot be read ({error.strerror or error}).") from None
     try:
-        file = pq.ParquetFile(stream)
-    except (pa.ArrowException, OSError) as error:
+        file = pq.ParquetFile(stream, page_checksum_verification=True)
+        _ = file.schema_arrow.names
+    except (pa.ArrowException, OSError, ValueError) as error:  # a name in the footer may be no text
         raise SourceError(f"{path}: not a whole Parquet file ({_first_line(error)}).") from None
     with file:
         yield file

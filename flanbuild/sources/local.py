@@ -13,7 +13,7 @@ from typing import Any
 from flanbuild.artifacts.files import digest_of, sha256_of
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError, nearest
-from flanbuild.sources import Kind, Upstream
+from flanbuild.sources import Kind, MissingFile, Upstream
 from flanbuild.sources.layout import Location, locate, paths_of
 from flanbuild.sources.patterns import find_files, split_member
 from flanbuild.sources.rows import check_places, open_local, read_places
@@ -42,15 +42,20 @@ class LocalFiles:
         return f"files {self.fingerprint(task)[:12]}"
 
     def fingerprint(self, task: Task) -> str:
-        """A digest of the bytes of all files."""
-        locations = [location for split in task.upstream_splits() for location in self.locations(task, split)]
-        return digest_of([_file_record(task, path) for path in paths_of(locations)])
+        """A digest of the bytes of all files; a split whose files are missing is part of it too."""
+        return digest_of([self._records(task, split) for split in task.upstream_splits()])
 
     def split(self, task: Task, split: str) -> Upstream | None:
         """The rows of the files that match the patterns of the split, in name order."""
         locations = self.locations(task, split)
         files = [_file_record(task, path) for path in paths_of(locations)]
         return read_places(task, split, locations, lambda path: open_local(_folder(task) / path), files)
+
+    def _records(self, task: Task, split: str) -> list[dict[str, Any]] | None:
+        try:
+            return [_file_record(task, path) for path in paths_of(self.locations(task, split))]
+        except MissingFile:
+            return None
 
     def locations(self, task: Task, split: str) -> list[Location]:
         """The files of an upstream split."""
@@ -61,7 +66,7 @@ class LocalFiles:
         for pattern in (split_member(pattern)[0] for pattern in patterns):
             matches = find_files(folder, pattern)
             if not matches:
-                raise SourceError(
+                raise MissingFile(
                     f"{task.path}: source.files.{split}: no file {pattern} there.{_near(task, pattern)}"
                 )
             for path in matches:

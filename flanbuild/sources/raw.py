@@ -28,7 +28,7 @@ from flanbuild.artifacts.records import (
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.progress import Advance
-from flanbuild.sources import Source, Upstream, source_of
+from flanbuild.sources import MissingFile, Source, Upstream, source_of
 
 Missing = Literal["error", "skip"]
 _GROUP_ROWS = 65_536
@@ -54,7 +54,12 @@ def download(task: Task, source: Source, missing: Missing, folder: Path) -> RawR
     splits: dict[str, RawSplit] = {}
     absent = []
     for name in task.upstream_splits():
-        upstream = source.split(task, name)
+        try:
+            upstream = source.split(task, name)
+        except MissingFile:
+            if missing == "error":
+                raise
+            upstream = None
         if upstream is None:
             absent.append(name)
             continue

@@ -81,9 +81,15 @@ class RowGroupSample:
             self._digest.update(file.footer())
         for group in self._chosen:
             file, parquet = self._files[group.file], self._parquet[group.file]
-            extent = _extent(parquet.metadata.row_group(group.index), self.columns)
+            extent = _extent(file.file.name, parquet.metadata.row_group(group.index), self.columns)
             self._digest.update(file.prefetch(*extent))
-            yield parquet.read_row_group(group.index, columns=self.columns)
+            try:
+                table = parquet.read_row_group(group.index, columns=self.columns)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise SourceError(
+                    f"{file.file.name}: row group {group.index} is damaged ({_first_line(error)})."
+                ) from None
+            yield table
 
 
 def choose(rows: Sequence[int], name: str, max_rows: int) -> list[int]:
@@ -147,14 +153,16 @@ class _RangeFile(io.RawIOBase):
 def _parquet(file: _RangeFile) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, pre_buffer=False)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(
-            f"{file.file.name}: not a whole Parquet file ({str(error).splitlines()[0]})."
-        ) from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SourceError(f"{file.file.name}: not a whole Parquet file ({_first_line(error)}).") from None
 
 
-def _extent(group: Any, columns: Sequence[str]) -> tuple[int, int]:
-    """The range of bytes in the file that contains all columns."""
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _extent(name: str, group: Any, columns: Sequence[str]) -> tuple[int, int]:
+    """The range of bytes in the file that contains all columns. Raises SourceError if it has none of them."""
     extents = []
     for i in range(group.num_columns):
         column = group.column(i)
@@ -162,4 +170,6 @@ def _extent(group: Any, columns: Sequence[str]) -> tuple[int, int]:
             offsets = (column.dictionary_page_offset, column.data_page_offset)
             start = min(offset for offset in offsets if offset)
             extents.append((start, start + column.total_compressed_size))
+    if not extents:
+        raise SourceError(f"{name}: has none of the columns {', '.join(columns)}.")
     return min(start for start, _ in extents), max(stop for _, stop in extents)

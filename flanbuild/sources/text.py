@@ -9,6 +9,7 @@ standard library read on, and these know the lines.
 """
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,11 +127,13 @@ def _delimited(path: str, open_file: Open, declared: Declared) -> Iterator[pa.Ta
 def _fast_delimited(path: str, open_file: Open, declared: Declared) -> Iterator[pa.Table]:
     """pyarrow's reader. Raises ArrowInvalid or Misfit where the exact reader has to look."""
     delimiter, quote = _dialect(path, declared)
+    if not (delimiter + quote).isascii():
+        raise pa.ArrowInvalid("pyarrow takes delimiters and quotation marks of one byte")
     with open_text(path, open_file, _newline(path, declared)) as text, file_errors(path):
         header = _header(path, _cells(path, text, declared), declared)
     with open_bytes(path, open_file) as raw, file_errors(path):
         reader = pa_csv.open_csv(
-            _NoQuotes(raw) if quote else _NoReturns(raw),
+            _NoQuotes(raw, quote) if quote else _NoReturns(raw),
             read_options=pa_csv.ReadOptions(
                 use_threads=False,
                 block_size=BLOCK,
@@ -159,8 +162,8 @@ def _exact_delimited(path: str, open_file: Open, declared: Declared) -> Iterator
         names, positions = list(header.positions), list(header.positions.values())
         batch = _Batch()
         for line, row in cells:
-            if not row or (len(row) == 1 and not row[0] and len(header.names) > 1):
-                continue
+            if not row:
+                continue  # an empty line
             if len(row) != len(header.names):
                 raise SourceError(
                     f"{path}:{line}: {len(row)} cells, but the header has {len(header.names)}: "
@@ -254,7 +257,8 @@ def _cells(path: str, file: IO[str], declared: Declared) -> Iterator[tuple[int, 
     delimiter, quote = _dialect(path, declared)
     if not quote:
         for line, text in enumerate(file, start=1):
-            yield line, _without_ending(text).split(delimiter)
+            cells = _without_ending(text)
+            yield line, cells.split(delimiter) if cells else []
         return
     rows = csv.reader(file, delimiter=delimiter, quotechar=quote, strict=True)
     line = 1
@@ -278,25 +282,24 @@ def _csv_fault(error: csv.Error, quote: str, line: int, last: int) -> str:
     return f"not a row of CSV ({error})"
 
 
-class _NoQuotes:
-    """A stream that has no quotation mark, so that pyarrow and the exact reader cannot differ."""
+class _NoQuotes(io.RawIOBase):
+    """A stream that has no quotation mark, so that pyarrow and the exact reader cannot differ.
 
-    closed = False
+    Closing it leaves the file open, which its opener closes.
+    """
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: IO[bytes], quote: str = "") -> None:
         self.raw = raw
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.raw.read(size)
-        if b'"' in data or b"\x00" in data:
-            raise pa.ArrowInvalid("a quotation mark")
-        return data
+        self.quote = quote.encode()
 
     def readable(self) -> bool:
         return True
 
-    def close(self) -> None:
-        """Leaves the file open, which its opener closes."""
+    def read(self, size: int = -1) -> bytes:
+        data = self.raw.read(size)
+        if self.quote in data or b"\x00" in data:
+            raise pa.ArrowInvalid("a quotation mark")
+        return data
 
 
 class _NoReturns(_NoQuotes):

@@ -180,3 +180,13 @@ def test_two_columns_of_one_name_are_told(tasks):
 
     with pytest.raises(SourceError, match=r"columns.premise: a file has 2 columns 'premise'"):
         check_schema(tasks["rte"], twice, "a file")
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"info": 5}', b"\xff", b'{"info": {"features": {"label": 3}}}']
+)
+def test_metadata_that_the_datasets_library_did_not_write_has_no_class_names(body, tasks):
+    schema = arrow_schema(tasks["rte"]).with_metadata({"huggingface": body})
+
+    assert class_names(schema, "label") is None
+    check_schema(tasks["rte"], schema, "a file")

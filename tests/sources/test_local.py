@@ -180,7 +180,7 @@ def test_a_task_file_of_the_user_replaces_the_built_in_one(tmp_path, monkeypatch
 
     assert "task file my-tasks/nli/rte.yaml" in _run("show rte --tasks my-tasks")
     assert "Yes or no? Somebody says:" in _run("preview rte --tasks my-tasks")
-    assert "62 pages" in _run("check --tasks my-tasks")
+    assert "62 task files" in _run("check --tasks my-tasks")
 
 
 def _run(command: str) -> str:
@@ -323,3 +323,19 @@ def test_a_file_without_read_permission_is_one_sentence(local_task, tmp_path, mo
 
     with pytest.raises(SourceError, match=r"own.yaml: source.files: ../../a.csv: Permission denied"):
         rows_of(task)
+
+
+def test_a_missing_local_file_is_skipped_where_missing_splits_are(local_task, tmp_path):
+    (tmp_path / "train.csv").write_text(as_csv(ROWS))
+    files = {"train": "../../train.csv", "test": "../../test.csv"}
+    task = local_task(files, splits="{train: train, test: test}")
+    folder = task_folder(tmp_path / "raw", task.cluster, task.name)
+
+    with pytest.raises(SourceError, match=r"source.files.test: no file ../../test.csv there"):
+        download_all([task], SampleSource(10), tmp_path / "raw", "error", Workers())
+    download_all([task], SampleSource(10), tmp_path / "raw", "skip", Workers())
+
+    assert read_record(folder / RECORD, RawRecord).missing == ("test",)
+    assert is_current(task, SampleSource(10), tmp_path / "raw", "skip")
+    (tmp_path / "test.csv").write_text(as_csv(ROWS))
+    assert not is_current(task, SampleSource(10), tmp_path / "raw", "skip")

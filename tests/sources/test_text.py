@@ -102,6 +102,14 @@ def test_a_cell_may_hold_doubled_marks_delimiters_and_newlines(read):
     assert read('text,n\r\n"a, ""b""\r\nc",1\r\n', "text n") == [{"text": 'a, "b"\r\nc', "n": 1}]
 
 
+def test_another_quotation_mark_or_delimiter_is_never_read_as_text(read):
+    for row in ("'a';1", "'a;b';1"):
+        rows = read(f"text;n\n{row}\n", "text n", csv={"delimiter": ";", "quote": "'"})
+        assert rows == [{"text": row[1:-3], "n": 1}]
+    assert read("text§n\n«a«§1\n", "text n", csv={"delimiter": "§", "quote": "«"}) == [{"text": "a", "n": 1}]
+    assert read('text,n\n"a",1\n', "text n", csv={"quote": "'"}) == [{"text": '"a"', "n": 1}]
+
+
 def test_delimiter_quote_and_header_are_as_declared(read):
     assert read("text;n\n'a;b';1\n", "text n", csv={"delimiter": ";", "quote": "'"}) == [
         {"text": "a;b", "n": 1}
@@ -145,6 +153,14 @@ def test_crlf_and_a_byte_order_mark_are_not_part_of_the_text(read):
     for kind, mark in (("csv", ","), ("tsv", "\t")):
         body = f"text{mark}n\r\na{mark}1\r\n".encode("utf-8-sig")
         assert read(body, "text n", f"rows.{kind}") == [{"text": "a", "n": 1}]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv"])
+def test_empty_lines_are_no_rows_wherever_they_are(name, read):
+    assert cells(read("\n\ntext\n\na\n\n\nb\n\n", "text", name)) == ["a", "b"]
+    assert cells(read("\r\ntext\r\n\r\na\r\n", "text", name)) == ["a"]
+    assert cells(read("\ufeffa\n\nb\n", "text", name, csv={"header": False})) == ["a", "b"]
+    assert cells(read('text\n""\nb\n', "text", "rows.csv")) == ["", "b"]
 
 
 def test_a_cell_may_have_any_length(read):
@@ -413,13 +429,15 @@ def test_the_fast_reader_and_the_exact_one_agree(seed, tmp_path):
         "-1.0",
     ]
     row = chance.choice([",", "\t"])
-    body = f"text{row}n\n" + "".join(
+    head = chance.choice([f"text{row}n", "n", f"\n\nn{row}text", f"\ufefftext{row}n"])
+    declared_columns = [("n", pa.string())] if head == "n" else [("text", pa.string()), ("n", pa.int64())]
+    body = f"{head}\n" + "".join(
         f"x{i}{row}{i}\n" if chance.random() < 0.9 else chance.choice(pieces)
         for i in range(chance.randrange(12))
     )
     name = chance.choice(["rows.csv", "rows.tsv"])
     (tmp_path / name).write_bytes(body.encode())
-    declared = Declared(pa.schema([("text", pa.string()), ("n", pa.int64())]))
+    declared = Declared(pa.schema(declared_columns))
 
     def outcome(reader):
         try:

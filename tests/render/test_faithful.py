@@ -416,9 +416,9 @@ def math(row):
 
 
 def text_of(row: Row, **fields: str) -> Iterator[Expected]:
-    said = [" ".join(text.split()) for text in (row["target"], *row["references"])]
-    if said[0]:
-        yield Expected(fields, said[0], None, list(dict.fromkeys(said)))
+    texts = [" ".join(text.split()) for text in (row["target"], *row["references"])]
+    if texts[0]:
+        yield Expected(fields | {"target": texts[0]}, texts[0], None, list(dict.fromkeys(texts)))
 
 
 @rule("common_gen")
@@ -490,7 +490,7 @@ def without_punctuation(text: str) -> str:
 
 
 RULES |= {
-    "fix_punct/fix_punct": partial(repair, field="no_punc", spoiled=without_punctuation),
+    "fix_punct/fix_punct": partial(repair, field="no_punct", spoiled=without_punctuation),
     "fix_punct/true_case": partial(repair, field="lower", spoiled=str.lower),
     "fix_punct/word_segment": partial(repair, field="no_space", spoiled=lambda text: "".join(text.split())),
 }

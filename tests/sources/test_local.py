@@ -157,9 +157,10 @@ def test_every_command_of_the_guide_works(tmp_path, monkeypatch):
 
     outputs = [_run(command) for command in re.findall(r"^\$ flanbuild (.*)$", GUIDE, re.MULTILINE)]
 
-    assert "63 pages" in outputs[0]
+    assert "63 task files" in outputs[0]
     assert (
-        "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in outputs[1]
+        "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\n→\nrain"
+        in outputs[1]
     )
     assert "Dee put cream on her nose before she left." in outputs[2]
     assert re.search(r"forecasts\s+weather\s", outputs[3])
@@ -175,9 +176,9 @@ def test_a_task_file_of_the_user_replaces_the_built_in_one(tmp_path, monkeypatch
     copy.parent.mkdir(parents=True)
     copy.write_text(page.replace("Answer yes or no. We have been told this:", "Yes or no? Somebody says:"))
 
-    assert "page my-tasks/nli/rte.yaml" in _run("show rte --tasks my-tasks")
+    assert "task file my-tasks/nli/rte.yaml" in _run("show rte --tasks my-tasks")
     assert "Yes or no? Somebody says:" in _run("preview rte --tasks my-tasks")
-    assert "62 pages" in _run("check --tasks my-tasks")
+    assert "62 task files" in _run("check --tasks my-tasks")
 
 
 def _run(command: str) -> str:

@@ -15,7 +15,7 @@ cheaply.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
+import xxhash
 
 from flanbuild.artifacts.arrow import BATCH_ROWS, TRAIN_SCHEMA
 from flanbuild.artifacts.files import digest_of, sha256_of
@@ -39,8 +40,17 @@ UNPACKED = 64
 """Decompressed record batches kept in memory. Batches of uncompressed shards are views, and all are kept."""
 
 
-def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None = None) -> "Examples":
+def load(
+    folder: str | Path,
+    split: str = "train",
+    columns: Sequence[str] | None = None,
+    *,
+    check: bool = True,
+) -> "Examples":
     """Returns the rows of a split in the order of its shards; with `columns`, only these columns.
+
+    Each record batch is compared with its digest in the manifest when it is first read, so a damaged byte is an
+    ArtifactError and neither another text nor a dead process; `check=False` leaves that out.
 
     Raises ArtifactError if the manifest is missing, damaged or of another format, or if a shard is missing or
     has another size than the manifest records (`flanbuild verify` compares every byte). Raises
@@ -54,7 +64,7 @@ def load(folder: str | Path, split: str = "train", columns: Sequence[str] | None
     for name in columns or ():
         if name not in TRAIN_SCHEMA.names:
             raise DeclarationError(f"{folder}: no column '{name}'.{nearest(name, TRAIN_SCHEMA.names)}")
-    return Examples(folder, split, columns, manifest, shards[split])
+    return Examples(folder, split, columns, manifest, shards[split], check=check)
 
 
 class Examples(Sequence[Row]):
@@ -67,12 +77,16 @@ class Examples(Sequence[Row]):
         columns: Sequence[str] | None,
         manifest: Manifest,
         shards: Sequence[Shard],
+        *,
+        check: bool = True,
     ) -> None:
         names = [name for name in TRAIN_SCHEMA.names if columns is None or name in columns]
         self.folder, self.split, self.digest = folder, split, manifest.digest
         self.manifest, self.shards = manifest, tuple(shards)
         self.schema = pa.schema([TRAIN_SCHEMA.field(name) for name in names])
-        self._readers = [_open(folder / shard.path, shard) for shard in shards]
+        self._files = [_File(folder / shard.path, shard, check=check) for shard in shards]
+        self._readers = [file.reader for file in self._files]
+        self._check = check
         self._starts: list[int] = [0, *accumulate(shard.rows for shard in shards)]
         compressed = manifest.mixture.get("compression", "none") != "none"
         self._columns = lru_cache(UNPACKED if compressed else None)(
@@ -100,7 +114,7 @@ class Examples(Sequence[Row]):
                 yield from self._read(shard, number).to_pylist()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return load, (self.folder, self.split, self.schema.names)
+        return partial(load, check=self._check), (self.folder, self.split, self.schema.names)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} {self.split} examples of {self.folder}: {', '.join(self.schema.names)}>"
@@ -108,6 +122,8 @@ class Examples(Sequence[Row]):
     @property
     def table(self) -> pa.Table:
         """All rows as one Arrow table over the mapped files, for polars, DuckDB and others; without a copy."""
+        for file in self._files:
+            file.check_all()
         tables = [reader.read_all().select(self.schema.names) for reader in self._readers]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
@@ -174,6 +190,7 @@ class Examples(Sequence[Row]):
 
     def _read(self, shard: int, number: int) -> pa.RecordBatch:
         # IpcReadOptions(included_fields=…) would copy; an uncompressed batch is a view of the file.
+        self._files[shard].check_batch(number)
         return self._readers[shard].get_batch(number).select(self.schema.names)
 
 
@@ -270,19 +287,50 @@ class Loader:
         return rows * rank // self.world_size
 
 
-def _open(path: Path, shard: Shard) -> pa.ipc.RecordBatchFileReader:
-    """Maps a shard after checking its size against the manifest."""
-    if not path.is_file():
-        raise ArtifactError(f"{path}: no such file, but the manifest names it.")
-    if (size := path.stat().st_size) != shard.bytes:
-        raise ArtifactError(f"{path}: found {size:,} bytes, the manifest records {shard.bytes:,}.")
-    try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
-    except pa.ArrowInvalid as error:
-        raise ArtifactError(f"{path}: not a complete Arrow file ({str(error).splitlines()[0]}).") from None
-    expected = -(-shard.rows // BATCH_ROWS)
-    if reader.num_record_batches != expected:
-        raise ArtifactError(
-            f"{path}: found {reader.num_record_batches} record batches, expected {expected} of {BATCH_ROWS:,} rows."
-        )
-    return reader
+class _File:
+    """A mapped shard, whose parts are compared with the manifest when they are first read."""
+
+    def __init__(self, path: Path, shard: Shard, *, check: bool) -> None:
+        if not path.is_file():
+            raise ArtifactError(f"{path}: no such file, but the manifest names it.")
+        if (size := path.stat().st_size) != shard.bytes:
+            raise ArtifactError(f"{path}: found {size:,} bytes, the manifest records {shard.bytes:,}.")
+        self.path, self.shard = path, shard
+        self._buffer = pa.memory_map(str(path)).read_buffer()
+        self._cuts = [*shard.edges, size]
+        self._unchecked = set(range(len(shard.digests))) if check else set()
+        self._compare(len(shard.digests) - 1, "footer")
+        try:
+            self.reader = pa.ipc.open_file(pa.BufferReader(self._buffer))
+        except pa.ArrowInvalid as error:
+            raise ArtifactError(
+                f"{path}: not a complete Arrow file ({str(error).splitlines()[0]})."
+            ) from None
+        expected = -(-shard.rows // BATCH_ROWS)
+        if self.reader.num_record_batches != expected:
+            raise ArtifactError(
+                f"{path}: found {self.reader.num_record_batches} record batches, expected {expected} of "
+                f"{BATCH_ROWS:,} rows."
+            )
+
+    def check_batch(self, number: int) -> None:
+        """Raises ArtifactError if the bytes of a record batch are not those that the manifest names."""
+        if number in self._unchecked:
+            first = number * BATCH_ROWS
+            last = min(first + BATCH_ROWS, self.shard.rows) - 1
+            self._compare(number, f"batch {number} (rows {first:,} to {last:,})")
+
+    def check_all(self) -> None:
+        """The same for all record batches."""
+        for number in range(len(self.shard.edges) - 1):
+            self.check_batch(number)
+
+    def _compare(self, part: int, name: str) -> None:
+        if part not in self._unchecked:
+            return
+        start, end = self._cuts[part : part + 2]
+        if xxhash.xxh3_64_hexdigest(memoryview(self._buffer)[start:end]) != self.shard.digests[part]:
+            raise ArtifactError(
+                f"{self.path}: {name}: its bytes are not those that the manifest names; build the mixture again."
+            )
+        self._unchecked.discard(part)

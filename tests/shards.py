@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from flanbuild.artifacts.arrow import TRAIN_SCHEMA, Compression, write_batches
+from flanbuild.artifacts.digests import part_digests
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import MANIFEST, ContaminationRecord, Manifest, Shard, write_record
 
@@ -60,5 +61,14 @@ def write_shards(
 
 def _shard(folder: Path, path: str, rows: Sequence[dict[str, Any]], compression: Compression) -> Shard:
     file = folder / path
-    write_batches(file, TRAIN_SCHEMA, [pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)], compression)
-    return Shard(path=path, rows=len(rows), bytes=file.stat().st_size, sha256=sha256_of(file), rows_digest="")
+    table = pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)
+    edges = write_batches(file, TRAIN_SCHEMA, [table], compression)
+    return Shard(
+        path=path,
+        rows=len(rows),
+        bytes=file.stat().st_size,
+        sha256=sha256_of(file),
+        rows_digest="",
+        edges=tuple(edges),
+        digests=part_digests(file, edges),
+    )

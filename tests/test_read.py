@@ -1,6 +1,7 @@
 """Reading a mixture: by index, in order, as a dataset, and in batches that any number of ranks and workers share."""
 
 import pickle
+import random
 import subprocess
 import sys
 from itertools import chain
@@ -131,7 +132,7 @@ def test_faults_of_a_folder_are_one_sentence_each(folder, tmp_path):
     ):
         flanbuild.load(broken)
     shard.write_bytes(bytes(len(whole)))
-    with pytest.raises(ArtifactError, match="not a complete Arrow file"):
+    with pytest.raises(ArtifactError, match="footer: its bytes are not those that the manifest names"):
         flanbuild.load(broken)
     shard.unlink()
     with pytest.raises(ArtifactError, match=f"{shard}: no such file, but the manifest names it"):
@@ -298,3 +299,38 @@ def test_without_datasets_the_sentence_names_the_extra(folder, monkeypatch):
         FlanbuildError, match=r"to_dataset\(\) needs datasets: pip install 'flanbuild\[hub\]'"
     ):
         flanbuild.load(folder).to_dataset()
+
+
+def test_no_flipped_bit_of_a_shard_gives_another_row_or_ends_the_process(tmp_path):
+    folder = write_shards(tmp_path / "mixture", ROWS, ROWS[:10])
+    rows = list(flanbuild.load(folder))
+    shard = folder / "train" / "00000-of-00002.arrow"
+    clean = shard.read_bytes()
+    random_numbers = random.Random(7)
+
+    for _ in range(60):
+        bit = random_numbers.randrange(len(clean) * 8)
+        damaged = bytearray(clean)
+        damaged[bit // 8] ^= 1 << bit % 8
+        shard.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=r"00000-of-00002.arrow: (footer|batch \d+)"):
+            assert list(flanbuild.load(folder)) == rows
+
+    shard.write_bytes(clean)
+    assert list(flanbuild.load(folder)) == rows
+
+
+def test_only_the_batches_that_are_read_are_checked(tmp_path):
+    folder = write_shards(tmp_path / "mixture", ROWS, ROWS[:10])
+    shard = folder / "train" / "00000-of-00002.arrow"
+    data = bytearray(shard.read_bytes())
+    second = flanbuild.load(folder).shards[0].edges[1]
+    data[second + 1000] ^= 1
+    shard.write_bytes(data)
+
+    examples = flanbuild.load(folder)
+
+    assert examples[0]["row"] == 0
+    with pytest.raises(ArtifactError, match=r"batch 1 \(rows 2,048 to 2,499\)"):
+        examples[2100]
+    assert len(flanbuild.load(folder, check=False).table) == 5000

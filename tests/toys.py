@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, TRAIN_SCHEMA, Compression, write_batches, write_table
-from flanbuild.artifacts.digests import rows_digest
+from flanbuild.artifacts.digests import part_digests, rows_digest
 from flanbuild.artifacts.files import sha256_of, xxh3_of
 from flanbuild.artifacts.records import (
     MANIFEST,
@@ -242,11 +242,13 @@ def _with_bytes(inner: Tokenizer) -> Tokenizer:
 def _shard(folder: Path, name: str, rows: Sequence[dict[str, Any]], compression: Compression) -> Shard:
     path = folder / name
     table = pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)
-    write_batches(path, TRAIN_SCHEMA, [table], compression)
+    edges = write_batches(path, TRAIN_SCHEMA, [table], compression)
     return Shard(
         path=name,
         rows=len(rows),
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
         rows_digest=rows_digest(table),
+        edges=tuple(edges),
+        digests=part_digests(path, edges),
     )

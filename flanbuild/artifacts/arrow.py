@@ -52,17 +52,27 @@ def rendered_position(rank: NDArray[np.int64], version: NDArray[np.int64], rows:
 def write_table(path: Path, table: pa.Table, *, rows_per_batch: int | None = None) -> None:
     """The table as one record batch, or as batches of `rows_per_batch`."""
     table = table.combine_chunks()
-    with atomic_path(path) as part, _writer(part, table.schema, "none") as writer:
+    with atomic_path(path) as part, _writer(part, table.schema, "none") as (writer, _):
         writer.write_table(table, max_chunksize=rows_per_batch or max(table.num_rows, 1))
 
 
 def write_batches(
     path: Path, schema: pa.Schema, tables: Iterable[pa.Table], compression: Compression = "none"
-) -> None:
-    """Tables as record batches of BATCH_ROWS, as they come; every table but the last is a multiple of it."""
-    with atomic_path(path) as part, _writer(part, schema, compression) as writer:
+) -> list[int]:
+    """Writes tables as record batches of BATCH_ROWS; every table but the last has a multiple of it as rows.
+
+    Returns the byte positions at which the batches begin, and the one at which the last ends.
+    """
+    edges = []
+    with atomic_path(path) as part, _writer(part, schema, compression) as (writer, file):
         for table in tables:
-            writer.write_table(table.combine_chunks(), max_chunksize=BATCH_ROWS)
+            for batch in table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
+                edges.append(
+                    file.tell()
+                )  # the first batch is preceded by the header, which is written with it
+                writer.write_batch(batch)
+        edges.append(file.tell())
+    return edges
 
 
 def read_table(path: Path) -> pa.Table:
@@ -79,7 +89,7 @@ def read_table(path: Path) -> pa.Table:
 @contextmanager
 def _writer(
     path: Path, schema: pa.Schema, compression: Compression
-) -> Iterator[pa.ipc.RecordBatchFileWriter]:
+) -> Iterator[tuple[pa.ipc.RecordBatchFileWriter, pa.NativeFile]]:
     """The file is closed even where a full disk lets the writer fail."""
     codec = (
         None
@@ -88,7 +98,7 @@ def _writer(
     )
     options = pa.ipc.IpcWriteOptions(compression=codec)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema, options=options) as writer:
-        yield writer
+        yield writer, file
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Digests of rows, which do not depend on the file format, the chunks or the writer."""
 
-from collections.abc import Iterator
+import mmap
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +37,14 @@ class RowsDigest:
         """The digest of all rows so far, in hexadecimal."""
         streams = {name: stream.hexdigest() for name, stream in self._streams.items()}
         return digest_of([self.rows, streams])
+
+
+def part_digests(path: Path, edges: Sequence[int]) -> tuple[str, ...]:
+    """The xxh3_64 of a file's bytes from each edge to the next, and from the last edge to the end."""
+    with path.open("rb") as file:
+        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    cuts = [*edges, len(whole)]
+    return tuple(xxhash.xxh3_64_hexdigest(whole[start:end]) for start, end in pairwise(cuts))
 
 
 def rows_digest(table: pa.Table) -> str:

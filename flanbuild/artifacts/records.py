@@ -278,6 +278,10 @@ class Shard(Part):
     sha256: Digest
     rows_digest: Digest
     """of the rows, whatever wrote them"""
+    edges: tuple[int, ...]
+    """byte positions at which the record batches begin, the first with the file's header, and where the last ends"""
+    digests: tuple[Digest, ...]
+    """xxh3_64 of the bytes from each edge to the next, and from the last to the end: batches, then the footer"""
 
 
 class HeldOutTask(Part):

@@ -99,14 +99,25 @@ def why(
         print_origin(found)
 
 
-def check(tasks: Tasks = None) -> None:
-    """Check every task file and every mixture and report all faults. Reads no rows."""
+def check(
+    tasks: Tasks = None,
+    allow_outside: Annotated[
+        bool,
+        typer.Option(
+            "--allow-outside", help="Permission for task files to read files outside their project."
+        ),
+    ] = False,
+) -> None:
+    """Check every task file, every mixture and the headers of local files, and report all faults. Reads no rows."""
     from flanbuild.declare.mixture import load_mixture
     from flanbuild.declare.requirements import check_mixture
     from flanbuild.render.examples import check_expressions
+    from flanbuild.sources.local import check_local_files
 
     loaded = options.task_files(tasks)
     faults = check_expressions(loaded.values())
+    for task in loaded.values():
+        faults += check_local_files(task, allow_outside=allow_outside)
     mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
     for path in mixtures:
         try:

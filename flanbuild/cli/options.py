@@ -78,6 +78,9 @@ class SourceOptions:
     lock: Annotated[Path | None, "Lock file of --source hub.  [default: mixtures/lock.json]"] = None
     unlocked: Annotated[bool, "Read the hub's newest files instead of the locked ones."] = False
     imported: Annotated[Path, "Folder of files that `flanbuild import` copied."] = Path("data/imported")
+    allow_outside: Annotated[bool, "Permission for task files to read local files outside their project."] = (
+        False
+    )
 
     def task_files(self) -> "dict[str, Task]":
         """All tasks."""
@@ -95,6 +98,7 @@ class SourceOptions:
             sample_rows=self.sample_rows,
             lock=None if self.unlocked else self.lock or lock_file(),
             imported=self.imported,
+            allow_outside=self.allow_outside,
         )
 
 

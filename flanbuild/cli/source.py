@@ -105,17 +105,22 @@ def import_(
     from flanbuild.sources.imports import import_files
     from flanbuild.sources.lock import read_lock
 
-    locked = read_lock(lock or lock_file())
+    path = lock or (lock_file() if Path("mixtures/tasks").is_dir() else None)
+    locked = read_lock(path) if path else None
     for task in select(task_files(tasks), name):
         entry = import_files(task, files, imported)
-        locked.tasks[task.name] = entry
+        if locked:
+            locked.tasks[task.name] = entry
         splits = ", ".join(
             f"{split} from {' and '.join(f.path for f in s.files)}" for split, s in entry.splits.items()
         )
         typer.echo(f"{task.name}: {splits}.")
         if entry.absent:
             log(f"{task.name}: still lacks {', '.join(entry.absent)}.")
-    locked.write()
+    if locked:
+        locked.write()
+    else:
+        log(f"No lock was written, since this folder has no mixtures/tasks; {imported} records the files.")
 
 
 def licenses(

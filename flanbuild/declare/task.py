@@ -24,6 +24,8 @@ OPTIONS = "options_"
 ANSWER = "answer"
 LOCAL = "./"
 """Prefix of `source.repo` for a task whose rows lie in local files."""
+REPOSITORY = r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+"""The name of a dataset repository, with LOCAL before it for local files."""
 
 Type = Literal["classification", "multiple_choice", "generation"]
 Segment = Annotated[str, Field(pattern=SEGMENT)]
@@ -52,10 +54,21 @@ Files = Annotated[
 """Patterns of the files with a split's rows or, for text files, the file of each column."""
 
 
+class CsvDialect(StrictModel):
+    """How the CSV and TSV files of a source are written."""
+
+    delimiter: Annotated[str, Field(pattern=r'^[^\r\n"]$')] | None = None
+    """The character between cells; by default a comma in CSV and a tab in TSV."""
+    quote: Annotated[str, Field(pattern=r"^[^\r\n]?$")] | None = None
+    """The quotation mark, empty for no quoting; by default `"` in CSV and none in TSV."""
+    header: bool | tuple[str, ...] = True
+    """Whether the first row has the names; false: the file has the declared columns; or the names themselves."""
+
+
 class SourceDeclaration(StrictModel):
     """Where the rows come from, and their license. Without `repo`, `files` are relative to the task file."""
 
-    repo: Annotated[str, Field(pattern=r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
+    repo: Annotated[str, Field(pattern=REPOSITORY)]
     """The dataset repository on the hub."""
     config: Segment = "default"
     """The configuration of the dataset."""
@@ -69,6 +82,8 @@ class SourceDeclaration(StrictModel):
     """Upstream split → its files, where they are not in the hub's Parquet layout (sources/layout.py)."""
     rename: dict[str, str] = {}
     """Names in files other than Parquet → columns."""
+    csv: CsvDialect = CsvDialect()
+    """Delimiter, quotation mark and header of CSV and TSV files."""
     rows: dict[Segment, Annotated[int, Field(gt=0)]] = {}
     """Upstream split → its number of rows; fewer on the hub are a fault."""
     max_rows: Annotated[int, Field(gt=0)] | None = None

@@ -1,18 +1,17 @@
 """One row of a task: as it is upstream, and under every template of its task file."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
-from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.columns import arrow_schema, conform
 from flanbuild.declare.task import SPLITS, Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.render.examples import DROPPED, ROW, check_expressions, check_ranges, examples, row_errors
 from flanbuild.render.templates import text
-from flanbuild.sources import Source, Upstream, source_of
+from flanbuild.sources import Source, source_of
 
 
 @dataclass(frozen=True)
@@ -45,24 +44,14 @@ def preview(task: Task, source: Source, split: str, row: int) -> Preview:
     if upstream is None:
         raise SourceError(f"{task.path}: the {source.kind} has no split '{name}' of {task.source.repo}.")
     position = f"{source.kind} {task.source.repo} split '{name}'"
-    table = pa.concat_tables([arrow_schema(task).empty_table(), *_conformed(task, upstream, position)])
+    table = pa.concat_tables(
+        [arrow_schema(task).empty_table(), *(conform(task, part, position) for part in upstream.tables)]
+    )
     rows = pl.DataFrame(table)
     if not rows.height:
         raise SourceError(f"{task.path}: {position} has no rows.")
     with row_errors(task, f"'{name}'", rows.lazy):
         return _filled(task, rows, name, row)
-
-
-def _conformed(task: Task, upstream: Upstream, position: str) -> Iterator[pa.Table]:
-    """The tables with the declared columns in the declared types; text files show their columns only with their rows."""
-    for schema in upstream.schemas:
-        check_schema(task, schema, position)
-    for table in upstream.tables:
-        check_schema(task, table.schema, position)
-        try:
-            yield conform(table, arrow_schema(task))
-        except pa.ArrowInvalid as error:
-            raise SourceError(f"{task.path}: columns: {position}: {str(error).splitlines()[0]}.") from None
 
 
 def _filled(task: Task, rows: pl.DataFrame, split: str, row: int) -> Preview:

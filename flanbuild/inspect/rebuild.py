@@ -61,7 +61,7 @@ def _files(folder: Path, again: Path) -> Iterator[str]:
         old, new = folder / name, again / name
         if not old.is_file() or not new.is_file():
             yield f"{old}: {'not built again' if old.is_file() else 'built again, but not here'}."
-        elif sha256_of(old) != sha256_of(new):
+        elif sha256_of(old) != sha256_of(new) and (old.name != MANIFEST or _changed_keys(old, new)):
             yield f"{old}: other bytes when built again{_why(old, new)}."
 
 
@@ -71,10 +71,14 @@ def _names(folder: Path) -> list[str]:
 
 def _why(old: Path, new: Path) -> str:
     """For a manifest, the keys that differ."""
-    if old.name != MANIFEST:
-        return ""
+    return f": {', '.join(_changed_keys(old, new))}" if old.name == MANIFEST else ""
+
+
+def _changed_keys(old: Path, new: Path) -> list[str]:
+    """The keys of two manifests that differ, but for what follows from others and the versions that wrote them."""
     before, after = (read_record(path, Manifest).model_dump() for path in (old, new))
-    keys = [key for key in sorted(before) if before[key] != after[key] and key != "checksum"]
-    if keys == ["versions"]:
-        return ": the same examples, written by other versions"
-    return f": {', '.join(key for key in keys if key != 'digest')}"
+    return [
+        key
+        for key in sorted(before)
+        if before[key] != after[key] and key not in ("checksum", "digest", "versions")
+    ]

@@ -23,7 +23,7 @@ from flanbuild.artifacts.arrow import (
     read_table,
     write_batches,
 )
-from flanbuild.artifacts.digests import RowsDigest
+from flanbuild.artifacts.digests import RowsDigest, part_digests
 from flanbuild.artifacts.executor import Workers, WorkItem
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import Shard
@@ -118,13 +118,15 @@ def write_shard(
             yield table
 
     path = folder / name
-    write_batches(path, TRAIN_SCHEMA, blocks(), compression)
+    edges = write_batches(path, TRAIN_SCHEMA, blocks(), compression)
     return Shard(
         path=name,
         rows=digest.rows,
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
         rows_digest=digest.hexdigest(),
+        edges=tuple(edges),
+        digests=part_digests(path, edges),
     )
 
 

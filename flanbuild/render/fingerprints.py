@@ -16,7 +16,6 @@ from flanbuild.declare.task import ANSWER, OPTIONS, Task, placeholders
 from flanbuild.keys import row_keys, task_key
 from flanbuild.render.preprocessors import SOURCE_ROW
 
-FINGERPRINTED = ("train", "test")
 BLANKS = b" \n\t\r"
 LONG = 40
 """Bytes from which an input field on its own, such as a premise or a passage, is looked for too."""

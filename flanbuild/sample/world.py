@@ -44,10 +44,6 @@ RIVERS = words(
     "Alda Brenn Calder Dorn Eska Farrow Gella Harn Isel Jorra Kell Lorne Mira Nedra Orla Pell Rhune Sava "
     "Tamsel Ulla Vesk Wend Yare Zell"
 )
-MOUNTAINS = words(
-    "Mount Arden,Mount Bell,Mount Corin,Mount Dray,Mount Elsen,Mount Fara,Mount Grell,Mount Hode,Mount Ister",
-    ",",
-)
 PRODUCTS = words(
     "apples,barrels,bells,bicycles,books,boots,bricks,brushes,candles,carpets,cheese,chocolate,clocks,"
     "coats,cups,engines,flutes,furniture,gloves,hats,honey,ink,kites,knives,lamps,lenses,mirrors,mustard,"

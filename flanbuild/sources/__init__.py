@@ -41,6 +41,8 @@ class Source(Protocol):
     kind: Kind
     threads: bool
     """whether threads are as fast as processes, because the source waits for a network or for Arrow"""
+    allow_outside: bool
+    """whether task files may name local files outside their project"""
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Calls `report` with the number of bytes as they arrive over a network."""
@@ -65,13 +67,29 @@ def open_source(
     sample_rows: int,
     lock: Path | None = None,
     imported: Path = IMPORTED,
+    allow_outside: bool = False,
 ) -> Source:
     """Opens a source; the modules of the other kinds are not imported.
 
     `lock` is the file that pins the hub's rows, None for the current ones. `imported` is the folder of
-    imported files. Raises DeclarationError for an unknown kind, FlanbuildError if the extra `hub` is needed
-    and not installed.
+    imported files. With `allow_outside`, task files may name local files outside their project (sources/local.py).
+    Raises DeclarationError for an unknown kind, FlanbuildError if the extra `hub` is needed and not installed.
     """
+    source = _open(kind, mirror, sample_rows, lock, imported)
+    source.allow_outside = allow_outside
+    return source
+
+
+def source_of(task: Task, source: Source) -> Source:
+    """Returns the source of the task's rows: local files if its task file names some, else `source`."""
+    if not task.local:
+        return source
+    from flanbuild.sources.local import LocalFiles
+
+    return LocalFiles(allow_outside=source.allow_outside)
+
+
+def _open(kind: str, mirror: str | Path, sample_rows: int, lock: Path | None, imported: Path) -> Source:
     if kind == "sample":
         from flanbuild.sources.sample import SampleSource
 
@@ -91,12 +109,3 @@ def open_source(
     from flanbuild.sources.hub import HubSource
 
     return WithImports(HubSource(pinned), imported, pinned)
-
-
-def source_of(task: Task, source: Source) -> Source:
-    """Returns the source of the task's rows: local files if its task file names some, else `source`."""
-    if not task.local:
-        return source
-    from flanbuild.sources.local import LocalFiles
-
-    return LocalFiles()

@@ -9,6 +9,7 @@ sentence. docs/downloading.md lists the faults and their outcomes. Needs the ext
 import errno
 import hashlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -32,6 +33,7 @@ from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, h
 
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.errors import ExecutionError, FlanbuildError, SourceError
+from flanbuild.progress import log
 from flanbuild.sources import WITHOUT
 
 T = TypeVar("T")
@@ -75,7 +77,7 @@ class Remote:
 
     def __post_init__(self) -> None:
         """Checks the path: it becomes a local file name and must stay inside its folder."""
-        if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
+        if not _is_inside(self.path):
             raise SourceError(f"hub: {self.repo}: '{self.path}' is not a path inside a repository.")
 
     def matches(self, path: Path) -> bool:
@@ -129,8 +131,7 @@ class Client:
             ),
         )
         commit = info.sha or revision
-        found = [_remote(repo, commit, sibling) for sibling in info.siblings or []]
-        return commit, sorted(found, key=lambda file: file.path)
+        return commit, sorted(_remotes(repo, commit, info.siblings or []), key=lambda file: file.path)
 
     def fetch(self, file: Remote, report: Report = lambda _: None) -> Path:
         """Returns the verified file in the hub's cache, downloading it if it is not there.
@@ -164,14 +165,24 @@ class Client:
                 "Accept-Encoding": "identity",
                 "Range": f"bytes={start}-{stop - 1}",
             }
-            response = get_session().get(
-                self._url(file), headers=headers, timeout=self.patience.timeout, follow_redirects=True
-            )
-            hf_raise_for_status(response)
-            body = response.content if response.status_code == 206 else response.content[start:stop]
-            if len(body) != stop - start:
-                raise _Cut(f"received {len(body)} of {stop - start} bytes")
-            return body
+            with get_session().stream(
+                "GET", self._url(file), headers=headers, timeout=self.patience.timeout, follow_redirects=True
+            ) as response:
+                hf_raise_for_status(response)
+                _check_encoding(what, response)
+                first = start if response.status_code == 206 else 0
+                if response.status_code == 206:
+                    _check_range(what, response, start, file.bytes)
+                body = bytearray()
+                for chunk in response.iter_raw():
+                    self._check_stop()
+                    body += chunk
+                    if len(body) >= stop - first:
+                        break
+            found = bytes(body[start - first : stop - first])
+            if len(found) != stop - start:
+                raise _Cut(f"received {len(found)} of {stop - start} bytes")
+            return found
 
         return self._retry(what, ask)
 
@@ -220,17 +231,24 @@ class Client:
             "GET", self._url(file), headers=headers, timeout=timeout, follow_redirects=True
         ) as response:
             hf_raise_for_status(response)
+            _check_encoding(f"{file.repo}/{file.path}", response)
             resumed = response.status_code == 206
-            if have and not resumed:
+            if resumed:
+                _check_range(f"{file.repo}/{file.path}", response, have, file.bytes)
+            elif have:
                 report(-have)
+            size = have if resumed else 0
             pace = _Pace(self.patience)
             with part.open("ab" if resumed else "wb") as out:
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_raw():
                     self._check_stop()
-                    out.write(chunk)
+                    out.write(chunk[: file.bytes + 1 - size])
+                    size += len(chunk)
                     report(len(chunk))
                     pace.check(len(chunk))
-        if (size := _size(part)) < file.bytes:
+                    if size > file.bytes:
+                        break  # more than the commit promises; the digest will not match
+        if size < file.bytes:
             raise _Cut(f"it ended after {size:,} of {file.bytes:,} bytes")
 
     def _reach(self, what: str) -> None:
@@ -254,7 +272,10 @@ class Client:
     def _retry(
         self, what: str, work: Callable[[], T], have: Callable[[], int] = lambda: 0, size: int = 0
     ) -> T:
-        """Calls `work`, again after temporary faults. Only tries without progress count."""
+        """Calls `work`, again after temporary faults. Only tries without progress count.
+
+        An answer that is not the hub's, such as the page of a proxy, is a SourceError.
+        """
         worth = max(1, min(size // 20, 2**20))
         fruitless, before = 0, have()
         while True:
@@ -267,6 +288,18 @@ class Client:
                 if fruitless >= self.patience.tries or not _may_pass(error):
                     raise self._ours(what, error) from None
                 self._rest(what, error, fruitless)
+            except FlanbuildError:
+                raise
+            except ImportError as error:
+                raise SourceError(
+                    f"hub: {what}: a proxy of this kind needs another package ({error})."
+                ) from None
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise SourceError(
+                    f"hub: {what}: the answer of {_shown(self.endpoint)} is not the hub's ({reason}); a proxy may "
+                    "have sent it."
+                ) from None
 
     def _rest(self, what: str, error: Exception, fruitless: int) -> None:
         asked = _retry_after(error)
@@ -305,7 +338,7 @@ class Client:
 
     def _ours(self, what: str, error: Exception) -> SourceError:
         """Converts an error of the hub to one sentence that says what to do."""
-        hub = self.endpoint
+        hub = _shown(self.endpoint)
         if isinstance(error, OfflineModeIsEnabled):
             return Unreachable(
                 f"hub: {what} is not in the cache, and HF_HUB_OFFLINE forbids downloading it; {WITHOUT}."
@@ -327,7 +360,18 @@ class Client:
             return _ours_by_status(what, error.response.status_code)
         reason = str(error) or type(error).__name__
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
+            address = _address(error)
+            if address and address != _host(self.endpoint):
+                return SourceError(
+                    f"hub: {what}: the hub redirects to {address}, which cannot be reached ({reason})."
+                )
             return Unreachable(f"hub: {hub} cannot be reached ({reason}); {WITHOUT}.")
+        if isinstance(error, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
+            return SourceError(
+                f"hub: {what}: an address that is no http:// or https:// URL ({reason}); HF_ENDPOINT is {hub}."
+            )
+        if isinstance(error, httpx2.TooManyRedirects):
+            return SourceError(f"hub: {what}: {hub} redirects without end.")
         return SourceError(
             f"hub: {what} was not received completely ({reason}); "
             "the partial file is kept, run the command again to resume."
@@ -349,6 +393,55 @@ class _Pace:
         if self.bytes < passed * self.patience.slowest:
             raise _Cut(f"received only {self.bytes:,} bytes in {passed:.0f} s")
         self.since, self.bytes = time.monotonic(), 0
+
+
+def _remotes(repo: str, commit: str, siblings: list[Any]) -> list[Remote]:
+    """The files of a listing; a name that leads out of the repository is no file that a dataset can need."""
+    files = []
+    for sibling in siblings:
+        if _is_inside(sibling.rfilename):
+            files.append(_remote(repo, commit, sibling))
+        else:
+            log(f"hub: {repo}: '{sibling.rfilename}' is not a path inside a repository; ignored.")
+    return files
+
+
+def _is_inside(path: str) -> bool:
+    return not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
+
+
+def _check_encoding(what: str, response: Any) -> None:
+    """Refuses a compressed answer, which was not asked for and has another size than promised."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise SourceError(f"hub: {what}: the server compressed the file (Content-Encoding {encoding}).")
+
+
+def _check_range(what: str, response: Any, start: int, size: int) -> None:
+    """Raises SourceError if an answer to a request for a range is about other bytes, or about a file of another size."""
+    found = response.headers.get("Content-Range", "").strip()
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", found)
+    if not match or int(match[1]) != start or match[2] not in ("*", str(size)):
+        raise SourceError(
+            f"hub: {what}: the server sent another range than bytes {start}- of {size} (Content-Range '{found}')."
+        )
+
+
+def _shown(address: str) -> str:
+    """An address without the name and password that it may hold."""
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
+def _host(address: str) -> str:
+    return re.sub(r"^\w+://([^/@]*@)?", "", address).split("/")[0].split(":")[0]
+
+
+def _address(error: Exception) -> str:
+    """The host of the request that failed, or an empty text."""
+    try:
+        return str(error.request.url.host)  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):
+        return ""
 
 
 def _remote(repo: str, commit: str, sibling: Any) -> Remote:

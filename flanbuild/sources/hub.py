@@ -1,16 +1,19 @@
 """The Hugging Face Hub as a source: the files that the lock pins, or without a lock those of today."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock as Mutex
+
+from pydantic import ValidationError
 
 from flanbuild.artifacts.files import digest_of, sha256_of
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.sources import Kind, Upstream
 from flanbuild.sources.client import Client, Remote, Report, UnknownRevision
-from flanbuild.sources.layout import Location, locate, paths_of
+from flanbuild.sources.layout import Location, locate, paths_of, warn_of_layout
 from flanbuild.sources.lock import Entry, Lock, LockedExcerpt, LockedFile, LockedSplit, declared, described
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
@@ -24,6 +27,7 @@ class HubSource:
 
     kind: Kind = "hub"
     threads = True
+    allow_outside = False
 
     def __init__(self, lock: Lock | None, client: Client | None = None) -> None:
         self.lock = lock
@@ -59,13 +63,19 @@ class HubSource:
             return None
         found = remotes(entry, split)
         places = locate(task.source, split, found)
+        if not places:
+            raise SourceError(
+                f"{self.lock.path if self.lock else 'hub'}: tasks.{task.name}.splits.{split}: its files fit neither "
+                f"`source.files` of {task.path} nor a Parquet layout: {', '.join(list(found)[:4])}."
+            )
+        warn_of_layout(task.source, split, places, f"hub: {task.source.repo}")
         if locked.excerpt:
             return _excerpt(self.client, task, split, places, found, locked)
         local = {path: self.client.fetch(found[path], self.report) for path in paths_of(places)}
         files = [
             {"path": path, "bytes": found[path].bytes, "sha256": sha256_of(local[path])} for path in local
         ]
-        return read_places(task, places, lambda path: open_local(local[path]), files)
+        return read_places(task, split, places, lambda path: open_local(local[path]), files)
 
 
 class Resolver:
@@ -103,6 +113,8 @@ class Resolver:
                 break
         assert best is not None
         branch, commit, found = best
+        if not re.fullmatch(r"[0-9a-f]{40,64}", commit):
+            raise SourceError(f"hub: {task.source.repo} at {branch}: '{commit}' is not a commit.")
         return Entry(
             repo=task.source.repo,
             config=task.source.config,
@@ -185,7 +197,11 @@ def _found(task: Task, wanted: Sequence[str], files: Sequence[Remote]) -> dict[s
 
 
 def _locked(file: Remote) -> LockedFile:
-    return LockedFile(path=file.path, bytes=file.bytes, **{file.algorithm: file.digest})
+    try:
+        return LockedFile(path=file.path, bytes=file.bytes, **{file.algorithm: file.digest})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise SourceError(f"hub: {file.repo}/{file.path}: no valid digest or size ({reason}).") from None
 
 
 def _remote(entry: Entry, file: LockedFile) -> Remote:

@@ -6,12 +6,11 @@ so that a build with other files than the locked ones is refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from flanbuild.artifacts.arrow import parquet_writer
-from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.artifacts.files import digest_of, locked, read_json, sha256_of, staged, write_json
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError, nearest
@@ -19,6 +18,7 @@ from flanbuild.sources import Kind, Source, Upstream
 from flanbuild.sources.layout import MEMBER, Location
 from flanbuild.sources.lock import Entry, Lock, LockedFile, LockedSplit, declared, described
 from flanbuild.sources.mirror import MirrorSource
+from flanbuild.sources.patterns import matches_name, split_member
 from flanbuild.sources.rows import open_local, read_places
 
 RECORD = "import.json"
@@ -34,6 +34,7 @@ class WithImports:
         self.imported = MirrorSource(folder) if folder.is_dir() else None
         self.kind: Kind = source.kind
         self.threads = source.threads
+        self.allow_outside = source.allow_outside
 
     def watch(self, report: Callable[[int], None]) -> None:
         """Passed on to the other source."""
@@ -90,11 +91,13 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
     with locked(out), staged(out) as staging:
         for split, places in sorted(by_split.items()):
             path = staging / f"{split}-00000-of-00001.parquet"
-            upstream = read_places(task, places, lambda name: open_local(Path(name)), [])
+            upstream = read_places(task, split, places, lambda name: open_local(Path(name)), [])
+            rows = 0
             with parquet_writer(path, schema) as writer:
                 for table in upstream.tables:
-                    check_schema(task, table.schema, f"{', '.join(_names(places))} for split '{split}'")
-                    writer.write_table(conform(table, schema))
+                    writer.write_table(table)
+                    rows += table.num_rows
+            _check_rows(task, split, rows, ", ".join(_names(places)))
             record[split] = [_described(Path(name)) for name in _names(places)]
         write_json(staging / RECORD, record)
     return Entry(
@@ -108,6 +111,15 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
         },
         absent=tuple(name for name in task.upstream_splits() if name not in record),
     )
+
+
+def _check_rows(task: Task, split: str, rows: int, names: str) -> None:
+    """Raises SourceError for a split without rows, or with fewer than the task file declares, as for the hub."""
+    expected = task.source.rows.get(split, 1)
+    if rows < expected:
+        raise SourceError(
+            f"{task.path}: source.rows.{split}: expected {expected:,} rows, but {names} has {rows:,}."
+        )
 
 
 def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Location]]:
@@ -133,16 +145,14 @@ def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Location]]:
 def _split_of(task: Task, file: str) -> str:
     """The split whose pattern matches the name, else whose name it contains; empty for none or several."""
     name = PurePosixPath(file).name
-    fits = [split for split in task.source.files if any(fnmatchcase(name, p) for p in _patterns(task, split))]
+    fits = [split for split in task.source.files if any(_fits(p, file) for p in _patterns(task, split))]
     fits = fits or [split for split in task.upstream_splits() if split in name]
     return fits[0] if len(fits) == 1 else ""
 
 
 def _patterns(task: Task, split: str) -> list[str]:
-    """The split's patterns without folders and archive members."""
     files = task.source.files[split]
-    patterns = files.values() if isinstance(files, Mapping) else files
-    return [PurePosixPath(pattern.partition(MEMBER)[0]).name for pattern in patterns]
+    return list(files.values() if isinstance(files, Mapping) else files)
 
 
 def _places(task: Task, split: str, files: list[str]) -> list[Location]:
@@ -157,7 +167,8 @@ def _places(task: Task, split: str, files: list[str]) -> list[Location]:
 
 
 def _fits(pattern: str, file: str) -> bool:
-    return fnmatchcase(PurePosixPath(file).name, PurePosixPath(pattern.partition(MEMBER)[0]).name)
+    """Whether the file's name fits the pattern's, without its folders and its archive member."""
+    return matches_name(split_member(pattern)[0], file)
 
 
 def _fitting(pattern: str, files: list[str]) -> str:
@@ -165,15 +176,15 @@ def _fitting(pattern: str, files: list[str]) -> str:
     found = [file for file in files if _fits(pattern, file)]
     if len(found) != 1:
         raise DeclarationError(f"import: {len(found)} of the given files match '{pattern}', expected one.")
-    _, bang, member = pattern.partition(MEMBER)
-    return found[0] + bang + member
+    member = split_member(pattern)[1]
+    return f"{found[0]}{MEMBER}{member}" if member else found[0]
 
 
 def _names(places: Sequence[Location]) -> list[str]:
     names = [
         name for place in places for name in ([place] if isinstance(place, str) else list(place.values()))
     ]
-    return list(dict.fromkeys(name.partition(MEMBER)[0] for name in names))
+    return list(dict.fromkeys(split_member(name)[0] for name in names))
 
 
 def _described(path: Path) -> dict[str, Any]:

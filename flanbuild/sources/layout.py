@@ -13,10 +13,12 @@ For other layouts the task file declares `source.files` by upstream split: patte
 within a folder, `archive.zip!member` names a member of an archive), or one file of text lines for each column.
 """
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from flanbuild.declare.task import SourceDeclaration
+from flanbuild.errors import SourceError
+from flanbuild.progress import log
+from flanbuild.sources.patterns import matching, split_member
 
 Location = str | Mapping[str, str]
 """A file of rows; or a text file for each column, where line i of each file belongs to row i."""
@@ -32,12 +34,11 @@ def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> l
     """
     files = declared.files.get(split)
     if isinstance(files, Mapping):
-        columns = {column: _matching(pattern, paths) for column, pattern in files.items()}
-        if all(len(matches) == 1 for matches in columns.values()):
-            return [{column: matches[0] for column, matches in columns.items()}]
-        files = None
+        if by_column := _by_column(split, files, paths):
+            return [by_column]
+    elif files and (declared_files := _by_pattern(split, files, paths)):
+        return list(declared_files)
     layouts = [
-        *([files] if files else []),
         *_standard(declared.config, split),
         *_of_the_only_config(declared.config, split, paths),
     ]
@@ -47,6 +48,23 @@ def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> l
     return []
 
 
+def warn_of_layout(
+    declared: SourceDeclaration, split: str, locations: Sequence[Location], origin: str
+) -> None:
+    """Logs that no file matched the declared patterns, so that files of a layout are read in their place."""
+    files = declared.files.get(split)
+    if not files or not locations:
+        return
+    paths = paths_of(locations)
+    if isinstance(files, Mapping):
+        chosen = _by_column(split, files, paths)
+    else:
+        chosen = {path: path for path in _by_pattern(split, files, paths)}
+    if not chosen:
+        patterns = ", ".join(files.values() if isinstance(files, Mapping) else files)
+        log(f"{origin}: no file matches {patterns} of source.files.{split}; {paths[0]} is read in its place.")
+
+
 def paths_of(locations: Collection[Location]) -> list[str]:
     """The files of the locations, each once; for a member of an archive, the archive."""
     paths = (
@@ -54,7 +72,31 @@ def paths_of(locations: Collection[Location]) -> list[str]:
         for location in locations
         for path in ([location] if isinstance(location, str) else location.values())
     )
-    return list(dict.fromkeys(path.partition(MEMBER)[0] for path in paths))
+    return list(dict.fromkeys(split_member(path)[0] for path in paths))
+
+
+def _by_column(split: str, files: Mapping[str, str], paths: Collection[str]) -> dict[str, str]:
+    """The text file of each column; empty if no pattern matches. Raises SourceError if only some do, or twice."""
+    matches = {column: _matching(pattern, paths) for column, pattern in files.items()}
+    if not any(matches.values()):
+        return {}
+    for column, found in matches.items():
+        if len(found) != 1:
+            shown = f": {', '.join(found[:4])}" if found else ""
+            raise SourceError(
+                f"source.files.{split}.{column}: '{files[column]}' matches {len(found)} files, expected one{shown}."
+            )
+    return {column: found[0] for column, found in matches.items()}
+
+
+def _by_pattern(split: str, patterns: Sequence[str], paths: Collection[str]) -> list[str]:
+    """The files of all patterns, each once; empty if none matches. Raises SourceError if only some match."""
+    matches = {pattern: _matching(pattern, paths) for pattern in patterns}
+    found = sorted({path for group in matches.values() for path in group})
+    for pattern, group in matches.items():
+        if found and not group:
+            raise SourceError(f"source.files.{split}: '{pattern}' matches no file.")
+    return found
 
 
 def _standard(config: str, split: str) -> list[tuple[str, ...]]:
@@ -77,6 +119,5 @@ def _of_the_only_config(config: str, split: str, paths: Collection[str]) -> list
 
 def _matching(pattern: str, paths: Collection[str]) -> list[str]:
     """The paths that match, each with the member of the pattern if it has one."""
-    pattern, separator, member = pattern.partition(MEMBER)
-    matcher = re.compile(re.escape(pattern).replace(r"\*", "[^/]*"))
-    return sorted(path + separator + member for path in paths if matcher.fullmatch(path))
+    pattern, member = split_member(pattern)
+    return [f"{path}{MEMBER}{member}" if member else path for path in matching(pattern, paths)]

@@ -7,35 +7,51 @@ the same bytes or report why they cannot. Imported files (`flanbuild import`) ar
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from flanbuild.artifacts.files import digest_of, dump_json, write_json
-from flanbuild.declare.document import StrictModel, dotted
-from flanbuild.declare.task import Task
+from flanbuild.declare.document import SEGMENT, StrictModel, dotted
+from flanbuild.declare.task import REPOSITORY, Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import WITHOUT
 
 FORMAT = 1
 
 
+def _relative(path: str) -> str:
+    if not path or path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"'{path}' is not a path inside a folder")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_relative)]
+"""A path that stays inside its folder."""
+
+
 class LockedFile(StrictModel):
     """One file, with its sha256, or its git digest if the hub states no other."""
 
-    path: str
-    bytes: int
+    path: RelativePath
+    bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     git_sha1: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+
+    @model_validator(mode="after")
+    def _has_digest(self) -> "LockedFile":
+        if (self.sha256 is None) == (self.git_sha1 is None):
+            raise ValueError("one of sha256 and git_sha1 is needed")
+        return self
 
 
 class LockedExcerpt(StrictModel):
     """The row groups that are read of a split with more rows than `source.max_rows`."""
 
-    rows: int
-    of: int
-    sha256: str
+    rows: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """of the bytes of the footers and row groups"""
 
 
@@ -49,8 +65,8 @@ class LockedSplit(StrictModel):
 class Entry(StrictModel):
     """One task."""
 
-    repo: str
-    config: str
+    repo: Annotated[str, Field(pattern=REPOSITORY)]
+    config: Annotated[str, Field(pattern=SEGMENT)]
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None = None
     """None if the files were imported"""
     branch: str
@@ -88,6 +104,11 @@ class Lock:
                 f"{self.path}: tasks.{task.name}: locked for another `source` than {task.path} declares now "
                 f"({found.repo}, {found.config}); `flanbuild lock {task.name}` pins it again."
             )
+        if (found.repo, found.config) != (task.source.repo, task.source.config):
+            raise SourceError(
+                f"{self.path}: tasks.{task.name}: names {found.repo} ({found.config}), but {task.path} declares "
+                f"{task.source.repo} ({task.source.config}); `flanbuild lock {task.name}` pins it again."
+            )
         return found
 
     def text(self) -> str:
@@ -102,7 +123,17 @@ class Lock:
 
 def read_lock(path: Path) -> Lock:
     """Reads a lock; an empty one if there is no file. Raises DeclarationError if the file is not a lock."""
-    return parse_lock(path, path.read_text(encoding="utf-8")) if path.is_file() else Lock(path)
+    if not path.exists():
+        return Lock(path)
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else None
+    except UnicodeDecodeError:
+        raise DeclarationError(f"{path}: not UTF-8; `flanbuild lock` writes a valid one.") from None
+    except OSError as error:
+        raise DeclarationError(f"{path}: {error.strerror or error}.") from None
+    if text is None:
+        raise DeclarationError(f"{path}: not a file.")
+    return parse_lock(path, text)
 
 
 def parse_lock(path: Path, text: str) -> Lock:
@@ -113,7 +144,7 @@ def parse_lock(path: Path, text: str) -> Lock:
         first = error.errors()[0]
         position = dotted(tuple(first["loc"]))
         raise DeclarationError(
-            f"{path}: {position + ': ' if position else ''}{first['msg']}; `flanbuild lock` writes a valid one."
+            f"{path}: {position + ': ' if position else ''}{first['msg'].removeprefix('Value error, ')}; `flanbuild lock` writes a valid one."
         ) from None
 
 

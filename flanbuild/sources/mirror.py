@@ -13,12 +13,13 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from flanbuild.artifacts.files import digest_of, disk_errors, sha256_of
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import Kind, Upstream
-from flanbuild.sources.layout import locate, paths_of
+from flanbuild.sources.layout import locate, paths_of, warn_of_layout
 from flanbuild.sources.lock import Entry, Lock, LockedSplit, parse_lock
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
@@ -31,10 +32,11 @@ class MirrorSource:
 
     kind: Kind = "mirror"
     threads = True
+    allow_outside = False
 
     def __init__(self, root: str | Path) -> None:
         try:
-            self.files, self.root = url_to_fs(str(root))
+            self.files, self.root = _file_system(root)
         except (
             ImportError,
             ValueError,
@@ -72,6 +74,7 @@ class MirrorSource:
         places = self._located(task, split)
         if not places:
             return None
+        warn_of_layout(task.source, split, places, f"mirror: {task.source.repo}")
         paths = paths_of(places)
         entry = self._entry(task)
         locked = entry.splits.get(split) if entry else None
@@ -82,7 +85,7 @@ class MirrorSource:
         files = [self._described(task, path) for path in paths]
         if locked:
             self._check(task, locked, files)
-        return read_places(task, places, lambda path: self._open(task, path), files)
+        return read_places(task, split, places, lambda path: self._open(task, path), files)
 
     def _entry(self, task: Task) -> Entry | None:
         return self.lock.entry(task) if task.name in self.lock.tasks else None
@@ -175,6 +178,23 @@ def _sha256(files: AbstractFileSystem, path: str, size: int, changed: str) -> st
     return digest.hexdigest()
 
 
+def _file_system(root: str | Path) -> tuple[AbstractFileSystem, str]:
+    """The file system and the folder of a URL. A path without a protocol is a name as it is written."""
+    if "://" in str(root) or "::" in str(root):
+        files, top = url_to_fs(str(root))
+        return files, str(top)
+    return LocalFileSystem(), str(Path(root).absolute())
+
+
+def _replace(files: AbstractFileSystem, part: str, target: str) -> None:
+    """Renames a file. `mv` of fsspec would take either name for a pattern."""
+    if _is_local(files):
+        Path(part).replace(target)
+        return
+    files.cp_file(part, target)
+    files.rm_file(part)
+
+
 def _is_local(files: AbstractFileSystem) -> bool:
     protocol = files.protocol
     return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
@@ -182,7 +202,7 @@ def _is_local(files: AbstractFileSystem) -> bool:
 
 def write_mirror_file(root: str, path: str, local: Path) -> bool:
     """Writes a verified file to `path` below `root` atomically; returns False if an identical file exists."""
-    files, top = url_to_fs(root)
+    files, top = _file_system(root)
     target = f"{top}/{path}"
     if files.isfile(target) and files.info(target)["size"] == local.stat().st_size:
         changed = str(files.info(target).get("mtime"))
@@ -193,7 +213,7 @@ def write_mirror_file(root: str, path: str, local: Path) -> bool:
     with disk_errors(Path(target)):
         try:
             files.put_file(str(local), part)
-            files.mv(part, target)
+            _replace(files, part, target)
         finally:
             if files.exists(part):
                 files.rm_file(part)
@@ -202,9 +222,9 @@ def write_mirror_file(root: str, path: str, local: Path) -> bool:
 
 def write_mirror_lock(root: str, entries: Mapping[str, Entry]) -> None:
     """Adds entries to the lock of a mirror."""
-    files, top = url_to_fs(root)
+    files, top = _file_system(root)
     before = MirrorSource(root).lock.tasks
     lock = Lock(Path(f"{top}/{LOCK}"), dict(before) | dict(entries))
     part = f"{top}/{LOCK}.part"
     files.pipe_file(part, lock.text().encode())
-    files.mv(part, f"{top}/{LOCK}")
+    _replace(files, part, f"{top}/{LOCK}")

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flanbuild.artifacts import artifact, executor
 from flanbuild.artifacts.addresses import task_folder
@@ -31,6 +32,7 @@ from flanbuild.sources import Source, Upstream, source_of
 
 Missing = Literal["error", "skip"]
 _GROUP_ROWS = 65_536
+_GROUP_BYTES = 1 << 30
 
 
 def fingerprint(task: Task, source: Source, missing: Missing) -> str:
@@ -58,8 +60,11 @@ def download(task: Task, source: Source, missing: Missing, folder: Path) -> RawR
             continue
         position = f"{source.kind} {task.source.repo} ({task.source.config}) split '{name}'"
         path = folder / f"{name}.parquet"
-        rows = _write(path, schema, _conformed(task, upstream, schema, position))
+        rows = _write(path, schema, _conformed(task, upstream, position))
         _check_rows(task, source, name, upstream.of or rows.rows, position)
+        if not rows.rows:
+            files = ", ".join(str(file["path"]) for file in upstream.files[:4])
+            raise SourceError(f"{task.path}: splits: {position} has no row{f': {files}' if files else ''}.")
         splits[name] = RawSplit(
             rows=rows.rows,
             sample_of=upstream.of,
@@ -168,16 +173,14 @@ def _absent(task: Task, source: Source, absent: list[str]) -> str:
     return f"{what}.{how} `missing: skip` builds without."
 
 
-def _conformed(task: Task, upstream: Upstream, schema: pa.Schema, position: str) -> Iterator[pa.Table]:
+def _conformed(task: Task, upstream: Upstream, position: str) -> Iterator[pa.Table]:
     """Every file's schema is checked before any row is read; files of text show theirs with their rows."""
-    for found in upstream.schemas:
-        check_schema(task, found, position)
+    for schema in upstream.schemas:
+        check_schema(task, schema, position)
+    rows = 0
     for table in upstream.tables:
-        check_schema(task, table.schema, position)
-        try:
-            yield conform(table, schema)
-        except (pa.ArrowInvalid, KeyError) as error:
-            raise SourceError(f"{task.path}: columns: {position}: {str(error).splitlines()[0]}.") from None
+        yield conform(task, table, position, rows)
+        rows += table.num_rows
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> RowsDigest:
@@ -195,6 +198,35 @@ def _regrouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Tab
     for table in tables:
         waiting = pa.concat_tables([waiting, table])
         while waiting.num_rows >= _GROUP_ROWS:
-            yield waiting.slice(0, _GROUP_ROWS).combine_chunks()
+            yield from _combined(waiting.slice(0, _GROUP_ROWS))
             waiting = waiting.slice(_GROUP_ROWS)
-    yield waiting.combine_chunks()
+    yield from _combined(waiting)
+
+
+def _combined(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows as one chunk, or as several of at most _GROUP_BYTES, since Arrow's offsets in a list end at 2 GiB.
+
+    Where a table is cut depends on its rows alone.
+    """
+    if table.num_rows > 1 and table.nbytes > _GROUP_BYTES // 2 and _text_bytes(table) > _GROUP_BYTES:
+        half = table.num_rows // 2
+        yield from _combined(table.slice(0, half))
+        yield from _combined(table.slice(half))
+    else:
+        yield table.combine_chunks()
+
+
+def _text_bytes(table: pa.Table) -> int:
+    return sum(_text_bytes_of(column) for column in table.columns)
+
+
+def _text_bytes_of(column: pa.ChunkedArray) -> int:
+    """Bytes of the strings and eight for each other value, the same however the column is chunked."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        return sum(pc.sum(pc.binary_length(chunk)).as_py() or 0 for chunk in column.chunks)
+    if pa.types.is_list(kind):
+        return sum(_text_bytes_of(pa.chunked_array([pc.list_flatten(chunk)])) for chunk in column.chunks)
+    if pa.types.is_struct(kind):
+        return sum(_text_bytes_of(part) for part in column.flatten())
+    return 8 * len(column)

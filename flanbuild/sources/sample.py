@@ -14,6 +14,7 @@ class SampleSource:
     """`rows` rows for a train split, fewer for the other splits."""
 
     kind: Kind = "sample"
+    allow_outside = False
 
     def __init__(self, rows: int) -> None:
         self.rows = rows

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.columns import check_schema, conform
 from flanbuild.declare.task import ANSWER, OPTIONS, Task
 from flanbuild.declare.task_files import load_task_file
 from flanbuild.render.examples import CHOICES, DROPPED, check_expressions, examples
@@ -153,7 +153,7 @@ def _rows(name: str, origin: str) -> dict[str, pl.DataFrame]:
     """The rows that preprocessing made of each split, with the reasons why some are left out."""
     task = TASKS[name]
     return {
-        split: examples(task, pl.DataFrame(conform(table, arrow_schema(task))).lazy()).collect()
+        split: examples(task, pl.DataFrame(conform(task, table, "sample")).lazy()).collect()
         for split, table in _tables(name, origin).items()
     }
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flanbuild.artifacts.columns import arrow_schema, conform
+from flanbuild.artifacts.columns import conform
 from flanbuild.declare.task import ANSWER, Task
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.examples import ANSWERS, CHOICES, DROPPED, examples
@@ -97,7 +97,7 @@ def _tables(task: Task, origin: str) -> Iterator[tuple[str, pa.Table]]:
 
 def _ours(task: Task, table: pa.Table, expected: list[Expected]) -> list[Expected]:
     """What our engine makes of the rows, in their order, without what the rule says nothing of."""
-    frame = pl.DataFrame(conform(table, arrow_schema(task))).lazy()
+    frame = pl.DataFrame(conform(task, table, "sample")).lazy()
     kept = examples(task, frame).filter(pl.col(DROPPED).is_null()).collect().to_dicts()
     has_options = bool(expected) and expected[0].options is not None
     has_references = bool(expected) and expected[0].references is not None

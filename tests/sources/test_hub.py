@@ -242,15 +242,15 @@ def relabelled(table: pa.Table) -> pa.Table:
 DRIFTS = {
     "renamed": (
         lambda table: table.rename_columns({"premise": "premises"}),
-        r"rte.yaml: columns.premise: hub aps/super_glue \(rte\) split 'train' has no column 'premise'. Did you mean 'premises'",
+        r"rte.yaml: columns.premise: aps/super_glue \(rte\) split 'train' file rte/train-00001-of-00002.parquet has no column 'premise'. Did you mean 'premises'",
     ),
     "of another type": (
         lambda table: table.set_column(0, "premise", pa.array(range(len(table)))),
-        r"columns.premise: expected string, but hub aps/super_glue \(rte\) split 'train' has int64",
+        r"columns.premise: expected string, but aps/super_glue \(rte\) split 'train' file .* has int64",
     ),
     "other classes": (
         relabelled,
-        r"labels: expected \['entailment', 'not_entailment'\], but hub .* 'label' has \['not_entailment', 'entailment'\]",
+        r"labels: expected \['entailment', 'not_entailment'\], but aps/super_glue .* 'label' has \['not_entailment', 'entailment'\]",
     ),
 }
 

@@ -5,6 +5,8 @@ that could be taken for the file.
 """
 
 import contextlib
+import gzip
+import json
 import os
 import random
 import signal
@@ -17,8 +19,10 @@ from pathlib import Path
 import pytest
 from hub_server import Handler, Hub, Repo
 
-from flanbuild.errors import ExecutionError, FlanbuildError, SourceError
+from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError, SourceError
 from flanbuild.sources.client import Client, Patience, Remote
+from flanbuild.sources.hub import HubSource
+from flanbuild.sources.lock import declared, read_lock
 
 BODY = random.Random(0).randbytes(400_000)
 PATH = "data/train-00000-of-00001.parquet"
@@ -427,3 +431,198 @@ def test_a_file_that_lies_in_git_itself_is_checked_by_gits_digest(hub, client):
 
     assert fetched(client, remote) == b"a\nb\n"
     assert len([request for request in hub.requests if "txt" in request.path]) == 2
+
+
+# --- answers with bounds ---------------------------------------------------------------------------------------------
+
+
+def endless(handler: Handler) -> bool:
+    """As many bytes as the client will take, without a length."""
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(1000):
+            handler.wfile.write(BODY)
+    handler.close_connection = True
+    handler.connection.close()
+    return True
+
+
+def test_a_download_stops_at_the_promised_size(hub, client, remote):
+    hub.fault(FILE, endless, times=2)
+    received = []
+
+    with pytest.raises(SourceError, match=r"came twice with other bytes .* found 400,001 bytes"):
+        client.fetch(remote, received.append)
+
+    assert sum(max(0, count) for count in received) < 4 * len(BODY)
+    assert not leftovers(client)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_a_compressed_answer_is_refused(encoding, hub, client, remote):
+    hub.fault(FILE, with_bytes(gzip.compress(bytes(400_000)), Content_Encoding=encoding))
+
+    with pytest.raises(SourceError, match=f"the server compressed the file .Content-Encoding {encoding}."):
+        client.fetch(remote)
+    assert not leftovers(client)
+
+
+@pytest.mark.parametrize("answered", ["bytes 5-14/400000", "bytes 0-9/300000", "items 0-9/400000"])
+def test_a_range_that_was_not_asked_for_is_refused(answered, hub, client, remote):
+    def other_range(handler: Handler) -> bool:
+        handler.say(206, {"Content-Range": answered}, BODY[5:15])
+        return True
+
+    hub.fault(FILE, other_range)
+
+    with pytest.raises(SourceError, match="the server sent another range than bytes 0- of 400000"):
+        client.read(remote, 0, 10)
+
+
+def test_ten_bytes_of_a_server_without_ranges_are_read_without_the_rest(hub, client, remote):
+    sent = []
+
+    def whole(handler: Handler) -> bool:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(1000 * len(BODY)))
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                handler.wfile.write(BODY)
+                sent.append(len(BODY))
+        handler.close_connection = True
+        return True
+
+    hub.fault(FILE, whole)
+
+    assert client.read(remote, 0, 10) == BODY[:10]
+    assert len(sent) < 100
+
+
+def info(body: bytes, kind: str = "application/json"):
+    def act(handler: Handler) -> bool:
+        handler.say(200, {"Content-Type": kind}, body)
+        return True
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Sign in</html>",
+        b"[]",
+        b"5",
+        b'{"id": "org/rows", "sha": "x", "siblings": [5]}',
+        b'{"siblings": 7}',
+    ],
+)
+def test_a_listing_that_is_not_the_hubs_is_one_sentence(body, hub, client):
+    hub.fault(INFO, info(body), times=9)
+
+    with pytest.raises(
+        SourceError, match=r"hub: org/rows at main: the answer of http://127.* is not the hub's"
+    ):
+        client.listing("org/rows", "main")
+
+
+def test_a_name_that_leads_out_of_a_listing_stops_no_dataset_that_does_not_need_it(hub, client):
+    hub.repos["org/rows"].branches["main"]["../evil.parquet"] = b"x"
+
+    assert [file.path for file in client.listing("org/rows", "main")[1]] == [PATH]
+
+
+def test_a_password_in_the_address_is_not_shown(tmp_path):
+    client = Client(PATIENCE, endpoint="http://ana:secret@127.0.0.1:9", cache=tmp_path)
+
+    with pytest.raises(SourceError, match="cannot be reached") as caught:
+        client.listing("org/rows", "main")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("ftp://example.org/x", "an address that is no http:// or https:// URL"),
+        ("http://127.0.0.2:9/x", "the hub redirects to 127.0.0.2, which cannot be reached"),
+    ],
+)
+def test_a_redirect_that_fails_blames_its_target(target, message, hub, client, remote):
+    hub.fault(FILE, says(302, Location=target), times=9)
+
+    with pytest.raises(SourceError, match=message):
+        client.fetch(remote)
+
+
+# --- the lock --------------------------------------------------------------------------------------------------------
+
+GOOD = {"path": "a.parquet", "bytes": 5, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ({"path": "../a.parquet"}, "is not a path inside a folder"),
+        ({"path": "/a.parquet"}, "is not a path inside a folder"),
+        ({"path": "x/../../a.parquet"}, "is not a path inside a folder"),
+        ({"bytes": -1}, "greater than or equal to 0"),
+        ({"sha256": None}, "one of sha256 and git_sha1 is needed"),
+        ({"sha256": "0" * 63}, "should match pattern"),
+    ],
+)
+def test_a_file_of_the_lock_has_a_size_a_digest_and_a_path_that_stays_inside(file, message, tmp_path):
+    (tmp_path / "lock.json").write_text(json.dumps(locked_as({"files": [GOOD | file]})))
+
+    with pytest.raises(DeclarationError, match=rf"lock.json: tasks.rte.splits.train.files\[0\].*{message}"):
+        read_lock(tmp_path / "lock.json")
+
+
+@pytest.mark.parametrize("repo", ["../../x", "http://example.org/x", "a/b/c", "/etc"])
+def test_a_repository_of_the_lock_is_a_name(repo, tmp_path):
+    (tmp_path / "lock.json").write_text(json.dumps(locked_as({"files": [GOOD]}, repo=repo)))
+
+    with pytest.raises(DeclarationError, match=r"lock.json: tasks.rte.repo: "):
+        read_lock(tmp_path / "lock.json")
+
+
+def test_the_lock_names_the_repository_of_the_task_file(tasks, tmp_path):
+    entry = locked_as({"files": [GOOD]}, repo="evil/rows", declared=declared(tasks["rte"]))
+    (tmp_path / "lock.json").write_text(json.dumps(entry))
+
+    with pytest.raises(
+        SourceError, match=r"tasks.rte: names evil/rows \(rte\), but .*rte.yaml declares aps/super_glue"
+    ):
+        read_lock(tmp_path / "lock.json").entry(tasks["rte"])
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"null", b'{"format": 1, "tasks": 5}'])
+def test_a_file_that_is_no_lock_is_one_sentence(body, tmp_path):
+    (tmp_path / "lock.json").write_bytes(body)
+
+    with pytest.raises(DeclarationError, match=r"lock.json: .*`flanbuild lock` writes a valid one"):
+        read_lock(tmp_path / "lock.json")
+
+
+def test_locked_files_that_fit_no_layout_are_a_fault(tasks, client, tmp_path):
+    split = {"files": [GOOD | {"path": "elsewhere/rows.parquet"}]}
+    entry = locked_as(split, repo="aps/super_glue", declared=declared(tasks["rte"]))
+    (tmp_path / "lock.json").write_text(json.dumps(entry))
+    source = HubSource(read_lock(tmp_path / "lock.json"), client)
+
+    with pytest.raises(
+        SourceError, match=r"tasks.rte.splits.train: its files fit neither .* elsewhere/rows.parquet"
+    ):
+        source.split(tasks["rte"], "train")
+
+
+def locked_as(split: dict, *, repo: str = "aps/super_glue", declared: str = "x") -> dict:
+    entry = {
+        "repo": repo,
+        "config": "rte",
+        "commit": "0" * 40,
+        "branch": "main",
+        "declared": declared,
+        "splits": {"train": split},
+    }
+    return {"format": 1, "tasks": {"rte": entry}}

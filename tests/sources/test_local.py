@@ -22,6 +22,7 @@ from flanbuild.cli.app import app
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sources import source_of
+from flanbuild.sources.local import LocalFiles, check_local_files
 from flanbuild.sources.raw import download_all, is_current
 from flanbuild.sources.sample import SampleSource
 
@@ -101,7 +102,9 @@ def test_columns_with_other_names_are_renamed(local_task, tmp_path):
 def test_an_undeclared_class_is_an_error_with_the_nearest_name(local_task, tmp_path):
     (tmp_path / "a.csv").write_text(as_csv([ROWS[0] | {"label": "entailmnt"}]))
 
-    with pytest.raises(SourceError, match=r"column label: .*no class 'entailmnt'. Did you mean 'entailment'"):
+    with pytest.raises(
+        SourceError, match=r"a.csv:2: column label: no class 'entailmnt'. Did you mean 'entailment'\?$"
+    ):
         rows_of(local_task({"train": "../../a.csv"}))
 
 
@@ -185,3 +188,139 @@ def _run(command: str) -> str:
     result = CliRunner().invoke(app, shlex.split(command))
     assert result.exit_code == 0, f"{command}: {result.output} {result.exception}"
     return result.output
+
+
+# --- faults of local files -------------------------------------------------------------------------------------------
+
+
+def raw_rows(task, tmp_path):
+    download_all([task], SampleSource(10), tmp_path / "raw", "error", Workers())
+    folder = task_folder(tmp_path / "raw", task.cluster, task.name)
+    return pq.read_table(folder / "train.parquet").to_pylist()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["b-?.csv", "b-[12].csv", "**/b-*.csv", ".././../b-*.csv", "..//b-*.csv", "[!a]-?.csv"]
+)
+def test_all_files_that_a_pattern_finds_are_read(pattern, local_task, tmp_path):
+    (tmp_path / "b-1.csv").write_text(as_csv(ROWS))
+    (tmp_path / "b-2.csv").write_text(as_csv(ROWS[:1]))
+    place = pattern if pattern.startswith(".././") else "../../" + pattern.removeprefix("..//")
+
+    assert len(raw_rows(local_task({"train": place}), tmp_path)) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", r"own.yaml: split 'train': ../../a.csv: the file is empty"),
+        ("premise,hypothesis,label\n", r"own.yaml: splits: .* split 'train' has no row: ../../a.csv"),
+        ("premise,text,label\n", r"../../a.csv: no column 'hypothesis'"),
+    ],
+)
+def test_a_split_without_rows_is_a_fault_with_its_reason(body, message, local_task, tmp_path):
+    (tmp_path / "a.csv").write_text(body)
+
+    with pytest.raises(SourceError, match=message):
+        raw_rows(local_task({"train": "../../a.csv"}), tmp_path)
+
+
+def test_a_file_without_rows_beside_others_is_mentioned(local_task, tmp_path, caplog):
+    caplog.set_level("INFO", "flanbuild")
+    (tmp_path / "a-1.jsonl").write_text("")
+    (tmp_path / "a-2.jsonl").write_text(as_jsonl(ROWS))
+
+    assert len(raw_rows(local_task({"train": "../../a-*.jsonl"}), tmp_path)) == 3
+    assert "../../a-1.jsonl has no row" in caplog.text
+
+
+def test_each_pattern_of_a_list_matches_a_file(local_task, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS))
+
+    with pytest.raises(SourceError, match=r"own.yaml: source.files.train: no file ../../b-\*.csv there"):
+        rows_of(local_task({"train": ["../../a.csv", "../../b-*.csv"]}))
+
+
+def test_a_file_outside_the_project_needs_permission_also_behind_a_link(local_task, tmp_path, pages):
+    outside = tmp_path.parent / f"{tmp_path.name}-outside.csv"
+    outside.write_text(as_csv(ROWS))
+    (tmp_path / "link.csv").symlink_to(outside)
+    (tmp_path / "here.csv").write_text(as_csv(ROWS))
+    (tmp_path / "inside.csv").symlink_to(tmp_path / "here.csv")
+
+    for name in (f"../../../{outside.name}", "../../link.csv", "../../link*.csv"):
+        task = local_task({"train": name})
+        with pytest.raises(SourceError, match=r"outside the project folder .*; --allow-outside reads it"):
+            rows_of(task)
+        assert check_local_files(task)
+        assert LocalFiles(allow_outside=True).split(task, "train")
+        assert not check_local_files(task, allow_outside=True)
+    assert len(rows_of(local_task({"train": "../../inside.csv"}))) == 3
+
+
+def test_check_reads_the_headers_of_local_files(local_task, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS).replace("hypothesis", "hypotheses"))
+    pq.write_table(pa.table({"premise": ["a"], "hypothesis": [1], "label": [0]}), tmp_path / "a.parquet")
+    (tmp_path / "good.csv").write_text(as_csv(ROWS))
+
+    assert check_local_files(local_task({"train": "../../good.csv"})) == []
+    [fault] = check_local_files(local_task({"train": "../../a.csv"}))
+    assert fault.endswith("../../a.csv: no column 'hypothesis'. Did you mean 'hypotheses'?")
+    [fault] = check_local_files(local_task({"train": "../../a.parquet"}))
+    assert fault.endswith("expected string, but split 'train' file ../../a.parquet has int64.")
+    [fault] = check_local_files(local_task({"train": "../../b.csv"}))
+    assert "no file ../../b.csv there" in fault
+
+
+def test_the_command_check_and_preview_report_a_missing_column(local_task, tmp_path, pages):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS).replace("hypothesis", "hypotheses"))
+    local_task({"train": "../../a.csv"})
+
+    for command in ("check", "preview own"):
+        result = CliRunner().invoke(app, [*command.split(), "--tasks", str(tmp_path / "pages")])
+        assert result.exit_code != 0
+        assert "no column 'hypothesis'. Did you mean 'hypotheses'?" in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["a.pq", "a.PARQUET", "a.parquet.gz", "a.zip!deep/a.parquet"])
+def test_parquet_may_have_any_of_its_names(name, local_task, tmp_path):
+    labels = [1, None, 0]
+    table = pa.Table.from_pylist([row | {"label": i} for row, i in zip(ROWS, labels, strict=True)])
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    body = sink.getvalue().to_pybytes()
+    if name.endswith(".gz"):
+        body = gzip.compress(body)
+    if "!" in name:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr("deep/a.parquet", body)
+    else:
+        (tmp_path / name).write_bytes(body)
+
+    assert [row["label"] for row in rows_of(local_task({"train": f"../../{name}"}))] == labels
+
+
+def test_a_damaged_page_of_parquet_is_one_sentence(local_task, tmp_path):
+    table = pa.table({"premise": ["a" * 50] * 999, "hypothesis": ["b"] * 999, "label": [0] * 999})
+    pq.write_table(table, tmp_path / "a.parquet", use_dictionary=False, compression="snappy")
+    body = bytearray((tmp_path / "a.parquet").read_bytes())
+    body[60:90] = b"\xff" * 30
+    (tmp_path / "a.parquet").write_bytes(body)
+
+    with pytest.raises(
+        SourceError, match=r"own.yaml: split 'train': ../../a.parquet: row group 0 is damaged"
+    ):
+        rows_of(local_task({"train": "../../a.parquet"}))
+
+
+def test_a_file_without_read_permission_is_one_sentence(local_task, tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS))
+    task = local_task({"train": "../../a.csv"})
+
+    def refuse(path, *arguments, **options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)  # the tests may run as root, who may read everything
+
+    with pytest.raises(SourceError, match=r"own.yaml: source.files: ../../a.csv: Permission denied"):
+        rows_of(task)

@@ -23,6 +23,7 @@ from flanbuild.sources.layout import locate, paths_of
 from flanbuild.sources.lock import Lock
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.sample import SampleSource
+from flanbuild.sources.text import Declared
 
 SOURCE = SourceDeclaration(repo="org/rows", config="small", license="mit", homepage="https://example.org")
 
@@ -84,8 +85,8 @@ def opened(name: str):
 
 
 def read(path: Path, columns: pa.Schema = COLUMNS, member: str = "", **rename: str) -> list[dict]:
-    tables = tables_of(str(path) + member, opened, columns, rename, {"label": ("no", "yes")})
-    return pa.concat_tables(tables).to_pylist()
+    declared = Declared(columns, {"label": ("no", "yes")}, rename)
+    return [row for table in tables_of(str(path) + member, opened, declared) for row in table.to_pylist()]
 
 
 def test_json_lines_and_json_are_read_also_in_gz_and_zip(tmp_path):
@@ -122,7 +123,7 @@ def test_lines_are_rows_and_a_name_with_a_dot_is_a_member_of_a_struct(tmp_path):
     columns = pa.schema([("translation", pa.struct([("en", pa.string()), ("es", pa.string())]))])
     place = {"translation.en": str(tmp_path / "x.en"), "translation.es": str(tmp_path / "x.es")}
 
-    rows = pa.concat_tables(tables_of(place, opened, columns, {}, {})).to_pylist()
+    rows = pa.concat_tables(tables_of(place, opened, Declared(columns))).to_pylist()
 
     assert [row["translation"] for row in rows] == [
         {"en": "one\u2028still one", "es": "uno"},
@@ -136,18 +137,34 @@ def test_files_that_are_not_line_for_line_the_same_rows_are_refused(tmp_path):
     place = {"a": str(tmp_path / "a"), "b": str(tmp_path / "b")}
 
     with pytest.raises(SourceError, match="not line for line the same rows"):
-        list(tables_of(place, opened, pa.schema([("a", pa.string())]), {}, {}))
+        list(tables_of(place, opened, Declared(pa.schema([("a", pa.string()), ("b", pa.string())]))))
 
 
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [
-        ("rows.jsonl", b'{"text": "a"}\n{"text"', "not whole JSONL rows"),
-        ("rows.jsonl", b'{"text": "a", "label": "many"}\n', "column label: expected int64"),
-        ("rows.jsonl", b"[1, 2]\n", "not whole JSONL rows"),
-        ("rows.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], "not whole JSONL rows"),
+        ("rows.jsonl", b'{"text": "a"}\n{"text"', "rows.jsonl:2: not JSON"),
+        (
+            "rows.jsonl",
+            b'{"text": "a", "label": "many", "tags": []}\n',
+            "rows.jsonl:1: column label: no class 'many'",
+        ),
+        (
+            "rows.jsonl",
+            b"[1, 2]\n",
+            r"rows.jsonl:1: expected an object with text, label, tags, found \[1, 2\]",
+        ),
+        (
+            "rows.jsonl.gz",
+            gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9],
+            "rows.jsonl.gz: not a whole archive",
+        ),
         ("rows.parquet", b"PAR1 and no more", "not a whole Parquet file"),
-        ("rows.xlsx", b"?", "no way to read rows from it. Allowed: csv, json, jsonl, tsv, gz, zip"),
+        (
+            "rows.xlsx",
+            b"?",
+            "no reader for this kind of file. Allowed: csv, json, jsonl, ndjson, tsv, parquet, pq",
+        ),
     ],
     ids=["cut line", "other type", "no object", "cut gzip", "no footer", "unknown ending"],
 )
@@ -225,7 +242,7 @@ def test_a_file_with_other_columns_is_refused_and_nothing_is_written(tasks, tmp_
     (tmp_path / "x_val.csv").write_text("InputSentence1,InputSentence2\na,b\n")
 
     with pytest.raises(
-        SourceError, match=r"columns.input_sentence_3: .*x_val.csv for split 'validation' has no column"
+        SourceError, match=r"split 'validation': .*x_val.csv: source.rename: no column 'InputSentence3'"
     ):
         import_files(tasks["story_cloze"], [str(tmp_path / "x_val.csv")], tmp_path / "imported")
     written = [path for path in (tmp_path / "imported").rglob("*") if path.is_file()]

@@ -279,7 +279,7 @@ def test_the_command_check_and_preview_report_a_missing_column(local_task, tmp_p
     for command in ("check", "preview own"):
         result = CliRunner().invoke(app, [*command.split(), "--tasks", str(tmp_path / "pages")])
         assert result.exit_code != 0
-        assert "no column 'hypothesis'. Did you mean 'hypotheses'?" in str(result.exception)
+        assert "no column 'hypothesis'. Did you mean 'hypotheses'?" in result.output
 
 
 @pytest.mark.parametrize("name", ["a.pq", "a.PARQUET", "a.parquet.gz", "a.zip!deep/a.parquet"])

@@ -40,7 +40,7 @@ BROKEN = {
     "an unknown metric": ("[accuracy]", "[accurasy]", "rte.yaml:8: metrics[0]: no metric 'accurasy' is known here. Did you mean 'accuracy'?"),
     "a duplicate template": ("Wording two", "wording  ONE", "rte.yaml:15: templates[1]: the same inputs and targets as templates[0], apart from white space and case."),
     "an unknown type": ("premise: string,", "premise: sting,", "rte.yaml:2: columns.premise: no type 'sting'. Did you mean 'string'?"),
-    "broken SQL": ("label IS NOT NULL", "label IS NOT NOLL", "rte.yaml:5: where.labelled: `label IS NOT NOLL` is not an expression over the columns"),
+    "broken SQL": ("label IS NOT NULL", "label IS NOT NOLL", "rte.yaml:5: where.labelled: `label IS NOT NOLL` is not a"),
     "a condition that is no condition": ("label IS NOT NULL", "label", "rte.yaml:5: where.labelled: `label` is of type String; needed is true or false."),
     "a target that can't be ranked": ('targets: "{answer}"', 'targets: "{answer}!"', "rte.yaml:14: templates[0].targets: with options, a forward target is {answer} alone, so that it can be ranked."),
     "an unknown preprocessor": ("where:", "preprocess: answer_kee\nwhere:", "rte.yaml:5: preprocess: no preprocessor 'answer_kee'. Did you mean 'answer_key'?"),

@@ -416,9 +416,9 @@ def math(row):
 
 
 def text_of(row: Row, **fields: str) -> Iterator[Expected]:
-    said = [" ".join(text.split()) for text in (row["target"], *row["references"])]
-    if said[0]:
-        yield Expected({**fields, "target": said[0]}, said[0], None, list(dict.fromkeys(said)))
+    texts = [" ".join(text.split()) for text in (row["target"], *row["references"])]
+    if texts[0]:
+        yield Expected(fields | {"target": texts[0]}, texts[0], None, list(dict.fromkeys(texts)))
 
 
 @rule("common_gen")

@@ -162,7 +162,8 @@ def test_every_command_of_the_guide_works(tmp_path, monkeypatch):
 
     assert "63 task files" in outputs[0]
     assert (
-        "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\nrain" in outputs[1]
+        "Rain, snow, wind or sunshine? On Monday Ana took her umbrella to the bus stop.\n→\nrain"
+        in outputs[1]
     )
     assert "Dee put cream on her nose before she left." in outputs[2]
     assert re.search(r"forecasts\s+weather\s", outputs[3])

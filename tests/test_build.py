@@ -450,7 +450,7 @@ def small_disk(tmp_path):
         pytest.skip("needs root, to mount a small disk")
     yield mount
     if disk.is_mount():
-        subprocess.run(["umount", disk], check=True)
+        subprocess.run(["umount", "--lazy", disk], check=True)  # tables may still map its files
 
 
 @pytest.mark.parametrize(("size", "place"), [(40, "raw"), (300, "rendered"), (1100, "mixtures")])

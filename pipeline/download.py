@@ -21,7 +21,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The cluster's folder of task files.")],
+    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
+    cluster: Annotated[str, typer.Option(help="The cluster to download.")],
     data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
     source: Annotated[str, typer.Option(help="sample, mirror or hub")] = "sample",
     mirror: Annotated[str, typer.Option(help="The folder or URL of a mirror.")] = "mirror",
@@ -31,13 +32,13 @@ def main(
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
     """Download what is missing or stale; the rest stays."""
-    members = load_tasks([tasks])
+    members = {name: task for name, task in load_tasks([tasks]).items() if task.cluster == cluster}
     root = Addresses(data).raw
     opened = open_source(source, mirror=mirror, sample_rows=sample_rows, lock=lock)
-    with progress(len(members), f"download {tasks.name}") as done:
+    with progress(len(members), f"download {cluster}") as done:
         download_all(list(members.values()), opened, root, missing, Workers(jobs), done=done)
-    with locked(root / tasks.name):
-        artifact.prune(root / tasks.name, [task_folder(root, tasks.name, name) for name in members])
+    with locked(root / cluster):
+        artifact.prune(root / cluster, [task_folder(root, cluster, name) for name in members])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The cluster's folder of task files.")],
+    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
+    cluster_name: Annotated[
+        str, typer.Option("--cluster", help="The cluster whose evaluation sets to build.")
+    ],
     data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
     max_rows: Annotated[int, typer.Option(min=1, help="Rows of a split at most.")] = MAX_ROWS,
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
@@ -29,12 +32,13 @@ def main(
 ) -> None:
     """Build what is missing or stale; the rest stays."""
     workers = Workers(jobs, cluster(executor, scheduler))
-    members, addresses = load_tasks([tasks]), Addresses(data)
+    members = {name: task for name, task in load_tasks([tasks]).items() if task.cluster == cluster_name}
+    addresses = Addresses(data)
     raw, root = addresses.raw, addresses.evaluation
     with locked(root):
-        artifact.prune(root / tasks.name, [task_folder(root, tasks.name, name) for name in members])
+        artifact.prune(root / cluster_name, [task_folder(root, cluster_name, name) for name in members])
         stale = [task for task in members.values() if not is_current(task, raw, root, max_rows)]
-        with progress(len(stale), f"evaluation sets {tasks.name}") as done:
+        with progress(len(stale), f"evaluation sets {cluster_name}") as done:
             build_all(stale, raw, root, max_rows, workers, done=done)
 
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 from ruamel.yaml import YAML
 
+from flanbuild.artifacts.records import Manifest, read_record
 from flanbuild.declare.params import load_params
 from flanbuild.declare.task_files import load_tasks
 
@@ -109,6 +110,36 @@ def test_a_stage_in_a_copy_of_the_tree_runs_the_code_of_the_copy(tmp_path):
     subprocess.run([*command, "--mixture", "mixtures/smoke.yaml"], cwd=tmp_path, env=environment, check=True)
 
     assert '\n       "cap"' in (tmp_path / "declared" / "mixture.json").read_text()
+
+
+def test_the_data_stages_give_what_the_command_line_gives(tmp_path):
+    stages = {
+        "download": ["--cluster", "coreference", "--sample-rows", "60"],
+        "render": ["--cluster", "coreference", "--mixture", "mine.yaml"],
+        "evalset": ["--cluster", "coreference", "--max-rows", "5"],
+        "mix": ["--mixture", "mine.yaml", "--holdout", "wsc273"],
+    }
+    (tmp_path / "mine.yaml").write_text("clusters: [coreference]\nshards: 2\n")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for name, arguments in stages.items():
+        tasks = [] if name == "mix" else ["--tasks", str(ROOT / "mixtures" / "tasks")]
+        command = [sys.executable, "-m", f"pipeline.{name}", *tasks, *arguments, "--data", "stages"]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+
+    command = ["mixture", "mine.yaml", "--holdout", "wsc273", "--sample-rows", "60", "--data", "commands"]
+    done = subprocess.run(
+        [sys.executable, "-m", "flanbuild", *command],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    manifests = list((tmp_path / "stages").glob("mixtures/*/manifest.json"))
+    assert [read_record(path, Manifest).digest for path in manifests] == done.stdout.split()
+    sets = {path.parent.name for path in (tmp_path / "stages" / "evaluation").rglob("test.arrow")}
+    assert {"wsc273", "wsc", "dpr", "winogrande"} >= sets >= {"wsc273", "winogrande"}
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,12 @@ def test_a_name_that_differs_in_its_code_points_is_explained():
     assert nearest("gru\u0308n", ["gr\u00fcn", "rot"]) == (
         " Did you mean 'gr\u00fcn', which looks the same but has other Unicode code points (NFC and NFD)?"
     )
+
+
+@pytest.mark.parametrize("text", ["source: {files: {train: a.csv}", "a: [1,\n2", "a:\n  b: [\tx,\n"])
+def test_a_bracket_that_is_open_at_the_end_of_the_file_is_one_sentence(file, text):
+    faults = Faults(path := file(text))
+
+    assert read(path, faults) is None
+    assert len(faults) == 1
+    assert faults[0].startswith(f"{path}:")

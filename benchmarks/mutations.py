@@ -23,7 +23,7 @@ import tempfile
 import traceback
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -48,6 +48,8 @@ from flanbuild.sources.local import LocalFiles, check_local_files
 from flanbuild.sources.raw import download_all
 
 SECONDS = 20
+LONGEST_SENTENCE = 1000
+"""Characters of an error message, which must not repeat a damaged file"""
 UNDAMAGED = -1
 """Number of the try of each kind that damages nothing, and must give the same rows"""
 OUTCOMES = ("refused", "healed", "same", "changed", "wrong", "traceback", "endless")
@@ -363,11 +365,15 @@ def run(seed: int, kind: str, number: int) -> tuple[str, str]:
             outcome, details = KINDS[kind](kind, damage, Path(folder)), ""
         except FlanbuildError as error:
             faults = error.faults if isinstance(error, DeclarationError) else (str(error),)
-            clear = faults and all(fault.strip() and "\n" not in fault for fault in faults)
-            outcome, details = "refused" if clear else "traceback", "\n".join(faults)
+            outcome = "refused" if faults and all(map(_is_sentence, faults)) else "traceback"
+            details = "\n".join(faults)
         except Exception:
             outcome, details = "traceback", traceback.format_exc(limit=-3)
     return outcome, f"{', '.join(damage.done)}: {details.replace(folder, '.')}"
+
+
+def _is_sentence(message: str) -> bool:
+    return 0 < len(message) < LONGEST_SENTENCE and "\n" not in message and message[-1] in ".?"
 
 
 class Result(NamedTuple):
@@ -421,7 +427,9 @@ def main() -> int:
     numbers = range(options.tries) if options.number is None else [options.number]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as threads:
         tries = partial(_tries, options.seed, numbers=numbers, folder=Path(folder))
-        results = [result for results in threads.map(tries, kinds) for result in results]
+        shares = [kinds[start :: options.jobs] for start in range(options.jobs)]
+        results = [result for results in threads.map(tries, shares) for result in results]
+    results.sort(key=lambda result: (kinds.index(result.kind), result.number))
     print(f"| kind | tries | {' | '.join(OUTCOMES)} |\n|---|{'---|' * (len(OUTCOMES) + 1)}")
     for kind in [*kinds, "all"]:
         counts = Counter(result.outcome for result in results if kind in (result.kind, "all"))
@@ -445,17 +453,20 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _tries(seed: int, kind: str, numbers: Iterable[int], folder: Path) -> list[Result]:
-    """The tries of one kind. Raises AssertionError if the undamaged input does not give its own rows."""
+def _tries(seed: int, kinds: Sequence[str], numbers: Iterable[int], folder: Path) -> list[Result]:
+    """The tries of some kinds. Raises AssertionError if an undamaged input does not give its own rows."""
     worker = Worker(folder)
+    results = []
     try:
-        # This try also waits for the start of the process and for its imports.
-        outcome, details = worker.run(seed, kind, UNDAMAGED, 5 * SECONDS)
-        if outcome != "same":
-            raise AssertionError(f"{kind}: the undamaged input gives '{outcome}': {details}")
-        return [Result(kind, number, *worker.run(seed, kind, number, SECONDS)) for number in numbers]
+        for kind in kinds:
+            # The first try also waits for the start of the process and for its imports.
+            outcome, details = worker.run(seed, kind, UNDAMAGED, 5 * SECONDS)
+            if outcome != "same":
+                raise AssertionError(f"{kind}: the undamaged input gives '{outcome}': {details}")
+            results += [Result(kind, number, *worker.run(seed, kind, number, SECONDS)) for number in numbers]
     finally:
         worker.close()
+    return results
 
 
 if __name__ == "__main__":

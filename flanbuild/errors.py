@@ -58,9 +58,14 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
             return f" Did you mean '{other}', which looks the same but has other Unicode code points (NFC and NFD)?"
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
-        return f" Did you mean '{close[0]}'?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        return f" Did you mean '{_shortened(close[0])}'?"
+    shown = ", ".join(map(_shortened, names[:12])) + (", …" if len(names) > 12 else "")
     return f" Allowed: {shown}." if names else ""
+
+
+def _shortened(name: str) -> str:
+    """At most 60 characters of a name, which in a damaged file may have any length."""
+    return name if len(name) <= 60 else f"{name[:59]}…"
 
 
 def require(work: str, extra: str, modules: Iterable[str]) -> None:

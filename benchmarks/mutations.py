@@ -260,7 +260,7 @@ def try_mixture_file(_kind: str, damage: Damage, folder: Path) -> str:
 
 
 def _same_declaration(original: bytes, damaged: bytes, equal: bool) -> str:
-    one, two = (YAML(typ="safe", pure=True).load(text.decode("utf-8")) for text in (original, damaged))
+    one, two = (YAML(typ="safe").load(text.decode("utf-8")) for text in (original, damaged))
     if equal:
         return "same" if _stripped(one) == _stripped(two) else "wrong"
     return "changed" if repr(one) != repr(two) else "wrong"
@@ -368,7 +368,7 @@ def run(seed: int, kind: str, number: int) -> tuple[str, str]:
             outcome = "refused" if faults and all(map(_is_sentence, faults)) else "traceback"
             details = "\n".join(faults)
         except Exception:
-            outcome, details = "traceback", traceback.format_exc(limit=-3)
+            outcome, details = "traceback", traceback.format_exc(limit=-12)
     return outcome, f"{', '.join(damage.done)}: {details.replace(folder, '.')}"
 
 

@@ -23,6 +23,9 @@ class FlanbuildError(Exception):
 
     exit_code = 1
 
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(_bounded(text) if isinstance(text, str) else text for text in arguments))
+
 
 class DeclarationError(FlanbuildError):
     """A wrong declaration or argument. Raised before any work starts; may hold several faults, one per line."""
@@ -30,8 +33,8 @@ class DeclarationError(FlanbuildError):
     exit_code = 2
 
     def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+        self.faults = tuple(map(_bounded, faults))
+        super().__init__("\n".join(self.faults))
 
 
 class SourceError(FlanbuildError):
@@ -58,9 +61,21 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
             return f" Did you mean '{other}', which looks the same but has other Unicode code points (NFC and NFD)?"
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
-        return f" Did you mean '{close[0]}'?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        return f" Did you mean '{_shortened(close[0])}'?"
+    shown = ", ".join(map(_shortened, names[:12])) + (", …" if len(names) > 12 else "")
     return f" Allowed: {shown}." if names else ""
+
+
+def _shortened(name: str) -> str:
+    """At most 60 characters of a name on one line; in a damaged file a name may be any text."""
+    line = name if name.isprintable() else repr(name)[1:-1]
+    return line if len(line) <= 60 else f"{line[:59]}…"
+
+
+def _bounded(message: str) -> str:
+    """A message of which each line has at most 1,000 characters: of longer ones the beginning and the end."""
+    lines = message.split("\n")
+    return "\n".join(line if len(line) <= 1000 else f"{line[:700]} […] {line[-200:]}" for line in lines)
 
 
 def require(work: str, extra: str, modules: Iterable[str]) -> None:

@@ -160,7 +160,8 @@ def read(path: Path, faults: Faults) -> Any:
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or "not YAML").strip().split("\n")[0]
         line = f":{mark.line + 1}" if mark else ""
-        tab = " Indent with spaces, not tabs." if mark and "\t" in text.splitlines()[mark.line] else ""
+        marked = text.split("\n")[mark.line : mark.line + 1] if mark else []  # empty at the end of the file
+        tab = " Indent with spaces, not tabs." if any("\t" in line for line in marked) else ""
         faults.append(f"{path}{line}: {problem}.{tab}")
     except ReaderError as error:  # a control character
         number = text.count("\n", 0, error.position) + 1

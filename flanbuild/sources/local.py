@@ -115,8 +115,10 @@ def _folder(task: Task) -> Path:
 def _near(task: Task, pattern: str) -> str:
     """A hint with the file of the same folder whose name is nearest."""
     wanted = _folder(task) / pattern
-    neighbours = wanted.parent.iterdir() if wanted.parent.is_dir() else iter(())
-    names = [path.name for path in neighbours if path.is_file() and path != task.path]
+    try:
+        names = [path.name for path in wanted.parent.iterdir() if path.is_file() and path != task.path]
+    except OSError:  # no such folder, or a name that is too long
+        names = []
     return nearest(wanted.name, names)
 
 

@@ -53,7 +53,7 @@ def find_files(folder: Path, pattern: str) -> list[str]:
 
     The pattern may begin with `../`. `folder` is a name, never a pattern.
     """
-    if (folder / pattern).is_file():
+    if is_file(folder / pattern):
         return [normpath(pattern)]
     pattern = normpath(pattern)
     parts = pattern.split("/")
@@ -62,7 +62,12 @@ def find_files(folder: Path, pattern: str) -> list[str]:
     depth = None if "**" in parts else len(parts) - fixed
     found = (f"{base}/{path}" if base else path for path in _walk(folder / base, depth))
     matcher = _matcher(pattern)
-    return sorted(path for path in found if matcher.fullmatch(path) and (folder / path).is_file())
+    return sorted(path for path in found if matcher.fullmatch(path) and is_file(folder / path))
+
+
+def is_file(path: Path) -> bool:
+    """As `Path.is_file`, which raises OSError for a name that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _walk(folder: Path, depth: int | None) -> Iterator[str]:

@@ -4,8 +4,9 @@ import pytest
 from conftest import PAGE
 
 from flanbuild.declare.document import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, Faults, read
+from flanbuild.declare.metrics import METRICS
 from flanbuild.declare.task_files import load_task_file
-from flanbuild.errors import nearest
+from flanbuild.errors import DeclarationError, nearest
 
 
 @pytest.fixture
@@ -97,3 +98,26 @@ def test_a_name_that_differs_in_its_code_points_is_explained():
     assert nearest("gru\u0308n", ["gr\u00fcn", "rot"]) == (
         " Did you mean 'gr\u00fcn', which looks the same but has other Unicode code points (NFC and NFD)?"
     )
+
+
+@pytest.mark.parametrize("text", ["source: {files: {train: a.csv}", "a: [1,\n2", "a:\n  b: [\tx,\n"])
+def test_a_bracket_that_is_open_at_the_end_of_the_file_is_one_sentence(file, text):
+    faults = Faults(path := file(text))
+
+    assert read(path, faults) is None
+    assert len(faults) == 1
+    assert faults[0].startswith(f"{path}:")
+
+
+def test_a_message_is_bounded_however_long_the_names_of_a_damaged_file_are(file):
+    _, faults = load_task_file(file(PAGE.replace("accuracy", "a" * 100_000)))
+
+    error = DeclarationError(*faults)
+
+    assert all(len(fault) <= 1000 for fault in error.faults)
+    assert str(error).endswith(nearest("a" * 100_000, METRICS))
+
+
+def test_names_that_a_message_lists_stay_on_one_line():
+    assert nearest("id", ["id\nx"]) == " Did you mean 'id\\nx'?"
+    assert nearest("id", ["y" * 100]) == f" Allowed: {'y' * 59}…."

@@ -46,3 +46,14 @@ def test_a_disk_that_may_become_full_is_told():
         "about 1,000 rendered rows, 1.0 GB; a mixture takes as much again at most; 2.0 GB of the disk are free."
     )
     assert str(short).endswith("of the disk are free. The disk may become full.")
+
+
+def test_a_name_in_a_damaged_footer_that_is_no_text_counts_as_nothing(build):
+    whole = build()
+    whole.download()
+    tasks, raw, names = whole.tasks.values(), whole.addresses.raw, set(whole.members())
+    before = estimate(tasks, raw, whole.mixture, names)
+    file = raw / "nli" / "rte" / "train.parquet"
+    file.write_bytes(file.read_bytes().replace(b"premise", b"premis\xe5"))
+
+    assert estimate(tasks, raw, whole.mixture, names).bytes < before.bytes

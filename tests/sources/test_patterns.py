@@ -105,3 +105,8 @@ def test_a_pipe_is_no_file(folder):
 
     assert find_files(folder, "*.csv") == []
     assert find_files(folder, "pipe.csv") == []
+
+
+def test_a_name_that_is_too_long_for_the_file_system_matches_nothing(tmp_path):
+    assert find_files(tmp_path, "x" * 10_000) == []
+    assert find_files(tmp_path, "x" * 10_000 + "/a.csv") == []

@@ -1,5 +1,8 @@
 """The dataset card of a mixture folder: README.md, whose `configs` let `load_dataset(folder)` find the splits."""
 
+import pyarrow as pa
+
+from flanbuild.artifacts.arrow import TRAIN_SCHEMA
 from flanbuild.artifacts.records import Manifest
 
 CARD = "README.md"
@@ -21,6 +24,11 @@ def card(manifest: Manifest) -> str:
     ]
     for split in splits:
         lines += [f"  - split: {split}", f"    path: {split}/*.arrow"]
+    lines += ["dataset_info:", "  features:", *_features(), "  splits:"]
+    for split in splits:
+        shards = manifest.shards[split]
+        lines += [f"  - name: {split}", f"    num_bytes: {sum(shard.bytes for shard in shards)}"]
+        lines += [f"    num_examples: {manifest.rows[split]}"]
     holdout = ", ".join(manifest.holdout) or "nothing"
     rows = manifest.rows
     lines += ["---", "", f"# {manifest.name}, {holdout} held out", ""]
@@ -38,6 +46,16 @@ def card(manifest: Manifest) -> str:
     for license_name, count in manifest.licenses.items():
         lines.append(_row(license_name, ", ".join(count.tasks), f"{count.given:,}"))
     return "\n".join([*lines, ""])
+
+
+def _features() -> list[str]:
+    """The columns as the `datasets` library names them."""
+    lines = []
+    for field in TRAIN_SCHEMA:
+        is_list = pa.types.is_list(field.type)
+        kind = field.type.value_type if is_list else field.type
+        lines += [f"  - name: {field.name}", f"    {'list' if is_list else 'dtype'}: {kind}"]
+    return lines
 
 
 def _row(*cells: str) -> str:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from flanbuild.artifacts.arrow import read_table, write_table
+from flanbuild.artifacts.arrow import TRAIN_SCHEMA, read_table, write_table
 from flanbuild.artifacts.records import RECORD, Manifest, read_record, write_record
 from flanbuild.errors import ArtifactError
 from flanbuild.mix.verification import verify
@@ -117,3 +117,14 @@ def test_the_command_exits_with_1_and_names_the_file(folder):
     assert run.returncode == 1
     assert str(path) in run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.needs("hub")
+def test_the_card_tells_datasets_the_features_and_the_number_of_rows(build, monkeypatch, tmp_path):
+    datasets = pytest.importorskip("datasets", reason="flanbuild[hub] is not installed")
+    built = build().mix(["nli"])
+
+    info = datasets.load_dataset_builder(str(built.folder), cache_dir=str(tmp_path / "cache")).info
+
+    assert info.features.arrow_schema.remove_metadata().equals(TRAIN_SCHEMA)
+    assert {name: split.num_examples for name, split in info.splits.items()} == built.manifest.rows

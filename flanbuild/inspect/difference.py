@@ -11,12 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.ipc
 from numpy.typing import NDArray
 
 from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
-from flanbuild.errors import ArtifactError
+from flanbuild.read import load
 
 Split = Literal["train", "validation"]
 SPLITS: tuple[Split, ...] = ("train", "validation")
@@ -170,31 +168,16 @@ def _examples(folder: Path, manifest: Manifest, split: Split) -> _Examples:
     columns: list[tuple[NDArray[Any], ...]] = [
         (np.empty(0, np.int16), np.empty(0, np.int64), np.empty(0, np.uint64))
     ]
-    for shard in manifest.shards[split]:
-        for batch in _batches(folder / shard.path):
-            frame = pl.DataFrame(pl.from_arrow(batch)).select(
-                pl.col("task").cast(number).to_physical().cast(pl.Int16),
-                identity=pl.col("row") * _REPEATS + pl.col("repeat"),
-                # Compared within this process only: between versions of polars its hash differs.
-                text=pl.struct(
-                    "prompt", "completion", "template", pl.col("options").list.join("\x1f")
-                ).hash(),
-            )
-            columns.append(tuple(frame[name].to_numpy() for name in frame.columns))
+    for batch in load(folder, split).batches():
+        frame = pl.DataFrame(pl.from_arrow(batch)).select(
+            pl.col("task").cast(number).to_physical().cast(pl.Int16),
+            identity=pl.col("row") * _REPEATS + pl.col("repeat"),
+            # Compared within this process only: between versions of polars its hash differs.
+            text=pl.struct("prompt", "completion", "template", pl.col("options").list.join("\x1f")).hash(),
+        )
+        columns.append(tuple(frame[name].to_numpy() for name in frame.columns))
     task, identity, text = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     return _Examples(tasks, task, identity, text)
-
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    try:
-        with pa.memory_map(str(path)) as source:
-            reader = pa.ipc.open_file(source)
-            for index in range(reader.num_record_batches):
-                yield reader.get_batch(index)
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such file, though the manifest names it.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ArtifactError(f"{path}: not a whole Arrow file ({str(error).splitlines()[0]}).") from None
 
 
 def _rows(before: _Examples, after: _Examples, split: str) -> Iterator[RowChanges]:

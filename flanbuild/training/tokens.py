@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from flanbuild.artifacts.files import read_json, staged, write_json
+from flanbuild.artifacts.files import locked, read_json, staged, write_json
 from flanbuild.model.codec import Codec, Ints, Tokens, Truncation, kept
 from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, silent
 from flanbuild.read import Examples
 
 _FORMAT = 2  # raise it when equal inputs give other tokens
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ def tokenize(
     """
     split = examples.split
     folder = cache / _name(examples, codec, truncation, rows, tokens)
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / _LOCK):
+    with locked(cache):
         if not folder.is_dir():
             with staged(folder) as part, progress(rows, f"tokenize {split}") as advance:
                 _write(part, examples, codec, truncation, rows, tokens, advance)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from flanbuild.artifacts.arrow import TRAIN_SCHEMA, Compression, write_batches
-from flanbuild.artifacts.digests import part_digests
+from flanbuild.artifacts.digests import part_digests, rows_digest
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import MANIFEST, ContaminationRecord, Manifest, Shard, write_record
 
@@ -32,6 +32,7 @@ def write_shards(
     train: Sequence[dict[str, Any]],
     validation: Sequence[dict[str, Any]],
     compression: Compression = "none",
+    name: str = "counting",
 ) -> Path:
     """Two train shards and one of validation, with a manifest that holds nothing out."""
     half = len(train) // 2
@@ -43,7 +44,7 @@ def write_shards(
         "validation": (_shard(folder, "validation/00000-of-00001.arrow", validation, compression),),
     }
     manifest = Manifest.of(
-        mixture={"name": "counting", "compression": compression},
+        mixture={"name": name, "compression": compression},
         holdout=(),
         held_out={},
         tasks={},
@@ -53,9 +54,8 @@ def write_shards(
         rows={"train": len(train), "validation": len(validation)},
         fingerprint="",
         versions={},
-        digest="0123456789abcdef0123",
     )
-    write_record(folder / MANIFEST, manifest)
+    write_record(folder / MANIFEST, manifest.with_changes(digest=manifest.identity()))
     return folder
 
 
@@ -68,7 +68,7 @@ def _shard(folder: Path, path: str, rows: Sequence[dict[str, Any]], compression:
         rows=len(rows),
         bytes=file.stat().st_size,
         sha256=sha256_of(file),
-        rows_digest="",
+        rows_digest=rows_digest(table),
         edges=tuple(edges),
         digests=part_digests(file, edges),
     )

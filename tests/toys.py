@@ -9,22 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from shards import write_shards
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, TRAIN_SCHEMA, Compression, write_batches, write_table
-from flanbuild.artifacts.digests import part_digests, rows_digest
-from flanbuild.artifacts.files import sha256_of, xxh3_of
+from flanbuild.artifacts.arrow import EVALUATION_SCHEMA, Compression, write_table
+from flanbuild.artifacts.digests import rows_digest
+from flanbuild.artifacts.files import xxh3_of
 from flanbuild.artifacts.records import (
     MANIFEST,
     RECORD,
-    ContaminationRecord,
     EvaluationRecord,
     EvaluationSplit,
     HeldOutGroup,
     HeldOutTask,
     Manifest,
-    Shard,
     SourceRecord,
     read_record,
     write_record,
@@ -90,29 +89,8 @@ def write_mixture(
     validation: Sequence[dict[str, Any]],
     compression: Compression = "none",
 ) -> Path:
-    """Two train shards and one validation shard, with a manifest that holds nothing out."""
-    half = len(train) // 2
-    shards = {
-        "train": (
-            _shard(folder, "train/00000-of-00002.arrow", train[:half], compression),
-            _shard(folder, "train/00001-of-00002.arrow", train[half:], compression),
-        ),
-        "validation": (_shard(folder, "validation/00000-of-00001.arrow", validation, compression),),
-    }
-    manifest = Manifest.of(
-        mixture={"name": "toy", "compression": compression},
-        holdout=(),
-        held_out={},
-        tasks={},
-        licenses={},
-        leaks=ContaminationRecord(rule="report", found=()),
-        shards=shards,
-        rows={split: sum(shard.rows for shard in files) for split, files in shards.items()},
-        fingerprint="f" * 64,
-        versions={},
-    )
-    write_record(folder / MANIFEST, with_identity(manifest))
-    return folder
+    """A mixture named toy of these rows."""
+    return write_shards(folder, train, validation, compression, name="toy")
 
 
 def with_identity(manifest: Manifest, **changes: Any) -> Manifest:
@@ -237,18 +215,3 @@ def _with_bytes(inner: Tokenizer) -> Tokenizer:
             vocabulary.append([piece, -20.0])
     value["model"]["byte_fallback"] = True
     return Tokenizer.from_str(json.dumps(value))
-
-
-def _shard(folder: Path, name: str, rows: Sequence[dict[str, Any]], compression: Compression) -> Shard:
-    path = folder / name
-    table = pa.Table.from_pylist(list(rows), schema=TRAIN_SCHEMA)
-    edges = write_batches(path, TRAIN_SCHEMA, [table], compression)
-    return Shard(
-        path=name,
-        rows=len(rows),
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
-        rows_digest=rows_digest(table),
-        edges=tuple(edges),
-        digests=part_digests(path, edges),
-    )

@@ -20,11 +20,10 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
+from flanbuild.artifacts.records import writer_versions
 from flanbuild.errors import DeclarationError, ExecutionError, require
 from flanbuild.progress import Advance, log
 
@@ -134,7 +133,7 @@ def _on_cluster(items: Sequence[WorkItem], scheduler: str, done: Advance) -> lis
             if not client.nthreads():
                 log(f"{scheduler} has no worker yet; waiting for one.")
             futures = {
-                pool.submit(_on_worker, _versions(), function, arguments): i
+                pool.submit(_on_worker, writer_versions(), function, arguments): i
                 for i, (function, arguments) in enumerate(items)
             }
             _collect(futures, results, done)
@@ -159,7 +158,7 @@ def _on_cluster(items: Sequence[WorkItem], scheduler: str, done: Advance) -> lis
 
 def _on_worker(expected: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """Refuses to work with other versions than the client's, which may write other bytes."""
-    if (installed := _versions()) != expected:
+    if (installed := writer_versions()) != expected:
         others = ", ".join(
             f"{name} {installed[name]} instead of {version}"
             for name, version in expected.items()
@@ -167,11 +166,6 @@ def _on_worker(expected: dict[str, str], function: Callable[..., Any], arguments
         )
         raise ExecutionError(f"{platform.node()}: the worker has {others}; install the client's versions.")
     return function(*arguments)
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("flanbuild", "numpy", "polars", "pyarrow")}
 
 
 def _in_process(items: Sequence[WorkItem], done: Advance) -> Iterator[Any]:

@@ -88,8 +88,8 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError):
         named = f"{error.filename}: " if error.filename is not None else ""
         return f"{named}{error.strerror or _first_line(error)}. ({see})"
-    said = f": {_first_line(error)}" if str(error).strip() else "."
-    return f"a bug in flanbuild: {kind}{said} Please report it. {see}"
+    reason = f": {_first_line(error)}" if str(error).strip() else "."
+    return f"a bug in flanbuild: {kind}{reason} Please report it. {see}"
 
 
 def _shown_faults(error: FlanbuildError) -> str:

@@ -12,6 +12,7 @@ from few import few
 from flanbuild.artifacts import artifact, executor
 from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.records import writer_versions
 from flanbuild.errors import DeclarationError, ExecutionError, FlanbuildError, SourceError
 from flanbuild.render.training_rows import render
 
@@ -133,7 +134,7 @@ def test_without_distributed_the_sentence_names_the_extra(monkeypatch):
 
 
 def test_a_worker_with_other_versions_refuses_to_work():
-    here = executor._versions()
+    here = writer_versions()
 
     with pytest.raises(
         ExecutionError, match=r"the worker has polars \S+ instead of 0.1; install the client's versions"

@@ -88,7 +88,7 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
     schema = arrow_schema(task)
     out = folder / task.source.repo / task.source.config
     record: dict[str, list[dict[str, Any]]] = {}
-    with locked(out), staged(out) as staging:
+    with locked(out), staged(out, (RECORD, "*-00000-of-00001.parquet")) as staging:
         for split, places in sorted(by_split.items()):
             path = staging / f"{split}-00000-of-00001.parquet"
             upstream = read_places(task, split, places, lambda name: open_local(Path(name)), [])

@@ -65,11 +65,22 @@ def read_json(path: Path) -> Any:
         what = "not a file" if path.exists() else "no such file"
         raise ArtifactError(f"{path}: {what}.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{path}: not valid JSON ({error}).") from None
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: not valid JSON: byte {error.start} is not UTF-8.") from None
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    return parse_json(path, text)
+
+
+def parse_json(path: Path, text: str) -> Any:
+    """The value of a JSON text. Raises ArtifactError with `path` and the line if it is none."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ArtifactError(f"{path}: not valid JSON at line {error.lineno}, column {error.colno}.") from None
+    except (RecursionError, ValueError):  # also a number of thousands of digits
+        raise ArtifactError(f"{path}: not valid JSON: nested too deeply, or a number is too long.") from None
 
 
 def digest_of(value: Any) -> str:

@@ -16,12 +16,18 @@ from flanbuild.errors import SourceError
 from flanbuild.sources import Kind, MissingFile, Upstream
 from flanbuild.sources.client import Client, Remote, Report, UnknownRevision
 from flanbuild.sources.layout import Location, locate, locate_converted, no_match, paths_of
-from flanbuild.sources.lock import Entry, Lock, LockedExcerpt, LockedFile, LockedSplit, declared, source_files
+from flanbuild.sources.lock import (
+    CONVERSION,
+    Entry,
+    Lock,
+    LockedExcerpt,
+    LockedFile,
+    LockedSplit,
+    declared,
+    source_files,
+)
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
-
-CONVERSION = "refs/convert/parquet"
-"""The branch with the hub's own conversion of a repository to Parquet."""
 
 
 class HubSource:

@@ -57,19 +57,20 @@ def locate_converted(declared: SourceDeclaration, split: str, paths: Collection[
 
 def is_convertible(declared: SourceDeclaration, split: str) -> bool:
     """Whether the split's declared files are none of Parquet, so that a conversion to Parquet may replace them."""
-    patterns = _patterns(declared, split)
+    patterns = patterns_of(declared, split)
     return bool(patterns) and not any(is_parquet(split_member(pattern)[0]) for pattern in patterns)
 
 
 def no_match(declared: SourceDeclaration, split: str, paths: Collection[str]) -> str:
     """The sentence about declared patterns that match none of `paths`, with the nearest names."""
-    patterns = _patterns(declared, split)
+    patterns = patterns_of(declared, split)
     quoted = ", ".join(f"'{pattern}'" for pattern in patterns)
     hint = nearest(split_member(patterns[0])[0], paths).replace("Allowed:", "Files there:", 1)
     return f"source.files.{split}: no file of {declared.repo} matches {quoted}.{hint}"
 
 
-def _patterns(declared: SourceDeclaration, split: str) -> list[str]:
+def patterns_of(declared: SourceDeclaration, split: str) -> list[str]:
+    """The declared patterns of a split; none for a split in a layout."""
     files = declared.files.get(split, ())
     return list(files.values() if isinstance(files, Mapping) else files)
 

@@ -20,6 +20,8 @@ from flanbuild.errors import ArtifactError, DeclarationError, SourceError
 from flanbuild.sources import WITHOUT
 
 FORMAT = 1
+CONVERSION = "refs/convert/parquet"
+"""The branch with the hub's own conversion of a repository to Parquet."""
 
 
 def _relative(path: str) -> str:

@@ -19,6 +19,7 @@ from flanbuild.artifacts.files import digest_of, disk_errors, sha256_of
 from flanbuild.artifacts.records import SourceFile
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError
+from flanbuild.progress import log
 from flanbuild.sources import Kind, MissingFile, Upstream
 from flanbuild.sources.layout import (
     Location,
@@ -27,8 +28,9 @@ from flanbuild.sources.layout import (
     locate_converted,
     no_match,
     paths_of,
+    patterns_of,
 )
-from flanbuild.sources.lock import Entry, Lock, LockedSplit, parse_lock
+from flanbuild.sources.lock import CONVERSION, Entry, Lock, LockedSplit, parse_lock
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
 
@@ -86,6 +88,8 @@ class MirrorSource:
         if not places:
             return None
         paths = paths_of(places)
+        if split in task.source.files and not self.imported:
+            self._log_conversion(task, split, paths)
         entry = self._entry(task)
         locked = entry.splits.get(split) if entry else None
         if (excerpt := self._excerpt(task, split, paths, locked)) is not None:
@@ -117,11 +121,22 @@ class MirrorSource:
             }
         return self._paths[repo]
 
+    def _log_conversion(self, task: Task, split: str, paths: Sequence[str]) -> None:
+        """Says so where a conversion to Parquet is read in place of the declared files."""
+        if not locate(task.source, split, paths):
+            patterns = ", ".join(patterns_of(task.source, split))
+            log(
+                f"mirror: {task.source.repo}: no file matches {patterns} of source.files.{split}; {paths[0]} is read "
+                "in its place, as a conversion of it to Parquet."
+            )
+
     def _located(self, task: Task, split: str) -> list[Location]:
         """The declared files. A mirror may have a conversion to Parquet in their place if they are none of Parquet."""
         paths = self._files_of(task)
-        places = [] if self.imported else locate(task.source, split, paths)
-        if not places and (self.imported or is_convertible(task.source, split)):
+        entry = self._entry(task)
+        converted = self.imported or (entry is not None and entry.branch == CONVERSION)
+        places = [] if converted else locate(task.source, split, paths)
+        if not places and (converted or is_convertible(task.source, split)):
             places = locate_converted(task.source, split, paths)
         return places
 

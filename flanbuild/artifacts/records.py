@@ -359,12 +359,14 @@ class ContaminationRecord(Part):
 class Manifest(Record):
     """`manifest.json` of a mixture folder. Nothing in it depends on clock, host or path."""
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
 
     mixture: dict[str, Any]
     """the mixture as declared"""
     holdout: tuple[str, ...]
     held_out: dict[str, HeldOutGroup]
+    related_in_training: dict[str, tuple[str, ...]] = {}
+    """held-out name -> tasks trained on that the paper would have held out with it (section 2.2)"""
     tasks: dict[str, MixtureTask]
     licenses: dict[str, LicenseCount]
     leaks: ContaminationRecord

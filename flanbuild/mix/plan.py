@@ -1,6 +1,6 @@
 """The exact allocation of a mixture over its tasks: what each gives, or why it gives nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -73,6 +73,21 @@ def plan(
             )
         )
     return allocations
+
+
+def related_in_training(
+    held: Mapping[str, HeldOut], allocations: Iterable[Allocation]
+) -> dict[str, tuple[str, ...]]:
+    """By name that is held out: the tasks that give examples although the paper would have held them out with it.
+
+    The paper counts a dataset as unseen only if no dataset of its cluster or a related one is trained on (section 2.2).
+    """
+    given = [entry for entry in allocations if entry.count]
+    found = {
+        name: tuple(entry.task for entry in given if entry.cluster in group.paper)
+        for name, group in held.items()
+    }
+    return {name: tasks for name, tasks in found.items() if tasks}
 
 
 def task_refs(records: Mapping[str, TaskRecord]) -> dict[str, TaskRef]:

@@ -93,6 +93,8 @@ def _task(entry: Allocation, record: TaskRecord) -> MixtureTask:
         capped=train.capped,
         leaked=entry.leaked,
         rows=entry.rows,
+        duplicates=entry.duplicates,
+        in_train=dict(entry.in_train),
         rate=entry.rate,
         given=entry.count,
         repeats=entry.repeats,

@@ -25,6 +25,6 @@ def normalised(texts: Texts) -> Texts:
         return texts.map_batches(normalised, return_dtype=pl.String, is_elementwise=True)
     other = texts.str.len_bytes() != texts.str.len_chars()
     if other.any():  # NFKC is slow, and ASCII needs none
-        texts = texts.scatter(other.arg_true(), texts.filter(other).str.normalize("NFKC"))
+        texts = texts.clone().scatter(other.arg_true(), texts.filter(other).str.normalize("NFKC"))
     folded = texts.str.to_lowercase().str.replace_many(_FOLDED)
     return folded.str.replace_all(" {2,}", " ").str.strip_chars(" ")

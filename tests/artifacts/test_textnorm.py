@@ -43,3 +43,11 @@ def test_a_row_is_the_same_alone_and_among_others_and_as_an_expression(texts):
 
     assert together == [normalised(pl.Series([text], dtype=pl.String))[0] for text in texts]
     assert together == pl.DataFrame({"t": series}).select(normalised(pl.col("t")))["t"].to_list()
+
+
+def test_the_texts_themselves_stay_as_they_are():
+    texts = pl.Series(["ＡＢＣ", "x"])
+
+    normalised(texts)
+
+    assert texts.to_list() == ["ＡＢＣ", "x"]

@@ -44,6 +44,7 @@ def test_a_plan_is_the_mixture(build, changed):
     assert [entry.task for entry in allocations] == sorted(SMALL)
     for entry in allocations:
         task = manifest.tasks[entry.task]
+        assert (entry.duplicates, entry.in_train) == (task.duplicates, task.in_train)
         assert (entry.count, entry.rows, entry.rate, entry.out, entry.repeats) == (
             task.given,
             task.rows,

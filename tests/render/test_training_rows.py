@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import PAGE
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from raw_rows import build_raw
 
 from flanbuild.artifacts.arrow import RENDERED_SCHEMA, read_table
@@ -275,6 +277,20 @@ def test_a_carved_split_shares_no_item_with_train(own):
     assert record.splits["validation"].in_train == 0
     assert (record.splits["validation"].rows, record.splits["train"].rows) == (20, 60)
     assert (record.splits["validation"].duplicates, record.splits["train"].duplicates) == (10, 30)
+
+
+@given(st.lists(st.integers(0, 12), min_size=4, max_size=40), st.lists(st.integers(0, 12), max_size=10))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_counts_of_equal_rows_add_up(own, train, test):
+    record, tables = own([f"rain {i}" for i in train], [f"Rain {i}!" for i in (*test, 99)])
+    splits = record.splits
+    distinct = {name: split.rows - split.duplicates for name, split in splits.items()}
+
+    trained = premises(tables["train"]) if splits["train"].rows else set()
+    assert distinct["train"] + distinct["validation"] == len(set(train))
+    assert distinct["train"] == len(trained)
+    assert splits["test"].in_train == sum(f"rain {i}" in trained for i in test)
+    assert splits["validation"].in_train == splits["train"].in_train == 0
 
 
 def test_a_tasks_own_test_rows_in_train_are_counted(own):

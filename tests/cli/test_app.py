@@ -75,6 +75,7 @@ def test_show_prints_a_page_with_its_templates():
 
     assert "aps/super_glue (rte)" in shown
     assert "→ {answer}" in shown
+    assert "roles:\n  passage:\n  - premise\n  question:\n  - hypothesis\n" in shown
 
 
 def test_preview_prints_the_raw_row_and_its_ten_prompts():
@@ -193,8 +194,8 @@ def test_the_plan_is_the_mixture(tmp_path):
     flanbuild("mixture", *arguments)
     manifest = read_record(tmp_path / "mixtures" / "flan2021-without-nli" / MANIFEST, Manifest)
 
-    assert {entry["task"]: entry["given"] for entry in planned} == {
-        name: task.given for name, task in manifest.tasks.items()
+    assert {entry["task"]: (entry["given"], entry["duplicates"], entry["in_train"]) for entry in planned} == {
+        name: (task.given, task.duplicates, task.in_train) for name, task in manifest.tasks.items()
     }
 
 

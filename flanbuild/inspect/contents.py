@@ -21,6 +21,7 @@ from flanbuild.read import Examples
 SIDES = ("prompt", "completion")
 _BATCHES = 32
 """Record batches that are counted together."""
+_COMMIT_DIGITS = 40
 _LENGTHS = ["task", "side", "length"]
 _TEMPLATES = ["task", "template"]
 
@@ -99,6 +100,11 @@ def by_cluster(manifest: Manifest) -> dict[str, dict[str, MixtureTask]]:
         if task.given:
             clusters.setdefault(task.cluster, {})[name] = task
     return clusters
+
+
+def short_commit(commit: str) -> str:
+    """The first 12 digits of a commit; what stands for a commit at other sources is not shortened."""
+    return commit[:12] if len(commit) == _COMMIT_DIGITS else commit
 
 
 def of_counts(lengths: NDArray[Any], examples: NDArray[Any]) -> Lengths | None:

@@ -34,10 +34,10 @@ if (controls) {
   controls.addEventListener("input", search);
   controls.addEventListener("submit", (event) => event.preventDefault());
   more.addEventListener("click", () => {
-    const next = rows.find((row, i) => row.hidden && i > rows.findLastIndex((other) => !other.hidden));
+    const before = new Set(rows.filter((row) => !row.hidden));
     limit += STEP;
     show();
-    if (next) next.querySelector("summary").focus();
+    rows.find((row) => !row.hidden && !before.has(row)).querySelector("summary").focus();
   });
   show();
 }

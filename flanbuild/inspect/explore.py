@@ -95,7 +95,9 @@ def mixture_page(
         lengths=summary.lengths(loaded, counted, tokenizer, codec),
         templates=summary.templates(counted),
         licenses=summary.licenses(manifest),
-        contamination=summary.contamination(manifest),
+        contamination=summary.contamination(
+            manifest, raw.parent / "contamination" / f"{loaded.folder.name}.parquet"
+        ),
         sampled=samples.sampled(loaded, counted, rows),
         origins=samples.origins(loaded, counted, tasks, raw, progress),
         difference=summary.difference(against, loaded.folder),
@@ -140,5 +142,5 @@ def _codec(tokenizer: str) -> Any:
     from flanbuild.model.loader import load_tokenizer
     from flanbuild.model.record import ModelRef
 
-    ref = ModelRef.of(tokenizer, tokenizer=tokenizer)
+    ref = ModelRef(kind="hub", name="", tokenizer=tokenizer)  # a tokenizer without a model
     return Codec(load_tokenizer(ref, option="--tokenizer"), encoder_decoder=False)

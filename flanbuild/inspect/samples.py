@@ -1,5 +1,6 @@
 """Rows of a mixture to read: the first ones of each task, and one with its origin and under every template."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from flanbuild.artifacts.page import Percent
+from flanbuild.artifacts.page import ELLIPSIS, Percent
 from flanbuild.artifacts.records import Manifest
 from flanbuild.declare.task import Task
-from flanbuild.inspect.contents import Contents, by_cluster
+from flanbuild.inspect.contents import Contents, by_cluster, short_commit
 from flanbuild.inspect.origin import Origin, UpstreamRow, origin_in, scan_raw
 from flanbuild.progress import Progress
 from flanbuild.read import Examples
@@ -97,9 +98,11 @@ def sampled(loaded: Examples, counted: Contents, each: int) -> Sampled:
 
 def _sampled_row(index: int, example: Mapping[str, Any]) -> SampledRow:
     beginning = " ".join(example["prompt"][: 4 * LIMITS.beginning].split())
+    if len(beginning) > LIMITS.beginning:
+        beginning = f"{beginning[: LIMITS.beginning - 1]}{ELLIPSIS}"
     return SampledRow(
         index=index,
-        beginning=beginning[: LIMITS.beginning],
+        beginning=beginning,
         **{
             name: example[name]
             for name in ("task", "template", "row", "repeat", "prompt", "completion", "options")
@@ -138,15 +141,20 @@ def _origin_view(loaded: Examples, index: int, tasks: Mapping[str, Task], raw: P
         task=example["task"],
         index=index,
         facts=list(_origin_facts(origin)),
-        columns=[(name, str(value)) for name, value in (origin.source.columns or {}).items()],
+        columns=[(name, _as_text(value)) for name, value in (origin.source.columns or {}).items()],
         unknown=unknown,
         prompts=prompts,
     )
 
 
+def _as_text(value: object) -> str:
+    """A text as it is, any other value as JSON; `str` for types that JSON has not, such as dates."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _origin_facts(origin: Origin) -> Iterator[tuple[str, str]]:
     source, share, keys, example = origin.source, origin.share, origin.keys, origin.example
-    yield "Source", f"{source.kind}: {source.repo} ({source.config}) at {source.commit[:12]}"
+    yield "Source", f"{source.kind}: {source.repo} ({source.config}) at {short_commit(source.commit)}"
     yield "License", origin.license
     yield "Row", _row_fact(source, example["row"])
     yield "Template", f"{example['template']}, repeat {example['repeat']}"

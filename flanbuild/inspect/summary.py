@@ -9,14 +9,16 @@ import polars as pl
 
 from flanbuild.artifacts.addresses import mixture_folder
 from flanbuild.artifacts.page import Cell, Percent, Table, draw
-from flanbuild.artifacts.records import Manifest, MixtureTask
+from flanbuild.artifacts.records import ContaminationMatch, Manifest, MixtureTask
 from flanbuild.inspect import charts
-from flanbuild.inspect.contents import SIDES, Contents, Lengths, by_cluster, token_lengths
+from flanbuild.inspect.contents import SIDES, Contents, Lengths, by_cluster, short_commit, token_lengths
 from flanbuild.inspect.difference import Difference, compare
 from flanbuild.read import Examples, load
 
 TOKEN_ROWS = 100
 """Examples of a task that are tokenized."""
+MATCHES_OF_A_PAIR, MATCHES = 3, 60
+"""Contaminated rows whose texts the page shows: of a pair of tasks, and in all."""
 _LENGTHS = ("total", "5 %", "median", "95 %", "longest")
 
 
@@ -43,13 +45,22 @@ class LengthsSection:
 
 
 @dataclass(frozen=True)
+class MatchText:
+    """A training row and the held-out row that it matches."""
+
+    title: str
+    train: str
+    held_out: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A sentence, a table, a chart if there is one, and texts of matches."""
 
     note: str
     table: Table
     chart: Any = None
-    texts: Sequence[Any] = ()
+    texts: Sequence[MatchText] = ()
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,7 @@ def _source_table(clusters: Mapping[str, Mapping[str, MixtureTask]]) -> Table:
             task.source.kind,
             task.source.repo,
             task.source.config,
-            task.source.commit[:12],
+            short_commit(task.source.commit),
             task.source.license,
         )
         for tasks in clusters.values()
@@ -300,17 +311,35 @@ def licenses(manifest: Manifest) -> Section:
     )
 
 
-def contamination(manifest: Manifest) -> Section:
-    """What the manifest says of training rows that also occur in held-out rows."""
+def contamination(manifest: Manifest, report: Path) -> Section:
+    """The counts of the manifest, and texts from `report`, the file of matches, if there is one."""
     found = manifest.leaks.found
-    rows = [(match.task, match.held_out, match.kind, match.rows) for match in found]
-    table = Table(
-        "Training rows that match", ("task", "held-out task", "kind of match", "training rows"), rows
-    )
-    if not manifest.holdout:
+    columns = [name for name in ContaminationMatch.model_fields if name != "examples"]
+    rows = [tuple(getattr(match, name) for name in columns) for match in found]
+    table = Table("Training rows that match", [name.replace("_", " ") for name in columns], rows)
+    if not manifest.held_out:
         return Section("Not searched: nothing is held out.", table)
-    what = f"{len(found):,} pairs of tasks and kinds of match" if found else "No match"
-    return Section(f"{what}; the rule of the mixture is {manifest.leaks.rule}.", table)
+    note = f"{len(found):,} matches of a training task with a held-out one" if found else "No match was found"
+    return Section(
+        f"{note}; the rule of the mixture is {manifest.leaks.rule}.", table, texts=_match_texts(report)
+    )
+
+
+def _match_texts(report: Path) -> list[MatchText]:
+    """The first matches of each pair of tasks, which are the strongest, with the texts of both sides."""
+    if not report.is_file():
+        return []
+    pairs = ["task", "reference"]
+    matches = pl.scan_parquet(report, glob=False).group_by(pairs, maintain_order=True).head(MATCHES_OF_A_PAIR)
+    return [
+        MatchText(
+            title=f"{row['task']} row {row['row']:,}, {row['reference']} {row['split']} row {row['item']:,}: "
+            f"{'exact ' if row['exact'] else ''}{row['kind']}, score {row['score']:.2f}",
+            train=row["training_text"] or "",
+            held_out=row["evaluation_text"] or "",
+        )
+        for row in matches.head(MATCHES).collect().iter_rows(named=True)
+    ]
 
 
 def difference(against: Path | None, folder: Path) -> DifferenceSection:

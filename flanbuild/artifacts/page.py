@@ -75,7 +75,7 @@ def page(template: str, *, script: str = "", **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell, "clip": clip}
+    environment.filters.update(cell=cell, clip=clip)
     policy = b64encode(sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
         style=Markup((PACKAGE / "artifacts" / "page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file

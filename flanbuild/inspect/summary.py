@@ -68,8 +68,7 @@ class DifferenceSection:
     """What another mixture has that this one has not, and the reverse."""
 
     note: str
-    declared: Table | None = None
-    rows: Table | None = None
+    tables: Sequence[Table] = ()
 
 
 def held_out(manifest: Manifest) -> Table:
@@ -351,7 +350,7 @@ def difference(against: Path | None, folder: Path) -> DifferenceSection:
     if not found:
         return DifferenceSection(f"The same as {name}.")
     return DifferenceSection(
-        f"From {name} (before) to this mixture (after).", _declared_table(found), _changes_table(found)
+        f"From {name} (before) to this mixture (after).", (_declared_table(found), _changes_table(found))
     )
 
 

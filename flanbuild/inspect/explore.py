@@ -34,6 +34,11 @@ _SECTIONS = {
     "origins": "Origins and prompts",
     "difference": "Difference",
 }
+_SOURCES = {
+    "files": "Local files.",
+    "mirror": "A mirror folder, which may hold a part of the rows of a dataset.",
+    "sample": "The embedded sample world, not the real datasets that the tasks are named after.",
+}
 
 
 def explore(
@@ -114,11 +119,9 @@ def _lead(manifest: Manifest) -> str:
 
 
 def _source_notice(manifest: Manifest) -> str:
-    """Where the rows are from if that is not the hub alone."""
-    kinds = sorted({task.source.kind for task in manifest.tasks.values() if task.given})
-    if kinds == ["sample"]:
-        return "the embedded sample world, not the real datasets. No text below is of the datasets that are named."
-    return "" if kinds == ["hub"] else f"{', '.join(kinds)}."
+    """Where the rows are from, unless all are from the hub."""
+    kinds = sorted({task.source.kind for task in manifest.tasks.values() if task.given} - {"hub"})
+    return " ".join(_SOURCES[kind] for kind in kinds)
 
 
 def _settings(manifest: Manifest) -> list[tuple[str, str]]:

@@ -19,6 +19,21 @@ TOKEN_ROWS = 100
 """Examples of a task that are tokenized."""
 MATCHES_OF_A_PAIR, MATCHES = 3, 60
 """Contaminated rows whose texts the page shows: of a pair of tasks, and in all."""
+_TASK_HEADER = (
+    "task",
+    "cluster",
+    "rows at the source",
+    "dropped",
+    "to other splits",
+    "over the cap",
+    "contaminated",
+    "can be drawn",
+    "rate",
+    "examples",
+    "share",
+    "repeats",
+    "examples drawn again",
+)
 _LENGTHS = ("total", "5 %", "median", "95 %", "longest")
 
 
@@ -143,18 +158,6 @@ def _span(counts: Iterable[int]) -> tuple[int, int]:
 
 
 def _task_table(clusters: Mapping[str, Mapping[str, MixtureTask]], counted: Contents, total: int) -> Table:
-    header = (
-        *(
-            "task",
-            "cluster",
-            "rows at the source",
-            "dropped",
-            "to other splits",
-            "over the cap",
-            "contaminated",
-        ),
-        *("can be drawn", "rate", "examples", "share", "repeats", "examples drawn again"),
-    )
     rows = [
         (
             *(name, cluster, task.available, sum(task.dropped.values()), task.to_other_splits, task.capped),
@@ -166,7 +169,7 @@ def _task_table(clusters: Mapping[str, Mapping[str, MixtureTask]], counted: Cont
     ]
     return Table(
         "Rows asked and given: rate is the examples of one pass, repeats how often the most drawn row comes again",
-        header,
+        _TASK_HEADER,
         rows,
     )
 

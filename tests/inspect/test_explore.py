@@ -129,7 +129,7 @@ def test_the_row_of_an_example_is_shown_under_every_template(built, page):
 
 
 def test_rows_of_the_sample_are_never_passed_off_as_the_datasets(page):
-    assert "the embedded sample world, not the real datasets" in page.visible
+    assert "The embedded sample world, not the real datasets" in page.visible
 
 
 def test_the_same_mixture_elsewhere_gives_the_same_bytes(html, tmp_path):

@@ -8,7 +8,7 @@ Attributes = dict[str, str | None]
 
 @dataclass
 class Parsed:
-    """`tables`: caption -> rows, each header -> text. `tags`: (name, attributes) in order. `texts`: of `pre` elements."""
+    """`tables`: caption -> rows of all tables of that caption, each header -> text. `tags`: (name, attributes) in order. `texts`: of `pre` elements."""
 
     tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     tags: list[tuple[str, Attributes]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class _Parser(HTMLParser):
             pass
         if tag == "caption":
             self.caption = self.text
-            self.parsed.tables[self.caption] = []
+            self.parsed.tables.setdefault(self.caption, [])
         if tag == "pre":
             self.parsed.texts.append(self.text)
         if tag in ("th", "td"):

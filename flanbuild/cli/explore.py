@@ -51,8 +51,8 @@ def explore(
 
     Example: `flanbuild explore data/mixtures/flan2021-without-nli --out nli.html`
     """
-    from flanbuild.artifacts.page import MODULES
     from flanbuild.errors import require
+    from flanbuild.page.frame import MODULES
 
     require("`flanbuild explore`", "report", MODULES)
     from flanbuild.inspect import explore as pages

@@ -6,8 +6,8 @@ from typing import Any
 
 import altair as alt
 
-from flanbuild.artifacts.page import CHART_WIDTH, MARK
 from flanbuild.inspect.contents import Lengths
+from flanbuild.page.frame import CHART_WIDTH, MARK
 
 _STEP = 18
 """Pixels of a line of a chart."""

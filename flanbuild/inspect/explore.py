@@ -11,12 +11,12 @@ from typing import Any
 
 from flanbuild.artifacts.addresses import mixture_folder
 from flanbuild.artifacts.files import atomic_path, disk_errors
-from flanbuild.artifacts.page import page
 from flanbuild.artifacts.records import Manifest
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, require
 from flanbuild.inspect import samples, summary
 from flanbuild.inspect.contents import by_cluster, contents
+from flanbuild.page.frame import page
 from flanbuild.progress import Progress, silent
 from flanbuild.read import Examples, load
 

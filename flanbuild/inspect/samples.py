@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from flanbuild.artifacts.page import ELLIPSIS, Percent
 from flanbuild.artifacts.records import Manifest
 from flanbuild.declare.task import Task
 from flanbuild.inspect.contents import Contents, by_cluster, short_commit
 from flanbuild.inspect.origin import Origin, UpstreamRow, origin_in, scan_raw
+from flanbuild.page.frame import ELLIPSIS, Percent
 from flanbuild.progress import Progress
 from flanbuild.read import Examples
 from flanbuild.render.examples import examples

@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 
 from flanbuild.artifacts.addresses import mixture_folder
-from flanbuild.artifacts.page import Cell, Percent, Table, draw
 from flanbuild.artifacts.records import ContaminationMatch, Manifest, MixtureTask
 from flanbuild.inspect import charts
 from flanbuild.inspect.contents import SIDES, Contents, Lengths, by_cluster, short_commit, token_lengths
 from flanbuild.inspect.difference import Difference, compare
+from flanbuild.page.frame import Cell, Percent, Table, draw
 from flanbuild.read import Examples, load
 
 TOKEN_ROWS = 100
@@ -321,7 +321,8 @@ def contamination(manifest: Manifest, report: Path) -> Section:
     table = Table("Training rows that match", [name.replace("_", " ") for name in columns], rows)
     if not manifest.held_out:
         return Section("Not searched: nothing is held out.", table)
-    note = f"{len(found):,} matches of a training task with a held-out one" if found else "No match was found"
+    pairs = len({row[:2] for row in rows})
+    note = f"{pairs:,} pairs of a training and a held-out task match" if found else "No match was found"
     return Section(
         f"{note}; the rule of the mixture is {manifest.leaks.rule}.", table, texts=_match_texts(report)
     )

@@ -6,14 +6,14 @@ from hashlib import sha256
 import pytest
 from html_tables import parse
 
-from flanbuild.artifacts.page import Percent, Table, cell, clip, draw, page
+from flanbuild.page.frame import Percent, Table, cell, clip, draw, page
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
 @pytest.mark.needs("report")
 def test_a_page_allows_its_own_script_and_no_other():
-    html = page("artifacts/page.html", script="let a = 1;", title="a")
+    html = page("page/frame.html", script="let a = 1;", title="a")
 
     tags = parse(html).tags
     policy = next(attributes["content"] for name, attributes in tags if "http-equiv" in attributes)
@@ -25,7 +25,7 @@ def test_a_page_allows_its_own_script_and_no_other():
 
 @pytest.mark.needs("report")
 def test_a_text_never_becomes_markup():
-    html = page("artifacts/page.html", title=EVIL)
+    html = page("page/frame.html", title=EVIL)
 
     parsed = parse(html)
     assert EVIL in parsed.visible

@@ -64,7 +64,7 @@ class Table:
 
 
 def page(template: str, *, script: str = "", **values: Any) -> str:
-    """The page of a Jinja2 template below flanbuild/, which extends artifacts/page.html, filled with `values`."""
+    """The page of a Jinja2 template below flanbuild/, which extends page/frame.html, filled with `values`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -78,7 +78,7 @@ def page(template: str, *, script: str = "", **values: Any) -> str:
     environment.filters.update(cell=cell, clip=clip)
     policy = b64encode(sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
-        style=Markup((PACKAGE / "artifacts" / "page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
+        style=Markup((PACKAGE / "page" / "style.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
         script=Markup(script),  # noqa: S704  our own file
         script_hash=policy,
         **values,

@@ -9,7 +9,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import build, inspect, model, source
+from flanbuild.cli import build, explore, inspect, model, source
 from flanbuild.cli.console import COMMAND, exit_on_error, options
 from flanbuild.declare.params import load_params
 
@@ -25,7 +25,15 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check, inspect.schema),
+    "Look": (
+        inspect.list_tasks,
+        inspect.show,
+        inspect.preview,
+        inspect.why,
+        explore.explore,
+        inspect.check,
+        inspect.schema,
+    ),
     "Build": (
         build.plan,
         build.download,

@@ -50,7 +50,7 @@ def test_looking_and_building_load_no_model_library(arguments, tmp_path):
     code = (
         "import sys\nfrom flanbuild.cli.app import app\n"
         f"try: app({arguments!r})\nexcept SystemExit as stop: assert not stop.code, stop.code\n"
-        "print(sorted({'torch', 'transformers', 'datasets', 'accelerate'} & set(sys.modules)))"
+        "print(sorted({'torch', 'transformers', 'datasets', 'accelerate', 'altair', 'jinja2'} & set(sys.modules)))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path

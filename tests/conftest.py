@@ -17,7 +17,7 @@ from flanbuild.sources.sample import SampleSource
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = {
-    "hub": ("datasets", "httpx2", "huggingface_hub"),
+    "hub": ("datasets", "huggingface_hub"),
     "train": (
         "accelerate",
         "rouge_score",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flanbuild.artifacts.records import EvaluationRecord, TaskRecord
-    from flanbuild.build import Build
+    from flanbuild.builder import Build
     from flanbuild.mix.plan import Allocation
 
 MixtureOption = Annotated[str, typer.Option("--mixture", help="Mixture whose cap, seed and templates apply.")]
@@ -181,7 +181,7 @@ def _rebuild(folder: Path, config: BuildOptions) -> None:
     """Raises ArtifactError with all differences."""
     from tempfile import TemporaryDirectory
 
-    from flanbuild.build import rebuild as build_again
+    from flanbuild.builder import rebuild as build_again
     from flanbuild.declare.mixture import load_mixture
     from flanbuild.errors import ArtifactError
     from flanbuild.inspect import rebuild

@@ -12,7 +12,7 @@ from flanbuild.cli.console import progress
 from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from flanbuild.build import Build
+    from flanbuild.builder import Build
     from flanbuild.declare.mixture import Mixture
     from flanbuild.declare.task import Task
     from flanbuild.sources import Source
@@ -136,7 +136,7 @@ class BuildOptions(SourceOptions):
 
     def build_of(self, mixture: "Mixture") -> "Build":
         """The build of a mixture that has no file."""
-        from flanbuild.build import Build
+        from flanbuild.builder import Build
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")

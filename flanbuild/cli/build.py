@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flanbuild.cli.console import local_path, print_table
-from flanbuild.cli.options import AsJson, BuildOptions, Holdout, MixtureName, TaskNames, mixtures_folder
+from flanbuild.cli.options import AsJson, BuildOptions, Holdout, MixtureName, TaskNames
+from flanbuild.declare import project
 from flanbuild.progress import log
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _rebuild(folder: Path, config: BuildOptions) -> None:
 
     mixture = rebuild.mixture_of(folder)
     build = config.build_of(mixture)
-    file = mixtures_folder() / mixture.path
+    file = project.mixtures_folder() / mixture.path
     faults = rebuild.stale(folder, build.tasks, load_mixture(file) if file.is_file() else None)
     config.data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".rebuild-", dir=config.data) as data:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli import options
 from flanbuild.cli.console import local_path, print_table
-from flanbuild.cli.options import AsJson, SourceOptions, TaskName
+from flanbuild.cli.options import TASKS_HELP, AsJson, SourceOptions, TaskName
+from flanbuild.declare import project
 from flanbuild.declare.schema import SchemaName
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Tasks = Annotated[
     list[Path] | None,
-    typer.Option("--tasks", help=options.TASKS_HELP, show_default=False, callback=local_path("--tasks")),
+    typer.Option("--tasks", help=TASKS_HELP, show_default=False, callback=local_path("--tasks")),
 ]
 Data = Annotated[
     Path, typer.Option("--data", help="Data folder with raw rows.", callback=local_path("--data"))
@@ -30,7 +30,7 @@ Data = Annotated[
 
 def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
     """List all tasks: cluster, type, templates, license, and the number of raw rows in the data folder."""
-    found = [_listed(task, data) for task in options.task_files(tasks).values()]
+    found = [_listed(task, data) for task in project.task_files(tasks or ()).values()]
     found.sort(key=lambda task: (task["cluster"], task["task"]))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -44,7 +44,7 @@ def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
     """Show a task as its task file declares it, with subsets resolved."""
     from flanbuild.declare.task import select
 
-    chosen = select(options.task_files(tasks), name)
+    chosen = select(project.task_files(tasks or ()), name)
     if as_json:
         typer.echo(
             json.dumps([task.model_dump(mode="json") for task in chosen], indent=2, ensure_ascii=False)
@@ -92,7 +92,7 @@ def why(
     from flanbuild.inspect import origin
 
     raw = (data or folder.absolute().parents[1]) / "raw"
-    found = origin.origin(folder, row, split, options.task_files(tasks), raw)
+    found = origin.origin(folder, row, split, project.task_files(tasks or ()), raw)
     if as_json:
         typer.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
     else:
@@ -114,11 +114,11 @@ def check(
     from flanbuild.render.examples import check_expressions
     from flanbuild.sources.local import check_local_files
 
-    loaded = options.task_files(tasks)
+    loaded = project.task_files(tasks or ())
     faults = check_expressions(loaded.values())
     for task in loaded.values():
         faults += check_local_files(task, allow_outside=allow_outside)
-    mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
+    mixtures = sorted(project.mixtures_folder().glob("*.yaml"))
     for path in mixtures:
         try:
             check_mixture(load_mixture(path), loaded.values())

@@ -9,6 +9,7 @@ import typer
 
 from flanbuild.artifacts.executor import JOBS, Workers, cluster
 from flanbuild.cli.console import progress
+from flanbuild.declare import project
 from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ Holdout = Annotated[
 MixtureName = Annotated[
     str,
     typer.Argument(
-        metavar="MIXTURE", help="Name of a file in mixtures/, or path of a file that ends in .yaml."
+        metavar="MIXTURE", help="Name of a file here or in mixtures/, or path of a file that ends in .yaml."
     ),
 ]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="Task, dataset (all its tasks) or cluster.")]
@@ -84,7 +85,7 @@ class SourceOptions:
 
     def task_files(self) -> "dict[str, Task]":
         """All tasks."""
-        return task_files(self.tasks)
+        return project.task_files(self.tasks or ())
 
     def open(self) -> "Source":
         """The source."""
@@ -96,7 +97,7 @@ class SourceOptions:
             self.source.value,
             mirror=self.mirror,
             sample_rows=self.sample_rows,
-            lock=None if self.unlocked else self.lock or lock_file(),
+            lock=None if self.unlocked else self.lock or project.lock_file(),
             imported=self.imported,
             allow_outside=self.allow_outside,
         )
@@ -124,7 +125,7 @@ class BuildOptions(SourceOptions):
 
     def build(self, mixture: str) -> "Build":
         """A mixture's build over all tasks."""
-        return self.build_of(load(mixture))
+        return self.build_of(project.find_mixture(mixture))
 
     def checked_build(self, mixture: str) -> "Build":
         """The build of a mixture whose names exist and whose requirements are met, over all tasks."""
@@ -150,29 +151,3 @@ class BuildOptions(SourceOptions):
             workers=Workers(self.jobs, cluster(self.executor.value, self.scheduler)),
             progress=progress,
         )
-
-
-def task_files(own: list[Path] | None) -> "dict[str, Task]":
-    """All tasks, of the built-in task files and of `own` folders, which replace built-in ones of the same dataset."""
-    from flanbuild.declare.task_files import load_tasks
-
-    return load_tasks([mixtures_folder() / "tasks", *(own or [])])
-
-
-def mixtures_folder() -> Path:
-    """The project's folder, otherwise the one that comes with flanbuild: in its wheel, or beside it in a clone."""
-    package = Path(__file__).parents[1]
-    candidates = (Path("mixtures"), package / "_mixtures", package.parent / "mixtures")
-    return next(folder for folder in candidates if (folder / "tasks").is_dir())
-
-
-def lock_file() -> Path:
-    """The lock beside the mixtures."""
-    return mixtures_folder() / "lock.json"
-
-
-def load(mixture: str) -> "Mixture":
-    """A mixture by its name in the mixtures folder, or by its file."""
-    from flanbuild.declare.mixture import load_mixture
-
-    return load_mixture(Path(mixture) if Path(mixture).suffix else mixtures_folder() / f"{mixture}.yaml")

@@ -384,8 +384,8 @@ def test_preview_says_why_no_row_is_left(own):
     assert "so there is no row 0 (rows count from 0). Dropped: 2 no answer." in run.stderr
 
 
-def test_a_mixture_file_beside_the_command_is_named(own):
-    assert "There is a file mine.yaml: name it with its suffix." in own("plan", "mine").stderr
+def test_a_mixture_is_found_by_its_name_in_the_current_folder(own):
+    assert own("plan", "mine").stdout == own("plan", "mine.yaml").stdout != ""
 
 
 def test_a_forgotten_folder_of_task_files_is_named():

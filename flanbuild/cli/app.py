@@ -9,7 +9,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import build, inspect, model, source
+from flanbuild.cli import build, inspect, model, project, source
 from flanbuild.cli.console import COMMAND, exit_on_error, options
 from flanbuild.declare.params import load_params
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start": (project.init,),
     "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check, inspect.schema),
     "Build": (
         build.plan,

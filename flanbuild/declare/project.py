@@ -5,6 +5,7 @@ A project is the current folder if it has `mixtures/tasks`. `flanbuild init` lay
 
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import copyfile
 
 from flanbuild.declare.mixture import Mixture, load_mixture
 from flanbuild.declare.task import Task
@@ -55,3 +56,28 @@ def find_mixture(name: str | Path) -> Mixture:
 def mixture_names() -> list[str]:
     """The names of the mixtures of the project, sorted."""
     return sorted(path.stem for path in mixtures_folder().glob("*.yaml"))
+
+
+def lay_out(folder: Path) -> list[Path]:
+    """Writes a new project: parameters, stages, all mixtures and task files, and a task file with rows to edit.
+
+    Returns the files that a user edits first. Raises DeclarationError, and writes nothing, if a file of the project is
+    there already.
+    """
+    package = Path(__file__).parents[1]
+    sources = {folder / MIXTURES: packaged_mixtures(), folder: package / "starter"}
+    copies = {
+        target / path.relative_to(source): path
+        for target, source in sources.items()
+        for path in sorted(source.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    if there := [path for path in copies if path.exists()]:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        raise DeclarationError(
+            f"{there[0]}{more}: already there, and nothing is overwritten; name an empty folder."
+        )
+    for target, path in copies.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copyfile(path, target)
+    return sorted(target for target, path in copies.items() if path.is_relative_to(package / "starter"))

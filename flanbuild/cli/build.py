@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli.console import local_path, print_table
-from flanbuild.cli.options import AsJson, BuildOptions, Holdout, MixtureName, TaskNames
+from flanbuild.cli.completion import mixture_names
+from flanbuild.cli.console import local_path
+from flanbuild.cli.options import AsJson, BuildOptions, DataOptions, Holdout, MixtureName, TaskNames
+from flanbuild.cli.table import print_table
 from flanbuild.declare import project
 from flanbuild.progress import log
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from flanbuild.builder import Build
     from flanbuild.mix.plan import Allocation
 
-MixtureOption = Annotated[str, typer.Option("--mixture", help="Mixture whose cap, seed and templates apply.")]
+MixtureOption = Annotated[
+    str,
+    typer.Option(
+        "--mixture", help="Mixture whose cap, seed and templates apply.", autocompletion=mixture_names
+    ),
+]
 
 
 def plan(
@@ -44,12 +51,17 @@ def plan(
     total = sum(entry.count for entry in allocations)
     given = sum(1 for entry in allocations if entry.count)
     rows = sorted(_as_row(entry) for entry in allocations)
-    print_table(f"{total:,} examples from {given} of {len(allocations)} tasks", columns, rows)
+    print_table(
+        f"{total:,} examples from {given} of {len(allocations)} tasks",
+        columns,
+        rows,
+        ("given", "out because"),
+    )
     for group in held.values():
         log(f"{group.name} is out: {group.rule}.")
 
 
-def download(names: TaskNames = None, *, config: BuildOptions) -> None:
+def download(names: TaskNames = None, *, config: DataOptions) -> None:
     """Download raw rows that are missing or stale into DATA/raw."""
     build = config.build("flan2021")
     build.download(_chosen(build, names) or build.tasks)

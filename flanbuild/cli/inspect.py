@@ -1,14 +1,14 @@
 """Commands that read declarations and a few rows, and build nothing."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli.console import local_path, print_table
+from flanbuild.cli.console import local_path
 from flanbuild.cli.options import TASKS_HELP, AsJson, SourceOptions, TaskName
+from flanbuild.cli.table import print_table
 from flanbuild.declare import project
 from flanbuild.declare.schema import SchemaName
 from flanbuild.declare.task import Task
@@ -37,7 +37,7 @@ def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson =
         return
     columns = ("cluster", "task", "type", "templates", "license", "repository", "source", "rows")
     rows = [["" if task[name] is None else str(task[name]) for name in columns] for task in found]
-    print_table(f"{len(found)} tasks", columns, rows)
+    print_table(f"{len(found)} tasks", columns, rows, ("type", "templates"))
 
 
 def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
@@ -245,7 +245,7 @@ _LONGEST = 400
 
 
 def print_preview(shown: "Preview") -> None:
-    """Prints in color on a terminal. In a pipe, a line `→` separates each prompt from its target."""
+    """Prints in color on a terminal. A line `→` separates each prompt from its target."""
     typer.secho(f"# {shown.task.name}, row {shown.index}", bold=True)
     for column, value in (shown.raw or {}).items():
         line = repr(value)
@@ -255,6 +255,5 @@ def print_preview(shown: "Preview") -> None:
     for number, (kind, prompt, target) in enumerate(shown.prompts):
         typer.secho(f"\n[{number}]{' inverted' if kind == 'inverted' else ''}", fg="cyan", bold=True)
         typer.echo(prompt)
-        if not sys.stdout.isatty():
-            typer.echo("→")
+        typer.echo("→")
         typer.secho(target, fg="green")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flanbuild.artifacts.executor import JOBS, Workers, cluster
+from flanbuild.cli.completion import mixture_names, task_names
 from flanbuild.cli.console import progress
 from flanbuild.declare import project
 from flanbuild.errors import DeclarationError
@@ -45,19 +46,31 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout inste
 Holdout = Annotated[
     list[str] | None,
     typer.Option(
-        "--holdout", help="Cluster, dataset or task to hold out; may be repeated.", show_default="nothing"
+        "--holdout",
+        help="Cluster, dataset or task to hold out; may be repeated.",
+        show_default="nothing",
+        autocompletion=task_names,
     ),
 ]
 MixtureName = Annotated[
     str,
     typer.Argument(
-        metavar="MIXTURE", help="Name of a file here or in mixtures/, or path of a file that ends in .yaml."
+        metavar="MIXTURE",
+        help="Name of a file here or in mixtures/, or path of a file that ends in .yaml.",
+        autocompletion=mixture_names,
     ),
 ]
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="Task, dataset (all its tasks) or cluster.")]
+TaskName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", help="Task, dataset (all its tasks) or cluster.", autocompletion=task_names
+    ),
+]
 TaskNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TASK", help="Tasks, datasets or clusters.", show_default="all"),
+    typer.Argument(
+        metavar="TASK", help="Tasks, datasets or clusters.", show_default="all", autocompletion=task_names
+    ),
 ]
 
 
@@ -104,8 +117,8 @@ class SourceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(SourceOptions):
-    """Where data lies, and how it is built."""
+class DataOptions(SourceOptions):
+    """Where data lies, and how much is done at once."""
 
     missing: Annotated[
         Missing, "Behavior for a split that the source lacks: `error` stops, `skip` builds without it."
@@ -114,14 +127,11 @@ class BuildOptions(SourceOptions):
     jobs: Annotated[
         int, "Number of tasks or shards to work on at once; output does not depend on it.", "FLANBUILD_JOBS"
     ] = JOBS
-    executor: Annotated[
-        Executor,
-        "Executor of rendering and mixing: `process` (this machine) or `dask`.",
-        "FLANBUILD_EXECUTOR",
-    ] = Executor.process
-    scheduler: Annotated[
-        str, "Address of the Dask scheduler, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
-    ] = ""
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work."""
+        return Workers(self.jobs)
 
     def build(self, mixture: str) -> "Build":
         """A mixture's build over all tasks."""
@@ -148,6 +158,25 @@ class BuildOptions(SourceOptions):
             source=self.open(),
             data=self.data,
             missing=self.missing.value,
-            workers=Workers(self.jobs, cluster(self.executor.value, self.scheduler)),
+            workers=self.workers,
             progress=progress,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(DataOptions):
+    """The same, and on which machines it is built."""
+
+    executor: Annotated[
+        Executor,
+        "Executor of rendering and mixing: `process` (this machine) or `dask`.",
+        "FLANBUILD_EXECUTOR",
+    ] = Executor.process
+    scheduler: Annotated[
+        str, "Address of the Dask scheduler, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
+    ] = ""
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work, here or elsewhere."""
+        return Workers(self.jobs, cluster(self.executor.value, self.scheduler))

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.cli.console import print_table, progress
+from flanbuild.cli.completion import mixture_names
+from flanbuild.cli.console import progress
 from flanbuild.cli.options import TASKS_HELP, AsJson, TaskName, TaskNames
+from flanbuild.cli.table import print_table
 from flanbuild.declare import project
 from flanbuild.errors import SourceError
 from flanbuild.progress import log
@@ -126,7 +128,10 @@ def import_(
 
 def licenses(
     mixture: Annotated[
-        str | None, typer.Option("--mixture", help="Only its tasks, and what it leaves out.")
+        str | None,
+        typer.Option(
+            "--mixture", help="Only its tasks, and what it leaves out.", autocompletion=mixture_names
+        ),
     ] = None,
     tasks: Tasks = None,
     as_json: AsJson = False,
@@ -153,7 +158,10 @@ def licenses(
     kinds = len({row["license"] for row in rows})
     columns = ("license", "task", "cluster", "repository", "homepage", *(("out because",) if mixture else ()))
     print_table(
-        f"{len(rows)} tasks under {kinds} licenses", columns, [[row[c] for c in columns] for row in rows]
+        f"{len(rows)} tasks under {kinds} licenses",
+        columns,
+        [[row[c] for c in columns] for row in rows],
+        ("cluster",),
     )
 
 

@@ -4,11 +4,13 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 EXTRAS := hub,dvc,train,dask,report
 LOWEST := .venv-lowest
+UV := uv==0.13.9
+PIP_AUDIT := pip-audit==2.10.1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
-.PHONY: repro test test-all test-lowest lint dead-code constraints clean
+.PHONY: repro test test-all test-lowest lint dead-code audit constraints clean
 
 repro: $(VENV)/ready
 	dvc repro
@@ -34,10 +36,14 @@ lint: $(VENV)/ready
 dead-code: $(VENV)/ready
 	vulture
 
+# Known vulnerabilities of the pinned versions, asked of PyPI; needs a network. pip-audit has an environment of its own.
+audit: $(VENV)/ready
+	uv tool run --from $(PIP_AUDIT) pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 # uv fills the environment in seconds; where it is not available, pip does the same in minutes.
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	if $(BIN)/pip install --quiet uv; \
+	if $(BIN)/pip install --quiet $(UV); \
 	then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev; \
 	else $(BIN)/pip install --quiet --upgrade pip && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev; \
 	fi
@@ -45,7 +51,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 $(LOWEST)/ready: pyproject.toml
 	$(PYTHON) -m venv --clear $(LOWEST)
-	$(LOWEST)/bin/pip install --quiet uv
+	$(LOWEST)/bin/pip install --quiet $(UV)
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable . --group test
 	touch $@
 
@@ -53,6 +59,10 @@ constraints:
 	printf 'torch==2.13.0\n' | UV_FIND_LINKS= uv pip compile --quiet --all-extras --group dev --constraint - \
 		--no-header --no-annotate --output-file constraints.txt pyproject.toml
 	sed -i '1i # The versions that flanbuild is tested with; `make constraints` writes this file. A constraint installs nothing by\n# itself: nvidia and triton packages apply where torch is the CUDA build.' constraints.txt
+
+# Hashes for the base install. The train extra has none: torch's wheel differs by platform and by index.
+	uv pip compile --quiet --universal --constraint constraints.txt --generate-hashes --no-header --no-annotate \
+		--output-file requirements-base.txt pyproject.toml
 
 clean:
 	rm -rf data models reports

@@ -173,11 +173,14 @@ class Build:
         if faults := check_expressions(tasks):
             raise DeclarationError(*faults)
 
+    def _stale_raw(self, tasks: Sequence[Task]) -> list[Task]:
+        """The tasks whose raw rows are missing or stale."""
+        root = self.addresses.raw
+        return [task for task in tasks if not raw.is_current(task, self.source, root, self.missing)]
+
     def _download(self, tasks: Sequence[Task], *, check_bytes: bool = False) -> None:
         root = self.addresses.raw
-        stale = [
-            task for task in tasks if check_bytes or not raw.is_current(task, self.source, root, self.missing)
-        ]
+        stale = tasks if check_bytes else self._stale_raw(tasks)
         if stale:
             with self.progress(len(stale), "download") as done:
                 raw.download_all(
@@ -191,11 +194,18 @@ class Build:
                 )
 
     def _render(self, held: Mapping[str, HeldOut], *, check_bytes: bool = False) -> dict[str, TaskRecord]:
-        """The caller holds the lock. With `check_bytes`, damaged folders are built again too."""
+        """The caller holds the lock. With `check_bytes`, damaged folders are built again too.
+
+        Expressions are checked only if something is stale: what is current was built of the same ones.
+        """
         members, tasks = set(self.members()), self._tasks(self._needed(held))
-        self._check(tasks)
-        self._download(tasks)
+        stale_raw = self._stale_raw(tasks)
+        if stale_raw:
+            self._check(tasks)
+            self._download(stale_raw)
         records = {task.name: self._rendered(task, trained=task.name in members) for task in tasks}
+        if not stale_raw and None in records.values():
+            self._check(tasks)
         stale = [
             task
             for task in tasks

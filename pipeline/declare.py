@@ -34,7 +34,7 @@ def main(
     declared = load_tasks([tasks])
     loaded = load_mixture(mixture)
     check_mixture(loaded, declared.values())
-    with staged(out) as folder:
+    with staged(out, ("mixture.json", "sources/*.json", "tasks/*.json")) as folder:
         for cluster in sorted({task.cluster for task in declared.values()}):
             members = {name: task for name, task in declared.items() if task.cluster == cluster}
             sources = {

@@ -10,6 +10,7 @@ from flanbuild.artifacts import artifact
 from flanbuild.artifacts.addresses import Addresses, task_folder
 from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.files import locked
+from flanbuild.artifacts.records import RawRecord
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.sources import open_source
@@ -38,7 +39,7 @@ def main(
     with progress(len(members), f"download {cluster}") as done:
         download_all(list(members.values()), opened, root, missing, Workers(jobs), done=done)
     with locked(root / cluster):
-        artifact.prune(root / cluster, [task_folder(root, cluster, name) for name in members])
+        artifact.prune(root / cluster, [task_folder(root, cluster, name) for name in members], RawRecord)
 
 
 if __name__ == "__main__":

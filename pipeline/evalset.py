@@ -10,6 +10,7 @@ from flanbuild.artifacts import artifact
 from flanbuild.artifacts.addresses import Addresses, task_folder
 from flanbuild.artifacts.executor import Kind, Workers, cluster
 from flanbuild.artifacts.files import locked
+from flanbuild.artifacts.records import EvaluationRecord
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.render.evaluation_set import MAX_ROWS, build_all, is_current
@@ -36,7 +37,9 @@ def main(
     addresses = Addresses(data)
     raw, root = addresses.raw, addresses.evaluation
     with locked(root):
-        artifact.prune(root / cluster_name, [task_folder(root, cluster_name, name) for name in members])
+        artifact.prune(
+            root / cluster_name, [task_folder(root, cluster_name, name) for name in members], EvaluationRecord
+        )
         stale = [task for task in members.values() if not is_current(task, raw, root, max_rows)]
         with progress(len(stale), f"evaluation sets {cluster_name}") as done:
             build_all(stale, raw, root, max_rows, workers, done=done)

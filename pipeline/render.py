@@ -10,6 +10,7 @@ from flanbuild.artifacts import artifact
 from flanbuild.artifacts.addresses import Addresses, task_folder
 from flanbuild.artifacts.executor import Kind, Workers, cluster
 from flanbuild.artifacts.files import locked
+from flanbuild.artifacts.records import TaskRecord
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import load_mixture
 from flanbuild.declare.task_files import load_tasks
@@ -37,7 +38,9 @@ def main(
     members = [task for task in known.values() if task.cluster == cluster_name]
     raw, root = addresses.raw, addresses.rendered(declared.name)
     with locked(root):
-        artifact.prune(root / cluster_name, [task_folder(root, cluster_name, task.name) for task in members])
+        artifact.prune(
+            root / cluster_name, [task_folder(root, cluster_name, task.name) for task in members], TaskRecord
+        )
         stale = [
             task
             for task in members

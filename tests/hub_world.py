@@ -95,13 +95,16 @@ def _one_line(table: pa.Table) -> pa.Table:
 
 
 def _is_converted(task: Task) -> bool:
-    return task.source.repo in SCRIPTS or task.source.repo.startswith("GEM/")
+    by_hand = task.source.manual is not None and bool(task.source.files)
+    return by_hand or task.source.repo in SCRIPTS or task.source.repo.startswith("GEM/")
 
 
 def _hub_files(task: Task, split: str, table: pa.Table) -> dict[str, bytes]:
     declared = task.source.files.get(split)
     if isinstance(declared, Mapping) and "translation.en" not in declared:  # which nobody has on the hub
         return _text_files(declared, table)
+    if declared and not isinstance(declared, Mapping) and declared[0].endswith(".csv"):
+        return {declared[0]: _as_csv(task, table)}
     config = task.source.config
     if _is_converted(task):
         return {f"{config}/{split}/0000.parquet": parquet(table)}
@@ -152,16 +155,21 @@ def given_files(task: Task, folder: Path, rows: int = 20) -> list[str]:
 
 
 def _csv(task: Task, path: Path, table: pa.Table) -> str:
+    path.write_bytes(_as_csv(task, table))
+    return str(path)
+
+
+def _as_csv(task: Task, table: pa.Table) -> bytes:
     import csv
 
     back = {ours: theirs for theirs, ours in task.source.rename.items()}
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [back.get(name, name) for name in table.column_names])
-        writer.writeheader()
-        writer.writerows(
-            {back.get(name, name): value for name, value in row.items()} for row in table.to_pylist()
-        )
-    return str(path)
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, [back.get(name, name) for name in table.column_names])
+    writer.writeheader()
+    writer.writerows(
+        {back.get(name, name): value for name, value in row.items()} for row in table.to_pylist()
+    )
+    return file.getvalue().encode()
 
 
 def _as_upstream(row: dict[str, object]) -> dict[str, object]:

@@ -97,3 +97,13 @@ def test_a_command_that_needs_an_extra_names_it_in_one_sentence(tmp_path, argume
     assert sentence.startswith(f"flanbuild: {work} needs ")
     assert sentence.endswith(f": pip install 'flanbuild[{extra}]'.")
     assert "Traceback" not in process.stderr
+
+
+def test_the_hashed_base_install_has_the_versions_of_the_constraints():
+    lines = (ROOT / "requirements-base.txt").read_text(encoding="utf-8").splitlines()
+    packages = [line.split(" ")[0] for line in lines if line and not line.startswith((" ", "#"))]
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    everywhere = [package for package in packages if package != "colorama==0.4.6"]  # on Windows only
+
+    assert len(everywhere) > 15
+    assert set(everywhere) <= set(constraints)

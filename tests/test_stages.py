@@ -142,6 +142,7 @@ def test_the_data_stages_give_what_the_command_line_gives(tmp_path):
     assert {"wsc273", "wsc", "dpr", "winogrande"} >= sets >= {"wsc273", "winogrande"}
 
 
+@pytest.mark.needs("dvc")
 @pytest.mark.parametrize(
     "name",
     [

@@ -7,14 +7,20 @@ Stale means that the record's fingerprint is not the one that today's inputs hav
 artifact compares their bytes with the record first (`check_files`).
 """
 
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from flanbuild.artifacts.files import staged, xxh3_of
-from flanbuild.artifacts.records import RECORD, Digest, FolderRecord, find_record, write_record
-from flanbuild.errors import DamagedError
+from flanbuild.artifacts.files import remove_files, staged, xxh3_of
+from flanbuild.artifacts.records import (
+    RECORD,
+    Digest,
+    FolderRecord,
+    find_record,
+    read_record,
+    write_record,
+)
+from flanbuild.errors import ArtifactError, DamagedError
 from flanbuild.progress import log
 
 Model = TypeVar("Model", bound=FolderRecord)
@@ -61,21 +67,38 @@ def is_whole(folder: Path, record: FolderRecord) -> bool:
 
 
 def build(folder: Path, make: Callable[[Path], Model]) -> Model:
-    """Builds an artifact: `make` fills a staging folder and returns the record. The caller holds the lock."""
-    with staged(folder) as staging:
-        record = make(staging)
-        write_record(staging / RECORD, record)
-    return record
+    """Builds an artifact: `make` fills a staging folder and returns the record. The caller holds the lock.
+
+    Files that the old record does not name are kept. If the old record is damaged, the files that the new one names
+    are replaced.
+    """
+    made: list[Model] = []
+    with staged(folder, lambda: _written(folder, type(made[0]), made[0])) as staging:
+        made.append(make(staging))
+        write_record(staging / RECORD, made[0])
+    return made[0]
 
 
-def prune(root: Path, keep: Iterable[Path]) -> None:
+def prune(root: Path, keep: Iterable[Path], kind: type[FolderRecord]) -> None:
     """Removes artifacts below `root` that nothing declares any more; says so. The caller holds the lock.
 
     Stages keep what is current between runs, so what a removed task has left must not be read as if it were declared.
+    Files that an artifact's record does not name stay.
     """
     wanted = {folder.resolve() for folder in keep}
     for path in sorted(root.rglob(RECORD)):
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if not hidden and path.parent.resolve() not in wanted:
-            shutil.rmtree(path.parent)
+        if not hidden and path.is_file() and path.parent.resolve() not in wanted:
+            remove_files(path.parent, _written(path.parent, kind))
             log(f"{path.parent}: removed, no task file declares it.")
+
+
+def _written(folder: Path, kind: type[FolderRecord], new: FolderRecord | None = None) -> set[str]:
+    """The files that the record of a folder names, and itself; none if there is no record."""
+    if not (folder / RECORD).is_file():
+        return set()
+    try:
+        record: FolderRecord | None = read_record(folder / RECORD, kind)
+    except ArtifactError:  # damaged, or of another version
+        record = new
+    return {RECORD, *(record.files() if record else ())}

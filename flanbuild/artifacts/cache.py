@@ -19,13 +19,15 @@ def free(data: Path, *, dry_run: bool = False) -> list[tuple[Path, int]]:
     addresses = Addresses(data)
     if not data.is_dir():
         return []
-    found = [(path, _size(path)) for path in sorted(addresses.counts.glob("*")) if path.is_dir()]
+    counts = [path for path in sorted(addresses.counts.glob("[0-9a-f]" * 24)) if path.is_dir()]
+    found = [(path, _size(path)) for path in counts]
     leftovers = [path for path in sorted(data.rglob(".*.*-*")) if leftover_of(path)]
     found += [(path, _size(path)) for path in leftovers]
     if dry_run:
         return found
     with locked(addresses.counts):
-        shutil.rmtree(addresses.counts, ignore_errors=True)
+        for path in counts:
+            shutil.rmtree(path, ignore_errors=True)
     for folder in sorted({_locked_folder(data, path) for path in leftovers}):
         with locked(folder):
             pass  # taking the lock sweeps

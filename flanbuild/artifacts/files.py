@@ -5,13 +5,16 @@ per process. Whoever writes an artifact holds its lock (`locked`), so whatever s
 is taken belongs to a run that died, and is swept away.
 """
 
+import filecmp
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from flanbuild.errors import ArtifactError, ExecutionError
 from flanbuild.progress import log
 
 _CHUNK_BYTES = 1 << 20
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<kind>old|staging|part)-[0-9]+-[0-9a-f]+", re.DOTALL)
 
 
 def sha256_of(path: Path) -> str:
@@ -61,11 +65,22 @@ def read_json(path: Path) -> Any:
         what = "not a file" if path.exists() else "no such file"
         raise ArtifactError(f"{path}: {what}.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ArtifactError(f"{path}: not valid JSON ({error}).") from None
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: not valid JSON: byte {error.start} is not UTF-8.") from None
     except OSError as error:
         raise ArtifactError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    return parse_json(path, text)
+
+
+def parse_json(path: Path, text: str) -> Any:
+    """The value of a JSON text. Raises ArtifactError with `path` and the line if it is none."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ArtifactError(f"{path}: not valid JSON at line {error.lineno}, column {error.colno}.") from None
+    except (RecursionError, ValueError):  # also a number of thousands of digits
+        raise ArtifactError(f"{path}: not valid JSON: nested too deeply, or a number is too long.") from None
 
 
 def digest_of(value: Any) -> str:
@@ -105,40 +120,125 @@ def sweep(folder: Path) -> None:
         beside = folder.parent.glob(f".{_escaped(folder.name)}.*-*")
         own = [path for path in beside if leftover_of(path) == folder.name]  # not those of NAME.v2
         for leftover in sorted([*own, *folder.rglob(".*.*-*")]):
-            name, _, kind = leftover.name.removeprefix(".").rpartition(".")
-            if kind.startswith("old-") and not leftover.with_name(name).exists():
-                leftover.rename(leftover.with_name(name))
-            elif kind.startswith(("old-", "staging-", "part-")):
+            match = _LEFTOVER.fullmatch(leftover.name)
+            if match is None:
+                continue
+            if match["kind"] == "old" and not leftover.with_name(match["name"]).exists():
+                leftover.rename(leftover.with_name(match["name"]))
+            else:
                 _remove(leftover)
 
 
 def leftover_of(path: Path) -> str:
     """The name of the file or folder that `path` was to become, or was moved aside from; empty if it is neither."""
-    name, _, kind = path.name.removeprefix(".").rpartition(".")
-    return name if path.name.startswith(".") and kind.startswith(("old-", "staging-", "part-")) else ""
+    match = _LEFTOVER.fullmatch(path.name)
+    return match["name"] if match else ""
 
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged(folder: Path, written: Sequence[str] | Callable[[], Collection[str]] = ()) -> Iterator[Path]:
     """Gives a new folder beside `folder` to fill; it takes the place of `folder` when the block succeeds.
 
-    When the block fails nothing has changed. The caller holds the lock of the artifact (`locked`).
+    `written` says which files in `folder` flanbuild wrote before. All others are kept: they get a second link in the
+    new folder before the old one goes. It is one of:
+
+    * names or glob patterns, relative to `folder`, the record first: a file with the name of a new one is replaced too;
+    * a function that returns the names in the old record, called after the block: such a file is a fault, unless its bytes are equal.
+
+    When the block fails nothing has changed. The caller holds the lock of the artifact (`locked`). Raises
+    ExecutionError for such a fault, if `folder` is no folder, or if it has files and not that record.
     """
     token = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
     staging = folder.parent / f".{folder.name}.staging-{token}"
     old = folder.parent / f".{folder.name}.old-{token}"
+    _check_replaceable(folder, None if callable(written) else written)
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging.mkdir()
         try:
             yield staging
+            _check_replaceable(folder, None)
             if folder.exists():
+                _keep(folder, staging, written)
                 folder.rename(old)
             staging.rename(folder)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
         _remove(old)
+
+
+def remove_files(folder: Path, written: Collection[str]) -> None:
+    """Removes the files that flanbuild wrote, then the folders that this leaves empty. Other files stay."""
+    for path in _files(folder):
+        if _is_written(path.relative_to(folder).as_posix(), written):
+            path.unlink()
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        _remove_empty(path)
+    _remove_empty(folder)
+
+
+def _check_replaceable(folder: Path, written: Sequence[str] | None) -> None:
+    """Raises ExecutionError for what must not be replaced. Without `written`, a folder of any content may be."""
+    if folder.is_symlink():
+        raise ExecutionError(f"{folder}: a symbolic link is in the way; a folder is written here.")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ExecutionError(f"{folder}: not a folder; move it away, since a folder is written here.")
+    if written is None:
+        return
+    names = [path.name for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    if names and not (written and (folder / written[0]).is_file()):
+        raise ExecutionError(
+            f"{folder}: flanbuild did not write this folder, which has '{names[0]}'; name a new or an empty one."
+        )
+
+
+def _keep(folder: Path, staging: Path, written: Sequence[str] | Callable[[], Collection[str]]) -> None:
+    """Gives each file that flanbuild did not write a second name in `staging`."""
+    names = written() if callable(written) else written
+    for path in _files(folder):
+        name = path.relative_to(folder)
+        target = staging / name
+        taken = os.path.lexists(target)
+        if _is_written(name.as_posix(), names) or (taken and (not callable(written) or _equal(path, target))):
+            continue
+        if taken or any(parent.is_file() for parent in target.parents):
+            raise ExecutionError(
+                f"{path}: the record of this folder does not name it, so it is not replaced; move it away."
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target, follow_symlinks=False)
+        except OSError:  # a file system without links
+            shutil.copy2(path, target, follow_symlinks=False)
+        if not name.name.startswith("."):
+            log(f"{path}: kept, although flanbuild did not write it.")
+
+
+def _files(folder: Path) -> list[Path]:
+    """Whatever is no folder below `folder`, links included, except what died runs have left."""
+    found = []
+    for top, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(top) / name).is_symlink()]
+        folders[:] = sorted(name for name in folders if not _LEFTOVER.fullmatch(name))
+        found += [Path(top) / name for name in sorted([*files, *links]) if not _LEFTOVER.fullmatch(name)]
+    return found
+
+
+def _is_written(name: str, written: Collection[str]) -> bool:
+    return name in written or any(fnmatchcase(name, pattern) for pattern in written)
+
+
+def _equal(path: Path, other: Path) -> bool:
+    """Whether two files have equal bytes, as after a deleted record; then replacing one loses nothing."""
+    return path.is_file() and other.is_file() and filecmp.cmp(path, other, shallow=False)
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 @contextmanager

@@ -67,11 +67,7 @@ def write_record(path: Path, record: Record) -> None:
 
 def read_record(path: Path, kind: type[Model]) -> Model:
     """Reads and checks a record. Raises ArtifactError, one sentence, for whatever is wrong with it."""
-    try:
-        value = read_json(path)
-    except (OSError, RecursionError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error}).") from None
-    return check_record(path, value, kind)
+    return check_record(path, read_json(path), kind)
 
 
 def check_record(path: Path, value: Any, kind: type[Model]) -> Model:
@@ -86,9 +82,9 @@ def check_record(path: Path, value: Any, kind: type[Model]) -> Model:
     try:
         record = kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ArtifactError(f"{path}: {where}: {first['msg']}; the record is damaged.") from None
+        from flanbuild.declare.document import first_fault  # with its YAML reader
+
+        raise ArtifactError(f"{path}: {first_fault(error, kind, value)} The record is damaged.") from None
     if record.checksum != record.expected_checksum():
         raise ArtifactError(f"{path}: its own checksum does not match; it was edited or damaged.")
     return record

@@ -202,7 +202,7 @@ def _fitter(kind: pa.DataType) -> Callable[[Any], Any]:
         low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
         return lambda value: _integer(value, kind, low, high)
     if pa.types.is_floating(kind):
-        largest = float(np.finfo(kind.to_pandas_dtype()).max)
+        largest = float(np.finfo(f"float{kind.bit_width}").max)
         return lambda value: _float(value, kind, largest)
     if pa.types.is_boolean(kind):
         return _boolean

@@ -192,6 +192,13 @@ def dotted(keys: Keys) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
+def first_fault(error: ValidationError, model: type[BaseModel], data: Any) -> str:
+    """The first fault of `data`, which is no document of a person, as `key: sentence`."""
+    detail = error.errors()[0]
+    keys = dotted(_real_keys(detail, data))
+    return f"{keys}: {_sentence(detail, model)}" if keys else _sentence(detail, model)
+
+
 def _real_keys(detail: ErrorDetails, data: Any) -> Keys:
     """pydantic's location without the names of union members, which are not in the file."""
     keys: list[str | int] = []

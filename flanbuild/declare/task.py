@@ -5,6 +5,7 @@ subset of a task file. Rates and caps apply per task, as in FLAN's code. docs/ta
 `declare.task_files` reads it.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -22,6 +23,10 @@ CLASS_LABEL = "class_label"
 SCALARS = ("string", "int8", "int16", "int32", "int64", "float32", "float64", "bool", CLASS_LABEL)
 OPTIONS = "options_"
 ANSWER = "answer"
+FLAN_NAMES = {"answer_str": ANSWER, "options_str": OPTIONS}
+"""Placeholders of STS-B and ReCoRD in FLAN's code, which mean the same as ours."""
+_FLAN_NAME = re.compile(r"(?<!\{)((?:\{\{)*)\{(" + "|".join(FLAN_NAMES) + r")\}")
+"""One of these names in braces, behind an even number of other braces, which are literal."""
 LOCAL = "./"
 """Prefix of `source.repo` for a task whose rows lie in local files."""
 REPOSITORY = r"^(\./)?[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
@@ -35,17 +40,18 @@ def _in_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _without_final_newlines(value: Any) -> Any:
-    return value.rstrip("\n") if isinstance(value, str) else value
+def _normal(value: Any) -> Any:
+    """The text without newlines at its end, and with our names for FLAN's."""
+    if not isinstance(value, str):
+        return value
+    return _FLAN_NAME.sub(lambda match: f"{match[1]}{{{FLAN_NAMES[match[2]]}}}", value.rstrip("\n"))
 
 
 def _as_split(value: Any) -> Any:
     return {"of": value} if isinstance(value, str | list) else value
 
 
-Text = Annotated[
-    str, BeforeValidator(_without_final_newlines, json_schema_input_type=str), Field(min_length=1)
-]
+Text = Annotated[str, BeforeValidator(_normal, json_schema_input_type=str), Field(min_length=1)]
 RepoPath = Annotated[str, Field(pattern=r"^[^/\\].*$")]
 Files = Annotated[
     tuple[RepoPath, ...] | dict[str, RepoPath],

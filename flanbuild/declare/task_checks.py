@@ -11,7 +11,16 @@ from typing import Any
 
 from flanbuild.declare.document import Keys
 from flanbuild.declare.expression import is_text
-from flanbuild.declare.task import ANSWER, CLASS_LABEL, OPTIONS, SCALARS, Task, Template, placeholders
+from flanbuild.declare.task import (
+    ANSWER,
+    CLASS_LABEL,
+    FLAN_NAMES,
+    OPTIONS,
+    SCALARS,
+    Task,
+    Template,
+    placeholders,
+)
 from flanbuild.errors import nearest
 
 Fault = tuple[Keys, str]
@@ -78,7 +87,7 @@ def _type_faults(kind: Any) -> Iterator[str]:
 
 def _check_fields(task: Task) -> Iterator[Fault]:
     for name in task.fields:
-        if name in (OPTIONS, ANSWER, "answers"):
+        if name in (OPTIONS, ANSWER, "answers", *FLAN_NAMES):
             yield ("fields", name), f"a field cannot be called '{name}', which flanbuild fills in itself."
         elif name in RESERVED or keyword.iskeyword(name) or not name.isidentifier():
             yield ("fields", name), f"a field's name is an identifier that is not reserved; found '{name}'."

@@ -31,6 +31,8 @@ cluster is that of the first metric of each task, where it is a percentage. FLAN
 than a thousand times the size of a small one: mean ± standard deviation. `*` agrees with a published mean of its
 cluster, `**` is recalled and not checked; the others were seen in a table.
 """
+_WRITTEN = ("report.md", "scores.csv", "spread-*.png", "losses.png")
+"""Files of an earlier report, which a new one replaces although it has fewer figures."""
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
 
 Row = dict[str, str]
@@ -62,7 +64,7 @@ def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[
     evaluations = _read(
         [folder for folder in folders if folder.resolve() != out.resolve() and folder.suffix != ".lock"]
     )
-    with locked(out), staged(out) as folder:
+    with locked(out), staged(out, _WRITTEN) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")
         _write_rows(folder / "scores.csv", _scores(evaluations))
         for source, target in _SERIES.items():

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flanbuild.evaluation.requests import Requests
 
 _MODULES = ("safetensors", "tokenizers", "torch", "transformers")
+_WRITTEN = (SCORES, "training.csv", "validation.csv")
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "metric", "template", "score", "rows")
 
@@ -75,7 +76,7 @@ def evaluate(
     not_evaluated = {f"{task.cluster}/{task.task}": task.missing for task in declared if task.missing}
     for name, reason in not_evaluated.items():
         log(f"evaluate: {name} is not evaluated: {reason}")
-    with locked(out), staged(out) as folder:
+    with locked(out), staged(out, _WRITTEN) as folder:
         results, not_asked = _run_all(_models(str(model), config), tasks, rows, config, folder, progress)
         record = _record(manifest, tasks, rows, results, config, not_asked, not_evaluated)
         write_record(folder / SCORES, record)

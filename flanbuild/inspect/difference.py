@@ -234,12 +234,16 @@ def _causes(
 
 
 def _keys_that_count(rows: RowChanges, before: Manifest, after: Manifest) -> set[str]:
-    """Keys of a mixture that can have done what was done: a cap only where it cuts, and validation has no size."""
+    """Keys of a mixture that can have done what was done.
+
+    A cap counts only where it cuts, `leaks` only where rows leak, and validation has no size.
+    """
     keys = {key for key, kinds in _BY_KEY.items() if set(kinds) & set(rows.kinds())}
     if rows.split != "train":
         return keys - {"cap", "rate", "size", "leaks", "templates_per_example"}
-    capped = any(manifest.tasks[rows.task].capped for manifest in (before, after))
-    return keys if capped else keys - {"cap"}
+    tasks = [manifest.tasks[rows.task] for manifest in (before, after)]
+    without = {"cap": any(task.capped for task in tasks), "leaks": any(task.leaked for task in tasks)}
+    return keys - {key for key, counts in without.items() if not counts}
 
 
 def _show(value: Any) -> str:

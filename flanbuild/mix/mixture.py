@@ -105,7 +105,7 @@ def mix(
         folders = {name: folder.absolute() for name, folder in rendered.folders.items()}
         rendered, out = rendered._replace(folders=folders), out.absolute()
     shards: dict[str, list[Shard]] = {}
-    with staged(out) as staging:
+    with staged(out, lambda: _written(out, shards)) as staging:
         for split in SPLITS:
             tasks = [task for name, task in sorted(task_refs(records).items()) if name in picks[split]]
             files = [rendered.folders[task.name] / f"{split}.arrow" for task in tasks]
@@ -179,6 +179,18 @@ def current_manifest(folder: Path, expected: str) -> Manifest | None:
         if not path.is_file() or path.stat().st_size != shard.bytes:
             return None
     return manifest
+
+
+def _written(folder: Path, new: Mapping[str, Sequence[Shard]]) -> set[str]:
+    """The files that the manifest of a mixture folder names; with a damaged one, the card and whatever is named as a shard."""
+    if not (folder / MANIFEST).is_file():
+        return set()
+    try:
+        manifest = read_record(folder / MANIFEST, Manifest)
+    except ArtifactError:
+        numbers = "[0-9]" * 5
+        return {MANIFEST, CARD, *(f"{split}/{numbers}-of-{numbers}.arrow" for split in new)}
+    return {MANIFEST, CARD, *(shard.path for split in manifest.shards.values() for shard in split)}
 
 
 def read_rendered(root: Path) -> Rendered:

@@ -7,6 +7,24 @@ from typing import Any, ClassVar, Literal
 
 from flanbuild.artifacts.records import Digest, Part, Record
 
+MODEL_FILES = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "merges.txt",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
+"""What `save_pretrained` may write for a model and a tokenizer. A file that is left over from another model is read."""
+
 
 class MixtureRef(Part):
     """A mixture by name and digest."""

@@ -5,12 +5,13 @@ A source returns the rows of one upstream split of one dataset as tables, with t
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
+from flanbuild.artifacts.records import SourceFile
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError, require
 
@@ -24,7 +25,7 @@ IMPORTED = Path("data/imported")
 
 
 class MissingFile(SourceError):  # noqa: N818  its base class names it an error
-    """A declared local file does not exist."""
+    """No file matches a declared pattern."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class Upstream:
 
     schemas: Sequence[pa.Schema]
     tables: Iterator[pa.Table]
-    files: list[dict[str, Any]] = field(default_factory=list)
-    """path in the repository, bytes, sha256"""
+    files: Sequence[SourceFile] = ()
     of: int | None = None
     """rows of the whole split, if the tables are a sample of it"""
 

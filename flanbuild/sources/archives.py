@@ -14,8 +14,14 @@ from typing import IO, cast
 from flanbuild.errors import SourceError
 from flanbuild.sources.patterns import matching_members, split_member
 
+PARQUET = ("parquet", "pq")
 Open = Callable[[str], IO[bytes]]
 """Opens a file of the repository as a seekable stream."""
+
+
+def is_parquet(path: str) -> bool:
+    """Whether the file's name says that it is Parquet."""
+    return file_kind(path) in PARQUET
 
 
 def file_kind(path: str) -> str:

@@ -11,17 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flanbuild.errors import SourceError
-from flanbuild.sources.archives import Open, file_kind, open_bytes
+from flanbuild.sources.archives import PARQUET, Open, file_kind, is_parquet, open_bytes
 from flanbuild.sources.layout import Location
 from flanbuild.sources.patterns import split_member
 from flanbuild.sources.text import KINDS, Declared, check_header, read_lines, read_rows
-
-PARQUET = ("parquet", "pq")
-
-
-def is_parquet(path: str) -> bool:
-    """Whether the file's name says that it is Parquet."""
-    return file_kind(path) in PARQUET
 
 
 def schema_of(location: Location, open_file: Open, columns: pa.Schema) -> pa.Schema:

@@ -2,24 +2,32 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from threading import Lock as Mutex
 
 from pydantic import ValidationError
 
 from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.artifacts.records import SourceFile
+from flanbuild.declare.document import first_fault
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
-from flanbuild.sources import Kind, Upstream
+from flanbuild.sources import Kind, MissingFile, Upstream
 from flanbuild.sources.client import Client, Remote, Report, UnknownRevision
-from flanbuild.sources.layout import Location, locate, paths_of, warn_of_layout
-from flanbuild.sources.lock import Entry, Lock, LockedExcerpt, LockedFile, LockedSplit, declared, described
+from flanbuild.sources.layout import Location, locate, locate_converted, no_match, paths_of
+from flanbuild.sources.lock import (
+    CONVERSION,
+    Entry,
+    Lock,
+    LockedExcerpt,
+    LockedFile,
+    LockedSplit,
+    declared,
+    source_files,
+)
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
-
-CONVERSION = "refs/convert/parquet"
-"""The branch with the hub's own conversion of a repository to Parquet."""
 
 
 class HubSource:
@@ -60,20 +68,21 @@ class HubSource:
         entry = self.entry(task)
         locked = entry.splits.get(split)
         if locked is None:
+            if split in task.source.files and self.lock is None:
+                raise MissingFile(f"{task.path}: {self._resolver.no_match(task, split)}")
             return None
         found = remotes(entry, split)
-        places = locate(task.source, split, found)
+        places = _locate(task, split, found, entry.branch)
         if not places:
             raise SourceError(
                 f"{self.lock.path if self.lock else 'hub'}: tasks.{task.name}.splits.{split}: its files fit neither "
                 f"`source.files` of {task.path} nor a Parquet layout: {', '.join(list(found)[:4])}."
             )
-        warn_of_layout(task.source, split, places, f"hub: {task.source.repo}")
         if locked.excerpt:
             return _excerpt(self.client, task, split, places, found, locked)
         local = {path: self.client.fetch(found[path], self.report) for path in paths_of(places)}
         files = [
-            {"path": path, "bytes": found[path].bytes, "sha256": sha256_of(local[path])} for path in local
+            SourceFile(path=path, bytes=found[path].bytes, sha256=sha256_of(local[path])) for path in local
         ]
         return read_places(task, split, places, lambda path: open_local(local[path]), files)
 
@@ -89,6 +98,8 @@ class Resolver:
 
     def resolve(self, task: Task) -> Entry:
         """Returns an entry for the declared revision, or for the hub's conversion if that has more splits.
+
+        In the conversion, splits have one of the Parquet layouts, whatever files the task file declares.
 
         Raises SourceError if the repository or its revision cannot be listed.
         """
@@ -106,7 +117,7 @@ class Resolver:
                 if branch == task.source.revision:
                     raise
                 continue
-            found = _found(task, wanted, files)
+            found = _found(task, wanted, files, branch)
             if best is None or len(found) > len(best[2]):
                 best = (branch, commit, found)
             if len(best[2]) == len(wanted):
@@ -125,11 +136,16 @@ class Resolver:
             absent=tuple(name for name in wanted if name not in found),
         )
 
+    def no_match(self, task: Task, split: str) -> str:
+        """The sentence about declared patterns that match no file of the declared revision."""
+        _, files = self._listing(task.source.repo, task.source.revision)
+        return no_match(task.source, split, [file.path for file in files])
+
     def _split(self, task: Task, split: str, files: list[Remote]) -> LockedSplit:
         locked = LockedSplit(files=tuple(_locked(file) for file in files))
         if not task.source.max_rows or not all(file.path.endswith(".parquet") for file in files):
             return locked
-        ranged = [_Ranged(self.client, file) for file in files]
+        ranged = [_HubFile(self.client, file) for file in files]
         excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.max_rows)
         if excerpt.of <= task.source.max_rows:
             return locked
@@ -168,13 +184,13 @@ def _excerpt(
 ) -> Upstream:
     assert locked.excerpt
     assert task.source.max_rows
-    ranged = [_Ranged(client, files[str(place)]) for place in places]
+    ranged = [_HubFile(client, files[str(place)]) for place in places]
     excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), task.source.max_rows)
-    return excerpt_upstream(task, excerpt, described(locked.files), locked.excerpt.sha256)
+    return excerpt_upstream(task, excerpt, source_files(locked), locked.excerpt.sha256)
 
 
 @dataclass(frozen=True)
-class _Ranged:
+class _HubFile:
     client: Client
     file: Remote
 
@@ -190,18 +206,26 @@ class _Ranged:
         return self.client.read(self.file, start, stop)
 
 
-def _found(task: Task, wanted: Sequence[str], files: Sequence[Remote]) -> dict[str, list[Remote]]:
+def _locate(task: Task, split: str, paths: Collection[str], branch: str) -> list[Location]:
+    find = locate_converted if branch == CONVERSION else locate
+    return find(task.source, split, paths)
+
+
+def _found(
+    task: Task, wanted: Sequence[str], files: Sequence[Remote], branch: str
+) -> dict[str, list[Remote]]:
     by_path = {file.path: file for file in files}
-    found = {name: paths_of(locate(task.source, name, by_path)) for name in wanted}
+    found = {name: paths_of(_locate(task, name, by_path, branch)) for name in wanted}
     return {name: [by_path[path] for path in paths] for name, paths in found.items() if paths}
 
 
 def _locked(file: Remote) -> LockedFile:
+    values = {"path": file.path, "bytes": file.bytes, file.algorithm: file.digest}
     try:
-        return LockedFile(path=file.path, bytes=file.bytes, **{file.algorithm: file.digest})
+        return LockedFile.model_validate(values)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise SourceError(f"hub: {file.repo}/{file.path}: no valid digest or size ({reason}).") from None
+        fault = first_fault(error, LockedFile, values)
+        raise SourceError(f"hub: {file.repo}/{file.path}: no valid digest or size: {fault}") from None
 
 
 def _remote(entry: Entry, file: LockedFile) -> Remote:

@@ -12,11 +12,12 @@ from typing import Any
 from flanbuild.artifacts.arrow import parquet_writer
 from flanbuild.artifacts.columns import arrow_schema
 from flanbuild.artifacts.files import digest_of, locked, read_json, sha256_of, staged, write_json
+from flanbuild.artifacts.records import SourceFile
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError, nearest
 from flanbuild.sources import Kind, Source, Upstream
 from flanbuild.sources.layout import MEMBER, Location
-from flanbuild.sources.lock import Entry, Lock, LockedFile, LockedSplit, declared, described
+from flanbuild.sources.lock import Entry, Lock, LockedFile, LockedSplit, declared, source_files
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.patterns import matches_name, split_member
 from flanbuild.sources.rows import open_local, read_places
@@ -31,7 +32,7 @@ class WithImports:
         self.source = source
         self.folder = folder
         self.lock = lock
-        self.imported = MirrorSource(folder) if folder.is_dir() else None
+        self.imported = MirrorSource(folder, imported=True) if folder.is_dir() else None
         self.kind: Kind = source.kind
         self.threads = source.threads
         self.allow_outside = source.allow_outside
@@ -60,14 +61,16 @@ class WithImports:
             return self.imported.split(task, split)
         return self.source.split(task, split)
 
-    def _given(self, task: Task) -> dict[str, Any] | None:
+    def _given(self, task: Task) -> dict[str, list[dict[str, Any]]] | None:
         """Split -> imported files, or None. Raises SourceError if the lock names others."""
         path = self.folder / task.source.repo / task.source.config / RECORD
-        given: dict[str, Any] | None = read_json(path) if path.is_file() else None
+        given: dict[str, list[dict[str, Any]]] | None = read_json(path) if path.is_file() else None
         entry = self.lock.tasks.get(task.name) if self.lock else None
         if entry is None or entry.commit is not None:
             return given
-        locked = {name: described(split.files) for name, split in entry.splits.items()}
+        locked = {
+            name: [_plain(file) for file in source_files(split)] for name, split in entry.splits.items()
+        }
         if given != locked:
             names = " ".join(f"{split}={file['path']}" for split, files in locked.items() for file in files)
             what = "other files were imported here" if given else "no files were imported here"
@@ -87,8 +90,8 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
     by_split = _by_split(task, given)
     schema = arrow_schema(task)
     out = folder / task.source.repo / task.source.config
-    record: dict[str, list[dict[str, Any]]] = {}
-    with locked(out), staged(out) as staging:
+    record: dict[str, list[SourceFile]] = {}
+    with locked(out), staged(out, (RECORD, "*-00000-of-00001.parquet")) as staging:
         for split, places in sorted(by_split.items()):
             path = staging / f"{split}-00000-of-00001.parquet"
             upstream = read_places(task, split, places, lambda name: open_local(Path(name)), [])
@@ -99,14 +102,15 @@ def import_files(task: Task, given: Sequence[str], folder: Path) -> Entry:
                     rows += table.num_rows
             _check_rows(task, split, rows, ", ".join(_names(places)))
             record[split] = [_described(Path(name)) for name in _names(places)]
-        write_json(staging / RECORD, record)
+        plain = {split: [_plain(file) for file in files] for split, files in record.items()}
+        write_json(staging / RECORD, plain)
     return Entry(
         repo=task.source.repo,
         config=task.source.config,
         branch="imported",
         declared=declared(task),
         splits={
-            split: LockedSplit(files=tuple(LockedFile(**file) for file in files))
+            split: LockedSplit(files=tuple(LockedFile(**_plain(file)) for file in files))
             for split, files in record.items()
         },
         absent=tuple(name for name in task.upstream_splits() if name not in record),
@@ -187,5 +191,10 @@ def _names(places: Sequence[Location]) -> list[str]:
     return list(dict.fromkeys(split_member(name)[0] for name in names))
 
 
-def _described(path: Path) -> dict[str, Any]:
-    return {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+def _described(path: Path) -> SourceFile:
+    return SourceFile(path=path.name, bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def _plain(file: SourceFile) -> dict[str, Any]:
+    """The file as `import.json` has it."""
+    return file.model_dump(exclude_none=True)

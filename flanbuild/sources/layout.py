@@ -10,14 +10,16 @@ Nearly all repositories of the hub have one of a few Parquet layouts, which need
 If all Parquet files of a repository are in one folder, this folder is the config `default`, whatever its name.
 
 For other layouts the task file declares `source.files` by upstream split: patterns of files with rows (`*` matches
-within a folder, `archive.zip!member` names a member of an archive), or one file of text lines for each column.
+within a folder, `archive.zip!member` names a member of an archive), or one file of text lines for each column. A pattern
+that matches nothing is a fault. The layouts are used in its place only where the files are known to be a conversion: on
+the hub's branch of conversions, in imported files, and in a mirror if the declared files are none of Parquet.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 
 from flanbuild.declare.task import SourceDeclaration
-from flanbuild.errors import SourceError
-from flanbuild.progress import log
+from flanbuild.errors import SourceError, nearest
+from flanbuild.sources.archives import is_parquet
 from flanbuild.sources.patterns import matching, split_member
 
 Location = str | Mapping[str, str]
@@ -28,16 +30,21 @@ MEMBER = "!"
 
 
 def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> list[Location]:
-    """The locations of the split among `paths`, in name order; empty if the repository has no such split.
+    """The locations of the split among `paths`, in name order; empty if there are none.
 
-    Declared files come before the layouts, so that a mirror may have Parquet files in place of upstream's text files.
+    Declared files are matched by their patterns alone, and other splits by the layouts.
     """
     files = declared.files.get(split)
+    if files is None:
+        return locate_converted(declared, split, paths)
     if isinstance(files, Mapping):
-        if by_column := _by_column(split, files, paths):
-            return [by_column]
-    elif files and (declared_files := _by_pattern(split, files, paths)):
-        return list(declared_files)
+        by_column = _by_column(split, files, paths)
+        return [by_column] if by_column else []
+    return list(_by_pattern(split, files, paths))
+
+
+def locate_converted(declared: SourceDeclaration, split: str, paths: Collection[str]) -> list[Location]:
+    """As `locate`, by the layouts alone: in imported files, and in the hub's conversion to Parquet."""
     layouts = [
         *_standard(declared.config, split),
         *_of_the_only_config(declared.config, split, paths),
@@ -48,21 +55,24 @@ def locate(declared: SourceDeclaration, split: str, paths: Collection[str]) -> l
     return []
 
 
-def warn_of_layout(
-    declared: SourceDeclaration, split: str, locations: Sequence[Location], origin: str
-) -> None:
-    """Logs that no file matched the declared patterns, so that files of a layout are read in their place."""
-    files = declared.files.get(split)
-    if not files or not locations:
-        return
-    paths = paths_of(locations)
-    if isinstance(files, Mapping):
-        chosen = _by_column(split, files, paths)
-    else:
-        chosen = {path: path for path in _by_pattern(split, files, paths)}
-    if not chosen:
-        patterns = ", ".join(files.values() if isinstance(files, Mapping) else files)
-        log(f"{origin}: no file matches {patterns} of source.files.{split}; {paths[0]} is read in its place.")
+def is_convertible(declared: SourceDeclaration, split: str) -> bool:
+    """Whether the split's declared files are none of Parquet, so that a conversion to Parquet may replace them."""
+    patterns = patterns_of(declared, split)
+    return bool(patterns) and not any(is_parquet(split_member(pattern)[0]) for pattern in patterns)
+
+
+def no_match(declared: SourceDeclaration, split: str, paths: Collection[str]) -> str:
+    """The sentence about declared patterns that match none of `paths`, with the nearest names."""
+    patterns = patterns_of(declared, split)
+    quoted = ", ".join(f"'{pattern}'" for pattern in patterns)
+    hint = nearest(split_member(patterns[0])[0], paths).replace("Allowed:", "Files there:", 1)
+    return f"source.files.{split}: no file of {declared.repo} matches {quoted}.{hint}"
+
+
+def patterns_of(declared: SourceDeclaration, split: str) -> list[str]:
+    """The declared patterns of a split; none for a split in a layout."""
+    files = declared.files.get(split, ())
+    return list(files.values() if isinstance(files, Mapping) else files)
 
 
 def paths_of(locations: Collection[Location]) -> list[str]:

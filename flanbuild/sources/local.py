@@ -8,9 +8,9 @@ that holds its folder of task files; others, also behind a link, are read only i
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.artifacts.records import SourceFile
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError, nearest
 from flanbuild.sources import Kind, MissingFile, Upstream
@@ -43,7 +43,8 @@ class LocalFiles:
 
     def fingerprint(self, task: Task) -> str:
         """A digest of the bytes of all files; a split whose files are missing is part of it too."""
-        return digest_of([self._records(task, split) for split in task.upstream_splits()])
+        splits = [self._records(task, split) for split in task.upstream_splits()]
+        return digest_of([files and [file.model_dump() for file in files] for files in splits])
 
     def split(self, task: Task, split: str) -> Upstream | None:
         """The rows of the files that match the patterns of the split, in name order."""
@@ -51,7 +52,7 @@ class LocalFiles:
         files = [_file_record(task, path) for path in paths_of(locations)]
         return read_places(task, split, locations, lambda path: open_local(_folder(task) / path), files)
 
-    def _records(self, task: Task, split: str) -> list[dict[str, Any]] | None:
+    def _records(self, task: Task, split: str) -> list[SourceFile] | None:
         try:
             return [_file_record(task, path) for path in paths_of(self.locations(task, split))]
         except MissingFile:
@@ -122,11 +123,11 @@ def _near(task: Task, pattern: str) -> str:
     return nearest(wanted.name, names)
 
 
-def _file_record(task: Task, path: str) -> dict[str, Any]:
+def _file_record(task: Task, path: str) -> SourceFile:
     full = _folder(task) / path
     try:
         stat = full.stat()
-        return {"path": path, "bytes": stat.st_size, "sha256": _sha256(full, stat.st_mtime_ns)}
+        return SourceFile(path=path, bytes=stat.st_size, sha256=_sha256(full, stat.st_mtime_ns))
     except OSError as error:
         raise SourceError(f"{task.path}: source.files: {path}: {error.strerror or error}.") from None
 

@@ -5,20 +5,23 @@ the same bytes or report why they cannot. Imported files (`flanbuild import`) ar
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from flanbuild.artifacts.files import digest_of, dump_json, write_json
-from flanbuild.declare.document import SEGMENT, StrictModel, dotted
+from flanbuild.artifacts.files import digest_of, dump_json, parse_json, write_json
+from flanbuild.artifacts.records import SourceFile
+from flanbuild.declare.document import SEGMENT, StrictModel, first_fault
 from flanbuild.declare.task import REPOSITORY, Task
-from flanbuild.errors import DeclarationError, SourceError
+from flanbuild.errors import ArtifactError, DeclarationError, SourceError
 from flanbuild.sources import WITHOUT
 
 FORMAT = 1
+CONVERSION = "refs/convert/parquet"
+"""The branch with the hub's own conversion of a repository to Parquet."""
 
 
 def _relative(path: str) -> str:
@@ -139,13 +142,14 @@ def read_lock(path: Path) -> Lock:
 def parse_lock(path: Path, text: str) -> Lock:
     """Parses the text of a lock; errors name `path`."""
     try:
+        value = parse_json(path, text)
+    except ArtifactError as error:
+        raise DeclarationError(f"{error} `flanbuild lock` writes a valid one.") from None
+    try:
         return Lock(path, dict(_File.model_validate_json(text).tasks))
     except ValidationError as error:
-        first = error.errors()[0]
-        position = dotted(tuple(first["loc"]))
-        raise DeclarationError(
-            f"{path}: {position + ': ' if position else ''}{first['msg'].removeprefix('Value error, ')}; `flanbuild lock` writes a valid one."
-        ) from None
+        fault = first_fault(error, _File, value)
+        raise DeclarationError(f"{path}: {fault} `flanbuild lock` writes a valid one.") from None
 
 
 def declared(task: Task) -> str:
@@ -167,9 +171,9 @@ def difference(before: Entry, now: Entry) -> str:
     return f"{commits}, other files: {shown}"
 
 
-def described(files: Iterable[LockedFile]) -> list[dict[str, Any]]:
-    """Returns the files as plain JSON values."""
-    return [file.model_dump(exclude_none=True) for file in files]
+def source_files(locked: LockedSplit) -> tuple[SourceFile, ...]:
+    """The files of a locked split."""
+    return tuple(SourceFile(path=file.path, bytes=file.bytes, sha256=file.sha256) for file in locked.files)
 
 
 def _files(entry: Entry) -> dict[str, LockedFile]:

@@ -5,7 +5,7 @@ against the locked digests. A mirror without a lock is read as it is.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -16,11 +16,21 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from flanbuild.artifacts.files import digest_of, disk_errors, sha256_of
+from flanbuild.artifacts.records import SourceFile
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError, SourceError
-from flanbuild.sources import Kind, Upstream
-from flanbuild.sources.layout import locate, paths_of, warn_of_layout
-from flanbuild.sources.lock import Entry, Lock, LockedSplit, parse_lock
+from flanbuild.progress import log
+from flanbuild.sources import Kind, MissingFile, Upstream
+from flanbuild.sources.layout import (
+    Location,
+    is_convertible,
+    locate,
+    locate_converted,
+    no_match,
+    paths_of,
+    patterns_of,
+)
+from flanbuild.sources.lock import CONVERSION, Entry, Lock, LockedSplit, parse_lock
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
 
@@ -34,7 +44,9 @@ class MirrorSource:
     threads = True
     allow_outside = False
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, *, imported: bool = False) -> None:
+        """`imported`: `flanbuild import` wrote the files, as Parquet."""
+        self.imported = imported
         try:
             self.files, self.root = _file_system(root)
         except (
@@ -65,21 +77,23 @@ class MirrorSource:
         if entry := self._entry(task):
             return digest_of(entry.model_dump(exclude={"branch"}))
         found = {name: self._located(task, name) for name in task.upstream_splits()}
-        return digest_of(
-            [self._described(task, path) for places in found.values() for path in paths_of(places)]
-        )
+        files = [self._described(task, path) for places in found.values() for path in paths_of(places)]
+        return digest_of([file.model_dump() for file in files])
 
     def split(self, task: Task, split: str) -> Upstream | None:
-        """The rows of the split's files in name order; None if there is no file."""
+        """The rows of the split's files in name order; None if there is no file of an undeclared split."""
         places = self._located(task, split)
+        if not places and split in task.source.files and self._files_of(task):
+            raise MissingFile(f"{task.path}: {no_match(task.source, split, self._files_of(task))}")
         if not places:
             return None
-        warn_of_layout(task.source, split, places, f"mirror: {task.source.repo}")
         paths = paths_of(places)
+        if split in task.source.files and not self.imported:
+            self._log_conversion(task, split, paths)
         entry = self._entry(task)
         locked = entry.splits.get(split) if entry else None
         if (excerpt := self._excerpt(task, split, paths, locked)) is not None:
-            files = [{"path": path, "bytes": self._files_of(task)[path]} for path in paths]
+            files = [SourceFile(path=path, bytes=self._files_of(task)[path]) for path in paths]
             expected = locked.excerpt.sha256 if locked and locked.excerpt else None
             return excerpt_upstream(task, excerpt, files, expected)
         files = [self._described(task, path) for path in paths]
@@ -107,21 +121,34 @@ class MirrorSource:
             }
         return self._paths[repo]
 
-    def _located(self, task: Task, split: str) -> list[Any]:
-        return locate(task.source, split, self._files_of(task))
+    def _log_conversion(self, task: Task, split: str, paths: Sequence[str]) -> None:
+        """Says so where a conversion to Parquet is read in place of the declared files."""
+        if not locate(task.source, split, paths):
+            patterns = ", ".join(patterns_of(task.source, split))
+            log(
+                f"mirror: {task.source.repo}: no file matches {patterns} of source.files.{split}; {paths[0]} is read "
+                "in its place, as a conversion of it to Parquet."
+            )
+
+    def _located(self, task: Task, split: str) -> list[Location]:
+        """The declared files. A mirror may have a conversion to Parquet in their place if they are none of Parquet."""
+        paths = self._files_of(task)
+        entry = self._entry(task)
+        converted = self.imported or (entry is not None and entry.branch == CONVERSION)
+        places = [] if converted else locate(task.source, split, paths)
+        if not places and (converted or is_convertible(task.source, split)):
+            places = locate_converted(task.source, split, paths)
+        return places
 
     def _full(self, task: Task, path: str) -> str:
         return f"{self.root}/{task.source.repo}/{path}"
 
-    def _described(self, task: Task, path: str) -> dict[str, Any]:
+    def _described(self, task: Task, path: str) -> SourceFile:
         full = self._full(task, path)
         info = self.files.info(full)
         changed = str(info.get("mtime") or info.get("LastModified") or info.get("etag"))
-        return {
-            "path": path,
-            "bytes": info["size"],
-            "sha256": _sha256(self.files, full, info["size"], changed),
-        }
+        digest = _sha256(self.files, full, info["size"], changed)
+        return SourceFile(path=path, bytes=info["size"], sha256=digest)
 
     def _open(self, task: Task, path: str) -> Any:
         full = self._full(task, path)
@@ -139,28 +166,28 @@ class MirrorSource:
         ):
             return None
         sizes = self._files_of(task)
-        ranged = [_Ranged(self.files, self._full(task, path), sizes[path]) for path in paths]
+        ranged = [_MirrorFile(self.files, self._full(task, path), sizes[path]) for path in paths]
         excerpt = RowGroupSample(ranged, excerpt_name(task, split), list(task.columns), max_rows)
         return excerpt if excerpt.of > max_rows else None
 
-    def _check(self, task: Task, locked: LockedSplit, files: list[dict[str, Any]]) -> None:
+    def _check(self, task: Task, locked: LockedSplit, files: Sequence[SourceFile]) -> None:
         promised = {file.path: file for file in locked.files}
         for file in files:
-            expected = promised.get(file["path"])
+            expected = promised.get(file.path)
             if (
                 expected is None
-                or expected.bytes != file["bytes"]
-                or (expected.sha256 or file["sha256"]) != file["sha256"]
+                or expected.bytes != file.bytes
+                or (expected.sha256 or file.sha256) != file.sha256
             ):
                 raise SourceError(
-                    f"{self._full(task, file['path'])}: not the file that {self.lock.path} names for "
-                    f"'{task.name}': found {file['bytes']:,} bytes, sha256 {file['sha256'][:12]}…; "
+                    f"{self._full(task, file.path)}: not the file that {self.lock.path} names for "
+                    f"'{task.name}': found {file.bytes or 0:,} bytes, sha256 {(file.sha256 or '')[:12]}…; "
                     "`flanbuild mirror` writes it again."
                 )
 
 
 @dataclass(frozen=True)
-class _Ranged:
+class _MirrorFile:
     files: AbstractFileSystem
     name: str
     size: int

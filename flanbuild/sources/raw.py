@@ -21,7 +21,6 @@ from flanbuild.artifacts.files import digest_of, locked, xxh3_of
 from flanbuild.artifacts.records import (
     RawRecord,
     RawSplit,
-    SourceFile,
     SourceRecord,
     writer_versions,
 )
@@ -47,18 +46,18 @@ def download(task: Task, source: Source, missing: Missing, folder: Path) -> RawR
     """Writes the task's upstream splits into `folder`, with the declared columns in the declared types.
 
     Raises SourceError for a split that is missing (unless `missing` is skip), that has fewer rows than declared, or
-    that has a column which is not as declared.
+    that has a column which is not as declared. A mirror and the sample may have fewer rows than declared.
     """
     source = source_of(task, source)
     schema = arrow_schema(task)
     splits: dict[str, RawSplit] = {}
     absent = []
+    unmatched = []
     for name in task.upstream_splits():
         try:
             upstream = source.split(task, name)
-        except MissingFile:
-            if missing == "error":
-                raise
+        except MissingFile as error:
+            unmatched.append(str(error))
             upstream = None
         if upstream is None:
             absent.append(name)
@@ -68,17 +67,17 @@ def download(task: Task, source: Source, missing: Missing, folder: Path) -> RawR
         rows = _write(path, schema, _conformed(task, upstream, position))
         _check_rows(task, source, name, upstream.of or rows.rows, position)
         if not rows.rows:
-            files = ", ".join(str(file["path"]) for file in upstream.files[:4])
+            files = ", ".join(file.path for file in upstream.files[:4])
             raise SourceError(f"{task.path}: splits: {position} has no row{f': {files}' if files else ''}.")
         splits[name] = RawSplit(
             rows=rows.rows,
             sample_of=upstream.of,
             rows_digest=rows.hexdigest(),
             file_digest=xxh3_of(path),
-            files=tuple(SourceFile(**file) for file in upstream.files),
+            files=tuple(upstream.files),
         )
     if absent and missing == "error":
-        raise SourceError(_absent(task, source, absent))
+        raise SourceError(_absent(task, source, absent, unmatched))
     return RawRecord.of(
         task=task.name,
         source=SourceRecord(
@@ -165,17 +164,18 @@ def _download_stale(task: Task, source: Source, root: Path, missing: Missing, ch
 
 def _check_rows(task: Task, source: Source, split: str, found: int, position: str) -> None:
     expected = task.source.rows.get(split)
-    if source.kind == "hub" and expected and found < expected:
+    if source.kind in ("hub", "files") and expected and found < expected:
         raise SourceError(
             f"{task.path}: source.rows.{split}: expected {expected:,} rows, but {position} has {found:,}."
         )
 
 
-def _absent(task: Task, source: Source, absent: list[str]) -> str:
+def _absent(task: Task, source: Source, absent: list[str], unmatched: list[str]) -> str:
+    """The sentence about missing splits: about the patterns that match nothing, if there are any."""
     names = ", ".join(f"'{name}'" for name in absent)
-    what = f"{task.path}: splits: the {source.kind} has no split {names} of {task.source.repo} ({task.source.config})"
+    what = f"splits: the {source.kind} has no split {names} of {task.source.repo} ({task.source.config})."
     how = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
-    return f"{what}.{how} `missing: skip` builds without."
+    return f"{unmatched[0] if unmatched else f'{task.path}: {what}'}{how} `missing: skip` builds without."
 
 
 def _conformed(task: Task, upstream: Upstream, position: str) -> Iterator[pa.Table]:

@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from flanbuild.artifacts.columns import arrow_schema, check_schema, conform
+from flanbuild.artifacts.records import SourceFile
 from flanbuild.declare.task import Task
 from flanbuild.errors import SourceError
 from flanbuild.progress import log
 from flanbuild.sources import Upstream, formats
-from flanbuild.sources.archives import Open
+from flanbuild.sources.archives import Open, is_parquet
 from flanbuild.sources.layout import Location
 from flanbuild.sources.row_groups import RowGroupSample
 from flanbuild.sources.text import Declared
@@ -33,7 +34,7 @@ def read_places(
     split: str,
     locations: Sequence[Location],
     open_file: Open,
-    files: list[dict[str, Any]],
+    files: Sequence[SourceFile],
 ) -> Upstream:
     """The rows of the locations in their order, as declared; `files` are the records of the files that were read.
 
@@ -70,7 +71,7 @@ def check_places(task: Task, split: str, locations: Sequence[Location], open_fil
 
 
 def excerpt_upstream(
-    task: Task, sample: RowGroupSample, files: list[dict[str, Any]], expected: str | None
+    task: Task, sample: RowGroupSample, files: Sequence[SourceFile], expected: str | None
 ) -> Upstream:
     """The rows of the chosen row groups. Raises SourceError after the last row if their digest is not `expected`."""
 
@@ -92,7 +93,7 @@ def excerpt_name(task: Task, split: str) -> str:
 
 def open_local(path: Path) -> Any:
     """Opens a local file; Parquet files are memory-mapped, so that threads read them independently."""
-    return pa.memory_map(str(path)) if formats.is_parquet(path.name) else path.open("rb")
+    return pa.memory_map(str(path)) if is_parquet(path.name) else path.open("rb")
 
 
 @contextmanager

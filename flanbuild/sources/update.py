@@ -84,6 +84,10 @@ def mirror_tasks(
     from flanbuild.sources.client import Client
 
     client = client or Client()
+    if not lock.tasks and tasks:
+        raise SourceError(
+            f"{lock.path}: no task is locked; `flanbuild lock` pins all of them, `flanbuild lock NAME` some."
+        )
     entries = {task.name: lock.entry(task) for task in tasks}
     pieces: list[WorkItem] = [(_mirror, (client, root, imported, entry)) for entry in entries.values()]
     written = executor.run_in_threads(pieces, Workers(jobs), done=done, stop=client.close)

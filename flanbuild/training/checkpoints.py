@@ -4,7 +4,6 @@ A run that continues from it gives the numbers of one that never stopped, becaus
 each step follow from the step alone.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
-from flanbuild.artifacts.files import locked, read_json, staged, write_json
+from flanbuild.artifacts.files import locked, read_json, remove_files, staged, write_json
 from flanbuild.errors import DeclarationError
 
 _OPTIONS = StateDictOptions(full_state_dict=True, cpu_offload=True)
 _STATE = "state.json"
+_WRITTEN = (_STATE, "model.safetensors", "optimizer.safetensors")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Checkpoints:
         """Replaces the checkpoint. `state` is plain JSON."""
         weights, moments = get_state_dict(model, optimizer, options=_OPTIONS)
         if accelerator.is_main_process:
-            with locked(self.folder), staged(self.folder) as folder:
+            with locked(self.folder), staged(self.folder, _WRITTEN) as folder:
                 save_file(_copies(weights), folder / "model.safetensors")
                 save_file(_copies(_flat(moments["state"])), folder / "optimizer.safetensors")
                 write_json(
@@ -75,7 +75,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Deletes the checkpoint."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_files(self.folder, _WRITTEN)
 
     def _state(self) -> dict[str, Any] | None:
         path = self.folder / _STATE

@@ -19,6 +19,7 @@ from flanbuild.artifacts.records import MANIFEST, TRAINING, write_record
 from flanbuild.errors import ArtifactError, require
 from flanbuild.model.codec import Codec, Truncation
 from flanbuild.model.record import (
+    MODEL_FILES,
     Environment,
     MixtureRef,
     ModelRef,
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     from flanbuild.training.loop import TrainResult
 
 _UNTUNED = "untuned"
-
+_WRITTEN = (
+    TRAINING,
+    *(f"{folder}{name}" for folder in ("", f"{_UNTUNED}/") for name in MODEL_FILES),
+)
 
 _MODULES = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")
 
@@ -86,7 +90,7 @@ def train(
             data=_counts(train_batches.examples, train_batches.sequences, config),
             environment=_environment(accelerator),
         )
-        with locked(out), staged(out) as folder:
+        with locked(out), staged(out, _WRITTEN) as folder:
             _write(folder, result, tokenizer, config)
             write_record(folder / TRAINING, record)
             write_json(folder / "metrics.json", _metrics(train_batches, train_rows, result, config))

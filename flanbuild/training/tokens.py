@@ -99,7 +99,7 @@ def tokenize(
         if not folder.is_dir():
             with staged(folder) as part, progress(rows, f"tokenize {split}") as advance:
                 _write(part, examples, codec, truncation, rows, tokens, advance)
-        for old in cache.glob(f"{split}-*"):
+        for old in cache.glob(f"{split}-{'[0-9a-f]' * 16}"):
             if old != folder:
                 shutil.rmtree(old)
         return read_tokens(folder, truncation, prefix=len(codec.prefix))

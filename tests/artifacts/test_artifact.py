@@ -8,7 +8,7 @@ import pytest
 from flanbuild.artifacts import artifact
 from flanbuild.artifacts.files import xxh3_of
 from flanbuild.artifacts.records import RECORD, RawRecord, RawSplit, SourceRecord, find_record
-from flanbuild.errors import DamagedError
+from flanbuild.errors import DamagedError, ExecutionError
 
 SOURCE = SourceRecord(kind="sample", repo="org/rows", config="small", commit="1", license="mit", digest="d")
 SPLITS = ("train", "test")
@@ -109,14 +109,61 @@ def test_only_the_files_that_are_asked_for_are_read(build):
         artifact.check_files(folder, record, {"test.parquet"})
 
 
-def test_building_again_replaces_the_folder_as_a_whole(build):
+def test_building_again_replaces_what_the_record_names_and_keeps_the_rest(build, caplog):
+    caplog.set_level(logging.INFO, "flanbuild")
     folder = build("old")
-    (folder / "stray").touch()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "mine.txt").write_text("mine")
 
     build("new")
 
-    assert sorted(path.name for path in folder.iterdir()) == [RECORD, "test.parquet", "train.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "notes",
+        RECORD,
+        "test.parquet",
+        "train.parquet",
+    ]
+    assert (folder / "notes" / "mine.txt").read_text() == "mine"
     assert artifact.is_whole(folder, current(folder, "new"))
+    assert caplog.messages == [f"{folder / 'notes' / 'mine.txt'}: kept, although flanbuild did not write it."]
+
+
+def test_a_file_that_only_the_old_record_names_goes(build, monkeypatch):
+    folder = build("old")
+    monkeypatch.setitem(globals(), "SPLITS", ("train",))
+
+    build("new")
+
+    assert sorted(path.name for path in folder.iterdir()) == [RECORD, "train.parquet"]
+
+
+def test_a_file_of_a_persons_own_under_the_name_of_a_new_one_is_refused(build, tmp_path):
+    (tmp_path / "nli" / "rte").mkdir(parents=True)
+    own = tmp_path / "nli" / "rte" / "test.parquet"
+    own.write_bytes(b"mine")
+
+    with pytest.raises(ExecutionError, match=r"test.parquet: the record of this folder does not name it"):
+        build()
+    assert own.read_bytes() == b"mine"
+    assert [path.name for path in (tmp_path / "nli").iterdir()] == ["rte"]
+
+
+def test_a_folder_with_a_damaged_record_is_built_again(build):
+    folder = build("old")
+    (folder / RECORD).write_text("{}")
+
+    build("new")
+
+    assert artifact.is_whole(folder, current(folder, "new"))
+
+
+def test_pruning_keeps_files_that_the_record_does_not_name(build, tmp_path):
+    gone = build(name="nli/anli/r1")
+    (gone / "notes.txt").touch()
+
+    artifact.prune(tmp_path, [], RawRecord)
+
+    assert [path.name for path in gone.iterdir()] == ["notes.txt"]
 
 
 def test_a_build_that_fails_changes_nothing(build, tmp_path):
@@ -139,7 +186,7 @@ def test_pruning_removes_what_nothing_declares_and_keeps_the_rest(build, tmp_pat
     hidden = build(name="nli/.rte.staging-1-abc")
     (tmp_path / "notes.txt").touch()
 
-    artifact.prune(tmp_path, [kept])
+    artifact.prune(tmp_path, [kept], RawRecord)
 
     assert kept.is_dir()
     assert not gone.exists()

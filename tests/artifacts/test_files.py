@@ -7,7 +7,15 @@ import time
 
 import pytest
 
-from flanbuild.artifacts.files import atomic_path, disk_errors, locked, staged, sweep, write_json
+from flanbuild.artifacts.files import (
+    atomic_path,
+    disk_errors,
+    locked,
+    remove_files,
+    staged,
+    sweep,
+    write_json,
+)
 from flanbuild.errors import ExecutionError
 
 HOLD = """
@@ -49,7 +57,7 @@ def test_a_staged_folder_that_fails_leaves_the_old_one(tmp_path):
     (tmp_path / "a" / "old").touch()
 
     def build():
-        with staged(tmp_path / "a") as staging:
+        with staged(tmp_path / "a", ["old"]) as staging:
             (staging / "new").touch()
             raise KeyboardInterrupt
 
@@ -58,6 +66,63 @@ def test_a_staged_folder_that_fails_leaves_the_old_one(tmp_path):
 
     assert names(tmp_path) == ["a"]
     assert names(tmp_path / "a") == ["old"]
+
+
+def replace(folder, written=("record",)):
+    with staged(folder, written) as staging:
+        (staging / "record").write_text("new")
+
+
+def test_a_folder_without_the_record_is_not_replaced(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "thesis.txt").touch()
+
+    with pytest.raises(
+        ExecutionError, match=r"a: flanbuild did not write this folder, which has 'thesis.txt'"
+    ):
+        replace(folder)
+    assert names(folder) == ["thesis.txt"]
+
+
+def test_files_that_were_not_written_stay_links_pipes_and_hidden_ones_too(tmp_path):
+    folder = tmp_path / "a"
+    (folder / "own").mkdir(parents=True)
+    for name in ("record", "extra.csv", "own/notes.txt", ".gitignore"):
+        (folder / name).write_text("old")
+    (folder / "link").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+
+    replace(folder, ("record", "*.csv"))
+
+    assert names(folder) == [".gitignore", "link", "own", "pipe", "record"]
+    assert (folder / "own" / "notes.txt").read_text() == "old"
+    assert (folder / "record").read_text() == "new"
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "pipe"])
+def test_what_is_no_folder_is_refused_in_one_sentence(tmp_path, kind):
+    folder, target = tmp_path / "a", tmp_path / "target"
+    target.mkdir()
+    {"file": folder.touch, "link": lambda: folder.symlink_to(target), "pipe": lambda: os.mkfifo(folder)}[
+        kind
+    ]()
+
+    with pytest.raises(ExecutionError, match=r"a: (not a folder|a symbolic link)[^\n]*\.$"):
+        replace(folder)
+    assert names(tmp_path) == ["a", "target"]
+
+
+def test_removing_written_files_keeps_the_others(tmp_path):
+    for name in ("state.json", "weights/a", "weights/mine"):
+        (tmp_path / "a" / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "a" / name).touch()
+
+    remove_files(tmp_path / "a", ["state.json", "weights/a"])
+
+    assert names(tmp_path / "a") == ["weights"]
+    assert names(tmp_path / "a" / "weights") == ["mine"]
 
 
 def test_staging_names_of_two_builders_differ(tmp_path):
@@ -152,6 +217,8 @@ def test_sweeping_takes_nothing_of_a_neighbour_or_of_a_person(tmp_path):
         ".ab.old-1-abc",
         ".a.v2.staging-1-abc",
         ".a.notes-of-mine",
+        ".a.old-notes",
+        ".a.old-2024-draft",
         "a.staging-1-abc",
     ):
         (tmp_path / name).mkdir()

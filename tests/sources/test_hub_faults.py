@@ -566,9 +566,9 @@ GOOD = {"path": "a.parquet", "bytes": 5, "sha256": "0" * 64}
         ({"path": "../a.parquet"}, "is not a path inside a folder"),
         ({"path": "/a.parquet"}, "is not a path inside a folder"),
         ({"path": "x/../../a.parquet"}, "is not a path inside a folder"),
-        ({"bytes": -1}, "greater than or equal to 0"),
+        ({"bytes": -1}, "expected a number of at least 0"),
         ({"sha256": None}, "one of sha256 and git_sha1 is needed"),
-        ({"sha256": "0" * 63}, "should match pattern"),
+        ({"sha256": "0" * 63}, "expected a match of the pattern"),
     ],
 )
 def test_a_file_of_the_lock_has_a_size_a_digest_and_a_path_that_stays_inside(file, message, tmp_path):

@@ -340,3 +340,12 @@ def test_a_missing_local_file_is_skipped_where_missing_splits_are(local_task, tm
     assert is_current(task, SampleSource(10), tmp_path / "raw", "skip")
     (tmp_path / "test.csv").write_text(as_csv(ROWS))
     assert not is_current(task, SampleSource(10), tmp_path / "raw", "skip")
+
+
+def test_fewer_rows_than_declared_are_a_fault_for_local_files_too(local_task, tmp_path):
+    (tmp_path / "a.csv").write_text(as_csv(ROWS))
+    task = local_task({"train": "../../a.csv"})
+    short = task.model_copy(update={"source": task.source.model_copy(update={"rows": {"train": 4}})})
+
+    with pytest.raises(SourceError, match=r"own.yaml: source.rows.train: expected 4 rows, but .* has 3\.$"):
+        download_all([short], SampleSource(10), tmp_path / "raw", "error", Workers(1))

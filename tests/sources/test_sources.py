@@ -16,10 +16,10 @@ from flanbuild.declare.mixture import LicenseTerms
 from flanbuild.declare.task import SourceDeclaration
 from flanbuild.errors import DeclarationError, SourceError
 from flanbuild.sample import sample_table
-from flanbuild.sources import raw
+from flanbuild.sources import MissingFile, raw
 from flanbuild.sources.formats import tables_of
 from flanbuild.sources.imports import WithImports, import_files
-from flanbuild.sources.layout import locate, paths_of
+from flanbuild.sources.layout import locate, locate_converted, paths_of
 from flanbuild.sources.lock import Lock
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.sample import SampleSource
@@ -60,7 +60,39 @@ def test_declared_files_come_before_layouts_and_a_star_stays_in_its_folder():
     paths = ["raw/b.jsonl", "raw/a.jsonl", "raw/deep/c.jsonl", "small/train-00000-of-00001.parquet"]
 
     assert locate(source, "train", paths) == ["raw/a.jsonl", "raw/b.jsonl"]
-    assert locate(source, "train", paths[3:]) == paths[3:]
+    assert locate(source, "train", paths[3:]) == []
+    assert locate_converted(source, "train", paths) == paths[3:]
+
+
+@pytest.fixture
+def in_a_mirror(tasks, tmp_path):
+    """The rows of a split of a mirror with one file, by the patterns that the task file declares for it."""
+
+    def read(path, **declared):
+        task = fewer_rows(tasks["rte"])
+        source = task.source.model_copy(update={"files": declared})
+        file = tmp_path / "mirror" / task.source.repo / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(parquet(sample_table(task, "train", rows=5)))
+        return MirrorSource(tmp_path / "mirror").split(task.model_copy(update={"source": source}), "train")
+
+    return read
+
+
+def test_a_pattern_of_parquet_files_that_matches_nothing_is_a_fault_and_no_other_file_is_read(in_a_mirror):
+    with pytest.raises(MissingFile) as found:
+        in_a_mirror("rte/train-00000-of-00001.parquet", train=("rte/trian-*.parquet",))
+
+    assert str(found.value).endswith(
+        "rte.yaml: source.files.train: no file of aps/super_glue matches 'rte/trian-*.parquet'. "
+        "Did you mean 'rte/train-00000-of-00001.parquet'?"
+    )
+
+
+def test_a_mirror_may_have_text_files_as_parquet(in_a_mirror):
+    found = in_a_mirror("rte/train-00000-of-00001.parquet", train=("rte.tsv",))
+
+    assert [file.path for file in found.files] == ["rte/train-00000-of-00001.parquet"]
 
 
 def test_text_by_column_needs_each_file_once_and_an_archive_counts_once():
@@ -209,7 +241,7 @@ def test_a_page_without_patterns_takes_any_format_and_the_split_by_name(tasks, t
 
     assert sorted(entry.splits) == ["train", "validation"]
     assert entry.absent == ()
-    assert MirrorSource(tmp_path / "imported").split(task, "train")
+    assert MirrorSource(tmp_path / "imported", imported=True).split(task, "train")
 
 
 def test_parallel_text_is_imported_as_pairs(tasks, tmp_path):
@@ -219,7 +251,7 @@ def test_parallel_text_is_imported_as_pairs(tasks, tmp_path):
 
     import_files(task, [f"train={tmp_path}/pairs.en", f"train={tmp_path}/pairs.es"], tmp_path / "imported")
 
-    upstream = MirrorSource(tmp_path / "imported").split(task, "train")
+    upstream = MirrorSource(tmp_path / "imported", imported=True).split(task, "train")
     assert pa.concat_tables(upstream.tables).to_pylist()[1] == {"translation": {"en": "two", "es": "dos"}}
 
 

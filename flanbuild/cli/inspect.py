@@ -37,7 +37,7 @@ def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson =
         return
     columns = ("cluster", "task", "type", "templates", "license", "repository", "source", "rows")
     rows = [["" if task[name] is None else str(task[name]) for name in columns] for task in found]
-    print_table(f"{len(found)} tasks", columns, rows, ("type", "templates"))
+    print_table(f"{len(found)} tasks", columns, rows, ("type",))
 
 
 def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:

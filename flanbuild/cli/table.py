@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,7 +16,9 @@ HEADINGS = ("cluster", "license")
 """A first column of this name becomes headings above its rows, which leaves their width to the other columns."""
 NAMES = ("cluster", "task")
 """Columns that are never cut and never left out, wherever they stand."""
-_LEAST = 16
+_HEADING = 40
+"""Characters of a heading that count for the width of its column; a longer one is folded."""
+_LEAST = 14
 """Characters to which a column of text may shrink before it is left out."""
 _GAP = 2
 _NUMBER = re.compile(r"[-+±\d.,%() ]*")
@@ -64,14 +66,9 @@ def fitted(
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for column in shown:
-        table.add_column(
-            column.name,
-            justify="left" if column.is_text else "right",
-            no_wrap=column.least == column.width and sum(c.least for c in shown) < width,
-            min_width=min(column.least, width),
-            overflow="fold",
-        )
+    for column, characters in zip(shown, _widths(shown, width), strict=True):
+        justify: Literal["left", "right"] = "left" if column.is_text else "right"
+        table.add_column(column.name, justify=justify, width=characters, overflow="fold")
     for line in lines:
         cells = [Text(line.cells[column.index]) for column in shown]
         table.add_row(*cells, style="bold" if line.heading else "")
@@ -110,8 +107,9 @@ def _columns(header: Sequence[str], lines: Sequence[_Line], names: int) -> Itera
     from rich.cells import cell_len
 
     for index, name in enumerate(header):
-        cells = [line.cells[index] for line in lines if not line.heading or index == 0]
-        width = max(map(cell_len, (name, *cells)))
+        cells = [line.cells[index] for line in lines if not line.heading]
+        headings = [line.cells[0][:_HEADING] for line in lines if line.heading and index == 0]
+        width = max(map(cell_len, (name, *cells, *headings)))
         is_name = index < names or name in NAMES
         is_text = is_name or not all(map(_NUMBER.fullmatch, cells))
         least = width if is_name or not is_text else min(width, _LEAST)
@@ -128,3 +126,16 @@ def _shown(columns: list[_Column], keep: Collection[str], width: int) -> list[_C
     while going and sum(column.least + _GAP for column in shown) - _GAP > width:
         shown.remove(going.pop(0))
     return shown
+
+
+def _widths(shown: list[_Column], width: int) -> list[int | None]:
+    """Characters for each column: text that shrank takes what is free. None if names alone are wider than `width`."""
+    free = width - sum(column.least + _GAP for column in shown) + _GAP
+    if free < 0:
+        return [None] * len(shown)
+    widths: list[int | None] = []
+    for column in shown:
+        more = min(column.width - column.least, free)
+        free -= more
+        widths.append(column.least + more)
+    return widths

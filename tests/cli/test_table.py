@@ -63,6 +63,16 @@ def test_even_a_name_wider_than_the_terminal_is_not_cut(tasks):
     assert "opinion_abstracts_rotten_tomatoes" in "".join(shown.split())
 
 
+@pytest.mark.parametrize("width", [120, 80])
+def test_a_long_license_as_heading_leaves_room_for_the_names_below_it(tasks, width):
+    header = ("license", "task", "cluster", "homepage")
+    rows = sorted((t.source.license, t.name, t.cluster, t.source.homepage) for t in tasks.values())
+
+    words = set(printed(header, rows, width).split())
+
+    assert {name for task in tasks.values() for name in (task.name, task.cluster)} <= words
+
+
 def test_brackets_in_a_cell_are_text():
     assert "[/bold] x" in printed(("a", "b"), [("[/bold] x", "1")], 80)
 

@@ -36,7 +36,7 @@ from ruamel.yaml import YAML
 
 import flanbuild
 from flanbuild.artifacts.executor import Workers
-from flanbuild.build import Build
+from flanbuild.builder import Build
 from flanbuild.declare.mixture import Mixture, load_mixture
 from flanbuild.declare.requirements import check_mixture
 from flanbuild.declare.task import Task

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.cli.console import exit_on_error, print_table
+from flanbuild.cli.console import exit_on_error
+from flanbuild.cli.table import print_table
 from flanbuild.evaluation.report import HEADER, report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flanbuild.artifacts.executor import Workers
-from flanbuild.build import Build
+from flanbuild.builder import Build
 from flanbuild.declare.mixture import Mixture, load_mixture
 from flanbuild.declare.task import Task
 from flanbuild.declare.task_files import load_tasks
@@ -17,7 +17,7 @@ from flanbuild.sources.sample import SampleSource
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = {
-    "hub": ("datasets", "httpx2", "huggingface_hub"),
+    "hub": ("datasets", "huggingface_hub"),
     "train": (
         "accelerate",
         "rouge_score",

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from flanbuild.artifacts.executor import Workers
-from flanbuild.build import Build
+from flanbuild.builder import Build
 from flanbuild.declare.mixture import Mixture
 from flanbuild.declare.task_files import load_task_file
 from flanbuild.progress import silent

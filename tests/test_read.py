@@ -235,6 +235,25 @@ def test_compressed_shards_read_the_same(tmp_path, compression):
     assert list(examples) == [examples[i] for i in range(100)] == ROWS[:100]
 
 
+def test_readers_of_folders_read_a_split_from_its_folder(folder):
+    import polars as pl
+    import pyarrow.dataset
+
+    scanned = pl.scan_ipc(folder / "train").collect().to_dicts()
+    listed = pyarrow.dataset.dataset(folder / "train", format="arrow").to_table().to_pylist()
+
+    assert scanned == listed == ROWS
+
+
+@needs_datasets
+def test_datasets_reads_a_split_from_its_folder(folder, tmp_path):
+    from datasets import load_dataset
+
+    rows = load_dataset(str(folder / "train"), split="train", cache_dir=tmp_path, keep_in_memory=True)
+
+    assert rows.to_list() == ROWS
+
+
 def test_polars_takes_the_table(folder):
     import polars as pl
 

@@ -3,13 +3,14 @@
 Commands import what they need when they run, so that `--help` is there at once.
 """
 
+import os
 from collections.abc import Callable
 from typing import Annotated, get_type_hints
 
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import build, explore, inspect, model, source
+from flanbuild.cli import build, explore, inspect, model, project, source
 from flanbuild.cli.console import COMMAND, exit_on_error, options
 from flanbuild.declare.params import load_params
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start": (project.init,),
     "Look": (
         inspect.list_tasks,
         inspect.show,
@@ -47,12 +49,39 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),
 }
+EXAMPLES = {
+    "init": "flanbuild init my-project",
+    "list": "flanbuild list --tasks my-tasks",
+    "show": "flanbuild show anli/r1",
+    "preview": "flanbuild preview rte --split validation --row 3",
+    "why": "flanbuild why data/mixtures/flan2021-without-nli 17",
+    "check": "flanbuild check --tasks my-tasks",
+    "schema": "flanbuild schema task > task.schema.json",
+    "plan": "flanbuild plan flan2021 --holdout nli",
+    "download": "flanbuild download nli --source hub",
+    "render": "flanbuild render rte --mixture flan2021",
+    "evalset": "flanbuild evalset nli --max-rows 200",
+    "mixture": "flanbuild mixture flan2021 --holdout nli --holdout sentiment",
+    "verify": "flanbuild verify data/mixtures/flan2021-without-nli --rebuild",
+    "diff": "flanbuild diff data/mixtures/flan2021-without-nli data/mixtures/mine-without-nli",
+    "gc": "flanbuild gc --dry-run",
+    "lock": "flanbuild lock rte squad --update",
+    "mirror": "flanbuild mirror /data/mirror nli",
+    "import": "flanbuild import story_cloze validation=valid.csv test=test.csv",
+    "licenses": "flanbuild licenses --mixture flan2021",
+    "train": "flanbuild train data/mixtures/flan2021-without-nli --out models/nli --steps 100",
+    "evaluate": "flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --out reports/holdouts/nli",
+    "report": "flanbuild report reports/holdouts/nli --out reports/summary",
+}
+"""Command -> the example in its help."""
+
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         _name = _command.__name__.removesuffix("_tasks").rstrip("_")
         _config = get_type_hints(_command).get("config")
         _with_options = options(_config)(_command) if _config else _command
-        app.command(_name, rich_help_panel=_panel, **COMMAND)(exit_on_error()(_with_options))
+        _epilog = f"Example: `{EXAMPLES[_name]}`"
+        app.command(_name, rich_help_panel=_panel, epilog=_epilog, **COMMAND)(exit_on_error()(_with_options))
 
 
 @app.callback(invoke_without_command=True)
@@ -61,6 +90,8 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     context.default_map = load_params().defaults()
+    if os.environ.get("NO_COLOR"):  # rich reads it itself
+        context.color = False
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli.console import local_path, print_table
-from flanbuild.cli.options import AsJson, BuildOptions, Holdout, MixtureName, TaskNames, mixtures_folder
+from flanbuild.cli.completion import mixture_names
+from flanbuild.cli.console import local_path
+from flanbuild.cli.options import AsJson, BuildOptions, DataOptions, Holdout, MixtureName, TaskNames
+from flanbuild.cli.table import print_table
+from flanbuild.declare import project
 from flanbuild.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flanbuild.artifacts.records import EvaluationRecord, TaskRecord
-    from flanbuild.build import Build
+    from flanbuild.builder import Build
     from flanbuild.mix.plan import Allocation
 
-MixtureOption = Annotated[str, typer.Option("--mixture", help="Mixture whose cap, seed and templates apply.")]
+MixtureOption = Annotated[
+    str,
+    typer.Option(
+        "--mixture", help="Mixture whose cap, seed and templates apply.", autocompletion=mixture_names
+    ),
+]
 
 
 def plan(
@@ -57,12 +65,17 @@ def plan(
     total = sum(entry.count for entry in allocations)
     given = sum(1 for entry in allocations if entry.count)
     rows = sorted(_as_row(entry) for entry in allocations)
-    print_table(f"{total:,} examples from {given} of {len(allocations)} tasks", columns, rows)
+    print_table(
+        f"{total:,} examples from {given} of {len(allocations)} tasks",
+        columns,
+        rows,
+        ("given", "out because"),
+    )
     for group in held.values():
         log(f"{group.name} is out: {group.rule}.")
 
 
-def download(names: TaskNames = None, *, config: BuildOptions) -> None:
+def download(names: TaskNames = None, *, config: DataOptions) -> None:
     """Download raw rows that are missing or stale into DATA/raw."""
     build = config.build("flan2021")
     build.download(_chosen(build, names) or build.tasks)
@@ -195,14 +208,14 @@ def _rebuild(folder: Path, config: BuildOptions) -> None:
     """Raises ArtifactError with all differences."""
     from tempfile import TemporaryDirectory
 
-    from flanbuild.build import rebuild as build_again
+    from flanbuild.builder import rebuild as build_again
     from flanbuild.declare.mixture import load_mixture
     from flanbuild.errors import ArtifactError
     from flanbuild.inspect import rebuild
 
     mixture = rebuild.mixture_of(folder)
     build = config.build_of(mixture)
-    file = mixtures_folder() / mixture.path
+    file = project.mixtures_folder() / mixture.path
     faults = rebuild.stale(folder, build.tasks, load_mixture(file) if file.is_file() else None)
     config.data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".rebuild-", dir=config.data) as data:

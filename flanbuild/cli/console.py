@@ -1,4 +1,4 @@
-"""Output of the command line: errors, progress, tables and options, on a terminal and in a pipe.
+"""Output of the command line: errors, progress and options, on a terminal and in a pipe.
 
     with exit_on_error(), progress(steps, "train") as advance:
         advance(1, "loss 2.31")
@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import wraps
@@ -168,22 +168,6 @@ def progress(total: int, description: str) -> Iterator[Advance]:
             yield advance
     else:
         yield _lines(total, description)
-
-
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout: framed on a terminal, tab-separated in a pipe. The first two columns are names and never cut."""
-    if not sys.stdout.isatty():
-        print("\n".join([f"# {title}", *("\t".join(row) for row in (header, *rows))]))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index < 2 else "right", no_wrap=index < 2, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 COMMAND: Any = {"context_settings": {"token_normalize_func": lambda name: name.replace("_", "-")}}

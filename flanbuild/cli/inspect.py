@@ -1,15 +1,15 @@
 """Commands that read declarations and a few rows, and build nothing."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flanbuild.cli import options
-from flanbuild.cli.console import local_path, print_table
-from flanbuild.cli.options import AsJson, SourceOptions, TaskName
+from flanbuild.cli.console import local_path
+from flanbuild.cli.options import TASKS_HELP, AsJson, SourceOptions, TaskName
+from flanbuild.cli.table import print_table
+from flanbuild.declare import project
 from flanbuild.declare.schema import SchemaName
 from flanbuild.declare.task import Task
 from flanbuild.errors import DeclarationError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Tasks = Annotated[
     list[Path] | None,
-    typer.Option("--tasks", help=options.TASKS_HELP, show_default=False, callback=local_path("--tasks")),
+    typer.Option("--tasks", help=TASKS_HELP, show_default=False, callback=local_path("--tasks")),
 ]
 Data = Annotated[
     Path, typer.Option("--data", help="Data folder with raw rows.", callback=local_path("--data"))
@@ -30,21 +30,21 @@ Data = Annotated[
 
 def list_tasks(tasks: Tasks = None, data: Data = Path("data"), as_json: AsJson = False) -> None:
     """List all tasks: cluster, type, templates, license, and the number of raw rows in the data folder."""
-    found = [_listed(task, data) for task in options.task_files(tasks).values()]
+    found = [_listed(task, data) for task in project.task_files(tasks or ()).values()]
     found.sort(key=lambda task: (task["cluster"], task["task"]))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
     columns = ("cluster", "task", "type", "templates", "license", "repository", "source", "rows")
     rows = [["" if task[name] is None else str(task[name]) for name in columns] for task in found]
-    print_table(f"{len(found)} tasks", columns, rows)
+    print_table(f"{len(found)} tasks", columns, rows, ("type",))
 
 
 def show(name: TaskName, tasks: Tasks = None, as_json: AsJson = False) -> None:
     """Show a task as its task file declares it, with subsets resolved."""
     from flanbuild.declare.task import select
 
-    chosen = select(options.task_files(tasks), name)
+    chosen = select(project.task_files(tasks or ()), name)
     if as_json:
         typer.echo(
             json.dumps([task.model_dump(mode="json") for task in chosen], indent=2, ensure_ascii=False)
@@ -92,7 +92,7 @@ def why(
     from flanbuild.inspect import origin
 
     raw = (data or folder.absolute().parents[1]) / "raw"
-    found = origin.origin(folder, row, split, options.task_files(tasks), raw)
+    found = origin.origin(folder, row, split, project.task_files(tasks or ()), raw)
     if as_json:
         typer.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
     else:
@@ -114,11 +114,11 @@ def check(
     from flanbuild.render.examples import check_expressions
     from flanbuild.sources.local import check_local_files
 
-    loaded = options.task_files(tasks)
+    loaded = project.task_files(tasks or ())
     faults = check_expressions(loaded.values())
     for task in loaded.values():
         faults += check_local_files(task, allow_outside=allow_outside)
-    mixtures = sorted(options.mixtures_folder().glob("*.yaml"))
+    mixtures = sorted(project.mixtures_folder().glob("*.yaml"))
     for path in mixtures:
         try:
             check_mixture(load_mixture(path), loaded.values())
@@ -246,7 +246,7 @@ _LONGEST = 400
 
 
 def print_preview(shown: "Preview") -> None:
-    """Prints in color on a terminal. In a pipe, a line `→` separates each prompt from its target."""
+    """Prints in color on a terminal. A line `→` separates each prompt from its target."""
     typer.secho(f"# {shown.task.name}, row {shown.index}", bold=True)
     for column, value in (shown.raw or {}).items():
         line = repr(value)
@@ -256,6 +256,5 @@ def print_preview(shown: "Preview") -> None:
     for number, (kind, prompt, target) in enumerate(shown.prompts):
         typer.secho(f"\n[{number}]{' inverted' if kind == 'inverted' else ''}", fg="cyan", bold=True)
         typer.echo(prompt)
-        if not sys.stdout.isatty():
-            typer.echo("→")
+        typer.echo("→")
         typer.secho(target, fg="green")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.cli.console import local_path, print_table, progress
+from flanbuild.cli.console import local_path, progress
+from flanbuild.cli.table import print_table
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.training.config import TrainConfig
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flanbuild.artifacts.executor import JOBS, Workers, cluster
+from flanbuild.cli.completion import mixture_names, task_names
 from flanbuild.cli.console import progress
+from flanbuild.declare import project
 from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
-    from flanbuild.build import Build
+    from flanbuild.builder import Build
     from flanbuild.declare.mixture import Mixture
     from flanbuild.declare.task import Task
     from flanbuild.sources import Source
@@ -44,19 +46,31 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout inste
 Holdout = Annotated[
     list[str] | None,
     typer.Option(
-        "--holdout", help="Cluster, dataset or task to hold out; may be repeated.", show_default="nothing"
+        "--holdout",
+        help="Cluster, dataset or task to hold out; may be repeated.",
+        show_default="nothing",
+        autocompletion=task_names,
     ),
 ]
 MixtureName = Annotated[
     str,
     typer.Argument(
-        metavar="MIXTURE", help="Name of a file in mixtures/, or path of a file that ends in .yaml."
+        metavar="MIXTURE",
+        help="Name of a file here or in mixtures/, or path of a file that ends in .yaml.",
+        autocompletion=mixture_names,
     ),
 ]
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="Task, dataset (all its tasks) or cluster.")]
+TaskName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", help="Task, dataset (all its tasks) or cluster.", autocompletion=task_names
+    ),
+]
 TaskNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TASK", help="Tasks, datasets or clusters.", show_default="all"),
+    typer.Argument(
+        metavar="TASK", help="Tasks, datasets or clusters.", show_default="all", autocompletion=task_names
+    ),
 ]
 
 
@@ -84,7 +98,7 @@ class SourceOptions:
 
     def task_files(self) -> "dict[str, Task]":
         """All tasks."""
-        return task_files(self.tasks)
+        return project.task_files(self.tasks or ())
 
     def open(self) -> "Source":
         """The source."""
@@ -96,15 +110,15 @@ class SourceOptions:
             self.source.value,
             mirror=self.mirror,
             sample_rows=self.sample_rows,
-            lock=None if self.unlocked else self.lock or lock_file(),
+            lock=None if self.unlocked else self.lock or project.lock_file(),
             imported=self.imported,
             allow_outside=self.allow_outside,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(SourceOptions):
-    """Where data lies, and how it is built."""
+class DataOptions(SourceOptions):
+    """Where data lies, and how much is done at once."""
 
     missing: Annotated[
         Missing, "Behavior for a split that the source lacks: `error` stops, `skip` builds without it."
@@ -113,18 +127,15 @@ class BuildOptions(SourceOptions):
     jobs: Annotated[
         int, "Number of tasks or shards to work on at once; output does not depend on it.", "FLANBUILD_JOBS"
     ] = JOBS
-    executor: Annotated[
-        Executor,
-        "Executor of rendering and mixing: `process` (this machine) or `dask`.",
-        "FLANBUILD_EXECUTOR",
-    ] = Executor.process
-    scheduler: Annotated[
-        str, "Address of the Dask scheduler, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
-    ] = ""
+
+    @property
+    def workers(self) -> Workers:
+        """Who does the work."""
+        return Workers(self.jobs)
 
     def build(self, mixture: str) -> "Build":
         """A mixture's build over all tasks."""
-        return self.build_of(load(mixture))
+        return self.build_of(project.find_mixture(mixture))
 
     def checked_build(self, mixture: str) -> "Build":
         """The build of a mixture whose names exist and whose requirements are met, over all tasks."""
@@ -136,7 +147,7 @@ class BuildOptions(SourceOptions):
 
     def build_of(self, mixture: "Mixture") -> "Build":
         """The build of a mixture that has no file."""
-        from flanbuild.build import Build
+        from flanbuild.builder import Build
 
         if self.jobs < 1:
             raise DeclarationError(f"--jobs: found {self.jobs}, at least 1 is needed.")
@@ -147,32 +158,25 @@ class BuildOptions(SourceOptions):
             source=self.open(),
             data=self.data,
             missing=self.missing.value,
-            workers=Workers(self.jobs, cluster(self.executor.value, self.scheduler)),
+            workers=self.workers,
             progress=progress,
         )
 
 
-def task_files(own: list[Path] | None) -> "dict[str, Task]":
-    """All tasks, of the built-in task files and of `own` folders, which replace built-in ones of the same dataset."""
-    from flanbuild.declare.task_files import load_tasks
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(DataOptions):
+    """The same, and on which machines it is built."""
 
-    return load_tasks([mixtures_folder() / "tasks", *(own or [])])
+    executor: Annotated[
+        Executor,
+        "Executor of rendering and mixing: `process` (this machine) or `dask`.",
+        "FLANBUILD_EXECUTOR",
+    ] = Executor.process
+    scheduler: Annotated[
+        str, "Address of the Dask scheduler, such as tcp://127.0.0.1:8786.", "FLANBUILD_SCHEDULER"
+    ] = ""
 
-
-def mixtures_folder() -> Path:
-    """The project's folder, otherwise the one that comes with flanbuild: in its wheel, or beside it in a clone."""
-    package = Path(__file__).parents[1]
-    candidates = (Path("mixtures"), package / "_mixtures", package.parent / "mixtures")
-    return next(folder for folder in candidates if (folder / "tasks").is_dir())
-
-
-def lock_file() -> Path:
-    """The lock beside the mixtures."""
-    return mixtures_folder() / "lock.json"
-
-
-def load(mixture: str) -> "Mixture":
-    """A mixture by its name in the mixtures folder, or by its file."""
-    from flanbuild.declare.mixture import load_mixture
-
-    return load_mixture(Path(mixture) if Path(mixture).suffix else mixtures_folder() / f"{mixture}.yaml")
+    @property
+    def workers(self) -> Workers:
+        """Who does the work, here or elsewhere."""
+        return Workers(self.jobs, cluster(self.executor.value, self.scheduler))

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.cli.console import print_table, progress
-from flanbuild.cli.options import TASKS_HELP, AsJson, TaskName, TaskNames, load, lock_file, task_files
+from flanbuild.cli.completion import mixture_names
+from flanbuild.cli.console import progress
+from flanbuild.cli.options import TASKS_HELP, AsJson, TaskName, TaskNames
+from flanbuild.cli.table import print_table
+from flanbuild.declare import project
 from flanbuild.errors import SourceError
 from flanbuild.progress import log
 
@@ -45,11 +48,11 @@ def lock(
     from flanbuild.sources.lock import read_lock
     from flanbuild.sources.update import lock_tasks
 
-    path = lock or lock_file()
+    path = lock or project.lock_file()
     locked = read_lock(path)
     chosen = _chosen(tasks, names)
     if not check and not names:
-        _forget(locked, task_files(tasks))
+        _forget(locked, project.task_files(tasks or ()))
     with progress(len(chosen), "lock") as done:
         found = lock_tasks(chosen, locked, anew=update or check, jobs=jobs, done=done)
     for line in (*found.news, *found.by_hand):
@@ -80,7 +83,7 @@ def mirror(
     from flanbuild.sources.lock import read_lock
     from flanbuild.sources.update import mirror_tasks
 
-    locked = read_lock(lock or lock_file())
+    locked = read_lock(lock or project.lock_file())
     chosen = _chosen(tasks, names)
     with progress(len(chosen), "mirror") as done:
         written = mirror_tasks(chosen, locked, folder, imported, jobs=jobs, done=done)
@@ -105,9 +108,9 @@ def import_(
     from flanbuild.sources.imports import import_files
     from flanbuild.sources.lock import read_lock
 
-    path = lock or (lock_file() if Path("mixtures/tasks").is_dir() else None)
+    path = lock or (project.lock_file() if Path("mixtures/tasks").is_dir() else None)
     locked = read_lock(path) if path else None
-    for task in select(task_files(tasks), name):
+    for task in select(project.task_files(tasks or ()), name):
         entry = import_files(task, files, imported)
         if locked:
             locked.tasks[task.name] = entry
@@ -125,15 +128,18 @@ def import_(
 
 def licenses(
     mixture: Annotated[
-        str | None, typer.Option("--mixture", help="Only its tasks, and what it leaves out.")
+        str | None,
+        typer.Option(
+            "--mixture", help="Only its tasks, and what it leaves out.", autocompletion=mixture_names
+        ),
     ] = None,
     tasks: Tasks = None,
     as_json: AsJson = False,
 ) -> None:
     """On what terms the datasets come, as their task files state them; with a mixture, what its terms leave out."""
-    found = task_files(tasks)
+    found = project.task_files(tasks or ())
     if mixture:
-        declared = load(mixture)
+        declared = project.find_mixture(mixture)
         found = {name: found[name] for name in declared.members(found.values())}
     rows = [
         {
@@ -152,14 +158,17 @@ def licenses(
     kinds = len({row["license"] for row in rows})
     columns = ("license", "task", "cluster", "repository", "homepage", *(("out because",) if mixture else ()))
     print_table(
-        f"{len(rows)} tasks under {kinds} licenses", columns, [[row[c] for c in columns] for row in rows]
+        f"{len(rows)} tasks under {kinds} licenses",
+        columns,
+        [[row[c] for c in columns] for row in rows],
+        ("cluster",),
     )
 
 
 def _chosen(tasks: list[Path] | None, names: list[str] | None) -> "list[Task]":
     from flanbuild.declare.task import select
 
-    known = task_files(tasks)
+    known = project.task_files(tasks or ())
     chosen = {t.name: t for name in names for t in select(known, name)} if names else known
     return [task for task in chosen.values() if not task.local]
 

@@ -236,10 +236,8 @@ def load_mixture(path: Path) -> Mixture:
     """The mixture that a file declares. Raises DeclarationError with all faults of the file."""
     faults = Faults(path)
     if not path.is_file():
-        beside = Path(path.name)
-        here = f" There is a file {beside}: name it with its suffix." if beside.is_file() else ""
         hint = nearest(path.stem, (other.stem for other in path.parent.glob("*.yaml")))
-        raise DeclarationError(f"{path}: no such mixture.{here or hint}")
+        raise DeclarationError(f"{path}: no such mixture.{hint}")
     data = read(path, faults) or {}
     if not faults and not isinstance(data, dict):
         faults.add((), "a mixture is a mapping of keys such as cap, rate, size, related.")

@@ -18,7 +18,7 @@ from flanbuild.errors import DeclarationError, SourceError, require
 Kind = Literal["sample", "mirror", "hub", "files"]
 KINDS: tuple[Kind, ...] = ("sample", "mirror", "hub")
 """What --source accepts. A task file that names local files has the kind `files`, whatever the source is."""
-HUB_MODULES = ("httpx2", "huggingface_hub")
+HUB_MODULES = ("huggingface_hub",)
 WITHOUT = "`source: sample` needs no network, and `source: mirror` reads a folder that `flanbuild mirror` wrote elsewhere"
 IMPORTED = Path("data/imported")
 """The default folder of `flanbuild import`."""

@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx2
 from huggingface_hub import constants, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -35,6 +35,11 @@ from flanbuild.artifacts.files import sha256_of
 from flanbuild.errors import ExecutionError, FlanbuildError, SourceError
 from flanbuild.progress import log
 from flanbuild.sources import WITHOUT
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
+else:  # huggingface_hub 1 uses httpx, huggingface_hub 2 httpx2: the same names in both
+    httpx = import_module(HfHubHTTPError.__bases__[0].__module__.partition(".")[0])
 
 T = TypeVar("T")
 Report = Callable[[int], None]
@@ -260,12 +265,12 @@ class Client:
                 get_session().head(self.endpoint, timeout=self.patience.reach, follow_redirects=False)
             except (
                 OfflineModeIsEnabled,
-                httpx2.ConnectError,
-                httpx2.ConnectTimeout,
-                httpx2.ProxyError,
+                httpx.ConnectError,
+                httpx.ConnectTimeout,
+                httpx.ProxyError,
             ) as error:
                 raise self._ours(what, error) from None
-            except httpx2.TransportError:
+            except httpx.TransportError:
                 pass  # a server answered; the retries of the real request handle other faults
             self._reached = True
 
@@ -281,7 +286,7 @@ class Client:
         while True:
             try:
                 return work()
-            except (_Cut, httpx2.HTTPError, OfflineModeIsEnabled) as error:
+            except (_Cut, httpx.HTTPError, OfflineModeIsEnabled) as error:
                 now = have()
                 fruitless = 0 if now - before >= worth else fruitless + 1
                 before = now
@@ -325,7 +330,7 @@ class Client:
         """Reports a full or read-only disk as one sentence; on a full disk, deletes the partial file."""
         try:
             yield
-        except (FlanbuildError, httpx2.HTTPError):
+        except (FlanbuildError, httpx.HTTPError):
             raise
         except OSError as error:
             if error.errno == errno.ENOSPC:
@@ -359,18 +364,18 @@ class Client:
         if isinstance(error, HfHubHTTPError):
             return _ours_by_status(what, error.response.status_code)
         reason = str(error) or type(error).__name__
-        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
             address = _address(error)
             if address and address != _host(self.endpoint):
                 return SourceError(
                     f"hub: {what}: the hub redirects to {address}, which cannot be reached ({reason})."
                 )
             return Unreachable(f"hub: {hub} cannot be reached ({reason}); {WITHOUT}.")
-        if isinstance(error, httpx2.UnsupportedProtocol | httpx2.InvalidURL):
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
             return SourceError(
                 f"hub: {what}: an address that is no http:// or https:// URL ({reason}); HF_ENDPOINT is {hub}."
             )
-        if isinstance(error, httpx2.TooManyRedirects):
+        if isinstance(error, httpx.TooManyRedirects):
             return SourceError(f"hub: {what}: {hub} redirects without end.")
         return SourceError(
             f"hub: {what} was not received completely ({reason}); "
@@ -481,7 +486,7 @@ def _check_room(file: Remote, part: Path) -> None:
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in _PASSING
-    return isinstance(error, _Cut | httpx2.TransportError)
+    return isinstance(error, _Cut | httpx.TransportError)
 
 
 def _retry_after(error: Exception) -> float | None:

@@ -9,10 +9,12 @@ from threading import Thread
 
 import polars as pl
 import pytest
+import typer
 from conftest import PAGE, ROOT
+from typer.testing import CliRunner
 
 from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
-from flanbuild.cli.app import app
+from flanbuild.cli.app import EXAMPLES, app
 
 COMMANDS = [command.name for command in app.registered_commands]
 
@@ -23,11 +25,80 @@ def flanbuild(*arguments, cwd=ROOT):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_what_it_does(command):
-    run = flanbuild(command, "--help")
+def test_every_command_says_what_it_does_and_shows_an_example(command):
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
 
-    assert run.returncode == 0
-    assert "Usage:" in run.stdout
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+    assert f"Example: {EXAMPLES[command]}" in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_of_a_command_is_one_that_it_takes(command):
+    program, name, *arguments = EXAMPLES[command].split(" > ")[0].split()
+
+    assert (program, name) == ("flanbuild", command)
+    with typer.main.get_command(app).commands[command].make_context(name, arguments) as context:
+        assert context.args == []
+
+
+def test_help_of_download_offers_no_option_that_it_does_not_use():
+    assert "--scheduler" not in CliRunner().invoke(app, ["download", "--help"]).output
+
+
+def complete(*words, cwd):
+    """What a shell gets for the last of the words, by the protocol of its completion script."""
+    code = "from flanbuild.cli.app import app; app(prog_name='flanbuild')"
+    asked = {"_FLANBUILD_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["flanbuild", *words])}
+    asked |= {"COMP_CWORD": str(len(words)), "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=os.environ | asked,
+    )
+    assert run.stderr == ""
+    return run.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["show", "wmt16_en"], ["wmt16_encs", "wmt16_ende", "wmt16_enfi", "wmt16_enro", "wmt16_enru", "wmt16_entr"]),
+        (["preview", "anli"], ["anli", "anli/r1", "anli/r2", "anli/r3"]),
+        (["mixture", "--holdout", "sent"], ["sentiment", "sentiment140"]),
+        (["evalset", "rte", "clo"], ["closed_book_qa"]),
+        (["plan", "fl"], ["flan2021"]),
+        (["plan", "mi"], ["mine.yaml"]),
+        (["render", "--mixture", "sm"], ["smoke"]),
+    ],
+    ids=lambda words: " ".join(words),
+)  # fmt: skip
+def test_a_shell_completes_names_of_tasks_clusters_and_mixtures(tmp_path, words, names):
+    (tmp_path / "mine.yaml").write_text("tasks: [rte]\n")
+
+    assert complete(*words, cwd=tmp_path) == names
+
+
+def test_a_shell_completes_names_of_task_files_of_ones_own(pages, tmp_path):
+    pages(name="penguins")
+
+    assert complete("show", "--tasks", "pages", "pen", cwd=tmp_path) == ["penguins"]
+
+
+def test_completion_is_silent_about_a_fault_in_a_task_file(pages, tmp_path):
+    pages("nonsense: [", name="penguins")
+
+    assert complete("show", "--tasks", "pages", "pen", cwd=tmp_path) == []
+
+
+@pytest.mark.parametrize(("no_color", "colors"), [("", True), ("1", False)])
+def test_colors_are_for_terminals_and_not_where_no_color_is_set(no_color, colors):
+    shown = CliRunner(env={"NO_COLOR": no_color}).invoke(app, ["show", "rte"], color=True).output
+
+    assert ("\x1b[" in shown) == colors
 
 
 @pytest.mark.parametrize(
@@ -385,8 +456,8 @@ def test_preview_says_why_no_row_is_left(own):
     assert "so there is no row 0 (rows count from 0). Dropped: 2 no answer." in run.stderr
 
 
-def test_a_mixture_file_beside_the_command_is_named(own):
-    assert "There is a file mine.yaml: name it with its suffix." in own("plan", "mine").stderr
+def test_a_mixture_is_found_by_its_name_in_the_current_folder(own):
+    assert own("plan", "mine").stdout == own("plan", "mine.yaml").stdout != ""
 
 
 def test_a_forgotten_folder_of_task_files_is_named():

@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flanbuild.cli.console import COMMAND, exit_on_error, local_path, options, print_table, progress
+from flanbuild.cli.console import COMMAND, exit_on_error, local_path, options, progress
 from flanbuild.errors import DeclarationError
 
 
@@ -123,11 +123,6 @@ def test_progress_away_from_a_terminal_is_about_ten_lines(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10
     assert lines[-1] == "work: 1000/1000 well"
-
-
-def test_a_table_in_a_pipe_is_tab_separated(capsys):
-    print_table("Two", ("a", "b"), [("1", "2")])
-    assert capsys.readouterr().out == "# Two\na\tb\n1\t2\n"
 
 
 def test_the_fields_of_a_config_are_options():

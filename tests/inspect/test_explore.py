@@ -12,7 +12,7 @@ from few import few
 from html_tables import number, parse
 
 from flanbuild.artifacts.executor import Workers
-from flanbuild.build import Build
+from flanbuild.builder import Build
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError
 from flanbuild.inspect.difference import compare

@@ -8,7 +8,7 @@ from conftest import ROOT
 from few import few
 
 from flanbuild.artifacts.records import MANIFEST, Manifest, read_record, write_record
-from flanbuild.build import rebuild
+from flanbuild.builder import rebuild
 from flanbuild.inspect.rebuild import mixture_of, stale
 from flanbuild.sources.sample import SampleSource
 

@@ -46,6 +46,48 @@ def test_a_change_to_the_card_is_found(folder):
     assert verify(folder) == [f"{path}: not the card that the manifest gives."]
 
 
+def test_what_a_hub_adds_is_no_fault_and_is_said_in_one_line(folder, caplog):
+    (folder / ".gitattributes").write_text("*.arrow filter=lfs\n")
+    (folder / ".cache/huggingface/download").mkdir(parents=True)
+    (folder / ".cache/huggingface/download/README.md.metadata").write_text("")
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("---\n", "---\nlicense: other\ntags: [nli]\n", 1))
+
+    with caplog.at_level("INFO", logger="flanbuild"):
+        assert verify(folder) == []
+
+    assert caplog.messages == [
+        f"{folder}: not compared, since a hub adds it: .cache/huggingface/download/README.md.metadata, "
+        ".gitattributes, key 'license' of README.md, key 'tags' of README.md."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("path: train/*.arrow", "path: other/*.arrow", id="other files"),
+        pytest.param("  - name: prompt\n", "  - name: text\n", id="other column"),
+        pytest.param("validation examples.", "validation examples, all right.", id="body"),
+        pytest.param("configs:\n", "configs: [\n", id="no YAML"),
+        pytest.param("---\n", "", id="no header"),
+    ],
+)
+def test_any_other_change_to_the_card_is_a_fault(folder, old, new):
+    path = folder / "README.md"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new).replace("---\n", "---\nlicense: mit\n", 1))
+
+    assert verify(folder) == [f"{path}: not the card that the manifest gives."]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "train/.cache/a", "train/more.arrow", "cache/a"])
+def test_a_file_that_no_hub_adds_is_a_fault(folder, name):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("")
+
+    assert verify(folder) == [f"{folder / name}: not named by the manifest."]
+
+
 def test_a_change_to_the_manifest_is_found(folder):
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace("2021", "2022"))

@@ -1,4 +1,4 @@
-"""What is missing or stale for a mixture, and the run of it: the command line's way. DVC has its own.
+"""What is missing or stale for a mixture, and the run of it, for `flanbuild.build` and the command line. DVC has its own.
 
 Locks are taken in one order: the rendered rows of the mixture, evaluation sets, raw rows, the mixture folder.
 """
@@ -22,6 +22,8 @@ from flanbuild.artifacts.records import (
     read_record,
 )
 from flanbuild.declare.mixture import HeldOut, Mixture, hold_out
+from flanbuild.declare.project import find_mixture, lock_file, task_files
+from flanbuild.declare.requirements import check_mixture
 from flanbuild.declare.task import Task
 from flanbuild.errors import DamagedError, DeclarationError
 from flanbuild.inspect.estimate import estimate
@@ -29,11 +31,11 @@ from flanbuild.inspect.rebuild import rebuilt_differences
 from flanbuild.mix.mixture import Rendered, current_manifest, find_contamination, fingerprint, mix
 from flanbuild.mix.notices import Outcome, notices
 from flanbuild.mix.plan import Allocation, plan, related_in_training
-from flanbuild.progress import Progress, log
+from flanbuild.progress import Progress, log, silent
 from flanbuild.render import evaluation_set, training_rows
 from flanbuild.render.examples import check_expressions
 from flanbuild.render.splits import declaration
-from flanbuild.sources import Source, raw
+from flanbuild.sources import Source, open_source, raw
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,65 @@ class Build:
 
 def _build(folder: Path, make: partial[TaskRecord]) -> None:
     artifact.build(folder, make)
+
+
+def build(
+    mixture: str | Path = "flan2021",
+    holdout: str | Iterable[str] = (),
+    *,
+    tasks: str | Path | Iterable[str | Path] = (),
+    source: str | Source = "sample",
+    mirror: str | Path = "mirror",
+    sample_rows: int = 200,
+    lock: str | Path | None = None,
+    data: str | Path = "data",
+    missing: raw.Missing = "error",
+    jobs: int = 1,
+    scheduler: str = "",
+    progress: Progress = silent,
+) -> Built:
+    """Builds a mixture without `holdout`, and what it needs, as far as it is missing or stale.
+
+    >>> import flanbuild
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as data:
+    ...     built = flanbuild.build("smoke", holdout="nli", sample_rows=20, data=data)
+    ...     examples = flanbuild.load(built.folder)
+    >>> built.folder.name, sorted(built.manifest.held_out), len(examples)
+    ('smoke-without-nli', ['nli', 'paraphrase'], 110)
+
+    `mixture` is a name or a file, as on the command line, and `tasks` are folders of own task files. `source` is
+    `sample`, `mirror` (a folder or an fsspec URL, named by `mirror`), `hub` (pinned by `lock`, by default the project's
+    lock.json) or what `flanbuild.sources.open_source` returns. Neither `params.yaml` nor the environment is read.
+
+    With `jobs` above 1, large tasks are built in new processes, which import the main module of a script again: call
+    this under `if __name__ == "__main__":`. `scheduler` is the address of a Dask scheduler that does the work instead.
+    Neither changes a byte. News such as dropped rows goes to the logger `flanbuild`, at level INFO.
+
+    Raises FlanbuildError: DeclarationError for a fault in a declaration or an argument, SourceError for rows that are
+    missing or differ from what is declared.
+    """
+    if jobs < 1:
+        raise DeclarationError(f"jobs: found {jobs}, at least 1 is needed.")
+    declared = find_mixture(mixture)
+    known = task_files(Path(folder) for folder in _several(tasks))
+    check_mixture(declared, known.values())
+    if isinstance(source, str):
+        pinned = Path(lock) if lock else lock_file()
+        source = open_source(source, mirror=mirror, sample_rows=sample_rows, lock=pinned)
+    return Build(
+        tasks=known,
+        mixture=declared,
+        source=source,
+        data=Path(data),
+        missing=missing,
+        workers=Workers(jobs, scheduler),
+        progress=progress,
+    ).mix([*map(str, _several(holdout))])
+
+
+def _several(given: str | Path | Iterable[str | Path]) -> Iterable[str | Path]:
+    return [given] if isinstance(given, str | Path) else given
 
 
 def rebuild(folder: Path, build: Build) -> list[str]:

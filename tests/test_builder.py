@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT, SMALL
 from few import FOLDER, few
 
+import flanbuild
 from flanbuild.artifacts.artifact import is_whole
 from flanbuild.artifacts.files import xxh3_of
 from flanbuild.artifacts.records import MANIFEST, RECORD, RawRecord, TaskRecord, read_record
@@ -466,3 +467,52 @@ def test_a_full_disk_is_one_sentence_and_the_rerun_with_space_completes(small_di
 
     small_disk(16_000)
     assert few(data).mix(["nli"]).manifest == few(tmp_path / "elsewhere").mix(["nli"]).manifest
+
+
+def test_the_python_function_builds_what_the_command_builds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("tasks: [rte, copa]\n")
+    command = [
+        sys.executable,
+        "-m",
+        "flanbuild",
+        "mixture",
+        "mine",
+        "--holdout",
+        "nli",
+        "--sample-rows",
+        "20",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    built = flanbuild.build("mine", "nli", sample_rows=20, data="other")
+
+    assert built.manifest.digest == printed.strip()
+    assert built.folder == Path("other/mixtures/mine-without-nli")
+    assert not flanbuild.build(Path("mine.yaml"), ["nli"], sample_rows=20, data=Path("other")).new
+
+
+def test_the_python_function_takes_task_files_and_a_source_of_ones_own(pages, tmp_path):
+    mixture = tmp_path / "mine.yaml"
+    mixture.write_text("tasks: [rte]\nclusters: [misc]\n")
+    folder = pages(cluster="misc")
+
+    built = flanbuild.build(mixture, tasks=folder, source=SampleSource(20), data=tmp_path / "data")
+
+    assert built.manifest.tasks["rte"].cluster == "misc"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"mixture": "flan2012"}, r"flan2012.yaml: no such mixture. Did you mean 'flan2021'"),
+        ({"holdout": "nly"}, r"--holdout: no cluster, dataset or task 'nly'. Did you mean 'nli'"),
+        ({"source": "disk"}, r"source: no kind 'disk'"),
+        ({"jobs": 0}, r"jobs: found 0, at least 1"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_argument_of_the_python_function_is_one_sentence(tmp_path, arguments, sentence):
+    with pytest.raises(DeclarationError, match=sentence):
+        flanbuild.build(**arguments, data=tmp_path)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flanbuild.cli import options
 from flanbuild.cli.console import local_path, progress
 from flanbuild.cli.inspect import Tasks
+from flanbuild.declare import project
 from flanbuild.progress import log
 
 
@@ -62,7 +62,7 @@ def explore(
     size = pages.explore(
         folder,
         out,
-        tasks=options.task_files(tasks),
+        tasks=project.task_files(tasks or ()),
         raw=(data or folder.parents[1]) / "raw",
         against=against,
         tokenizer=tokenizer,

@@ -82,6 +82,7 @@ def answers_key(
             split,
             task.digests[split],
             rows.count,
+            sorted(set(rows.template)),
         ]
     )
 

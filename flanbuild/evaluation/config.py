@@ -10,6 +10,7 @@ from flanbuild.model.settings import PROMPT_LENGTH, Dtype
 ProtocolName = Literal["flan", "lm-eval", "t0"]
 _LEAST = {
     "examples": 1,
+    "templates": 1,
     "dev_examples": 0,
     "seen_tasks": 0,
     "seen_examples": 1,
@@ -28,6 +29,7 @@ class EvaluateConfig:
         ProtocolName, "Rules of scoring: flan is ours, lm-eval and t0 give the numbers of those harnesses."
     ] = "flan"
     examples: Annotated[int | None, "Rows per task, each under every template; by default all rows."] = None
+    templates: Annotated[int | None, "Templates per task, the first ones; by default all."] = None
     dev_examples: Annotated[
         int, "Dev rows per task, which decide the template that is best on dev; 0 scores none."
     ] = 100

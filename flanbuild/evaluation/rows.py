@@ -38,10 +38,12 @@ class EvaluationTask:
     """xxh3_128 of the files of its splits that have rows"""
     missing: str = ""
 
-    def rows(self, split: Split, examples: int | None = None) -> "EvaluationRows":
-        """The first `examples` rows of a split, or all, under all their templates; none if there is no such split.
+    def rows(
+        self, split: Split, examples: int | None = None, templates: int | None = None
+    ) -> "EvaluationRows":
+        """The first `examples` rows of a split, or all, under its first `templates` templates, or all.
 
-        Raises ArtifactError if an answer is not among the options of its row.
+        There are none if the task has no such split. Raises ArtifactError if an answer is not among the options of its row.
         """
         if self.folder is None or split not in self.digests or examples == 0:
             return EvaluationRows(**{name: [] for name in _COLUMNS})
@@ -50,6 +52,9 @@ class EvaluationTask:
         if examples is not None:
             first = pc.unique(table["row"]).slice(0, examples)
             table = table.filter(pc.is_in(table["row"], value_set=first))
+        if templates is not None:
+            kept = sorted(pc.unique(table["template"]).to_pylist())[:templates]
+            table = table.filter(pc.is_in(table["template"], value_set=pa.array(kept, pa.int16())))
         rows = EvaluationRows(**{name: table[name].to_pylist() for name in _COLUMNS})
         for row, options, answer in zip(rows.row, rows.options, rows.answer, strict=True):
             if options and answer not in options:

@@ -151,7 +151,7 @@ def _plan(mixture: Path, evaluation: Path, config: EvaluateConfig) -> tuple[Mani
     ]
     parts = []
     for task, split, examples in asked:
-        if len(rows := task.rows(split, examples)):
+        if len(rows := task.rows(split, examples, config.templates)):
             metrics = reported(rows, task.metrics, PROTOCOLS[config.protocol].normalized)
             parts.append(_Part(task, split, rows, metrics))
     return manifest, _Plan(held_out, seen, parts, not_evaluated)

@@ -23,7 +23,7 @@ import numpy as np
 from flanbuild.artifacts.arrow import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
-TASKS = ("rte", "cb", "copa", "piqa", "wic", "arc/easy", "arc/challenge")
+TASKS = ("rte", "cb", "copa", "piqa", "wic", "arc/easy")
 METRICS = {"accuracy": "acc", "accuracy_norm": "acc_norm", "accuracy_bytes": "acc_bytes"}
 TOLERANCE = 1e-3
 

@@ -135,7 +135,7 @@ def evaluate(
 
 def _plan(mixture: Path, evaluation: Path, config: EvaluateConfig) -> tuple[Manifest, _Plan]:
     manifest, declared_tasks = held_out_tasks(mixture, evaluation)
-    chosen = seen_tasks(manifest, evaluation, config.seen_tasks)
+    chosen = seen_tasks(manifest, evaluation, config.seen_tasks, config.seen_examples)
     not_evaluated = {
         f"{task.cluster}/{task.task}": task.missing for task in [*declared_tasks, *chosen] if task.missing
     }

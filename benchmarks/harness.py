@@ -137,7 +137,9 @@ def compare(ours: Path, theirs: Path) -> dict[str, Comparison]:
         one.options += len(logliks)
         one.other_choice += row["prediction"] != row["options"][int(np.argmax(logliks))]
         one.difference = max(one.difference, float(np.abs(np.subtract(row["logliks"], logliks)).max()))
-    results = json.loads(next(theirs.rglob("results_*.json")).read_text())["results"]
+    results = {}
+    for path in sorted(theirs.rglob("results_*.json")):
+        results |= json.loads(path.read_text())["results"]
     with (ours / "templates.csv").open(newline="", encoding="utf-8") as file:
         scores = list(csv.DictReader(file))
     for task, one in found.items():

@@ -1,7 +1,7 @@
 """Settings of an evaluation."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
@@ -28,6 +28,11 @@ class EvaluateConfig:
     tokenizer: Annotated[
         str | None, "Folder or hub name of a tokenizer; by default the model's own tokenizer."
     ] = None
+    tokenizer_revision: Annotated[str | None, "Commit of a tokenizer on the hub."] = None
+    template: Annotated[
+        Literal["auto", "none", "chat"],
+        "`chat` puts prompts into the tokenizer's chat template; auto does what the model's training did.",
+    ] = "auto"
 
     def __post_init__(self) -> None:
         messages = faults(self, "evaluate", _LEAST)

@@ -1,5 +1,7 @@
 """A model to evaluate, with its codec, its truncation and greedy generation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +10,7 @@ from transformers import GenerationConfig
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.model.codec import Codec, Truncation
 from flanbuild.model.loader import (
+    check_vocabulary,
     computation_dtype,
     default_device,
     load_model,
@@ -15,6 +18,7 @@ from flanbuild.model.loader import (
     max_positions,
 )
 from flanbuild.model.record import ModelRef
+from flanbuild.model.settings import Template
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,29 @@ class EvalModel:
 
 def eval_model(model: Any, tokenizer: Any, config: EvaluateConfig) -> EvalModel:
     """A loaded model made ready: evaluation mode, and greedy generation in place of its own settings."""
-    codec = Codec(tokenizer, encoder_decoder=bool(model.config.is_encoder_decoder))
+    template: Template = "chat" if config.template == "chat" else "none"
+    codec = Codec(tokenizer, bool(model.config.is_encoder_decoder), template)
     model.generation_config = _greedy(model, codec, config)
     return EvalModel(model.eval(), codec, config)
 
 
 def load(ref: ModelRef, config: EvaluateConfig) -> EvalModel:
-    """Loads a model folder or a hub model onto the default device."""
+    """Loads a model into main memory; `on_device` moves it to where it computes."""
     model = load_model(ref, option="evaluate.model", dtype=computation_dtype(config.dtype))
     tokenizer = load_tokenizer(ref, option="evaluate.model")
-    return eval_model(model.to(default_device()), tokenizer, config)
+    ready = eval_model(model, tokenizer, config)
+    check_vocabulary(model, ready.codec, option="evaluate.tokenizer", name=ref.name)
+    return ready
+
+
+@contextmanager
+def on_device(model: EvalModel) -> Iterator[EvalModel]:
+    """The model on the default device; afterwards it is in main memory again, so that the next one has the room."""
+    model.model.to(default_device())
+    try:
+        yield model
+    finally:
+        model.model.to("cpu")
 
 
 def _greedy(model: Any, codec: Codec, config: EvaluateConfig) -> GenerationConfig:

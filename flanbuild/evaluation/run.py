@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from flanbuild.artifacts.arrow import write_batches
-from flanbuild.artifacts.files import locked, sha256_of, staged
+from flanbuild.artifacts.files import locked, staged
 from flanbuild.artifacts.records import SCORES, TRAINING, Manifest, read_record, write_record
 from flanbuild.errors import FlanbuildError, require
 from flanbuild.evaluation.config import EvaluateConfig
@@ -24,6 +24,8 @@ from flanbuild.evaluation.paper import PAPER
 from flanbuild.evaluation.record import MetricScores, ModelRun, PaperScores, Role, ScoreRecord
 from flanbuild.evaluation.rows import PREDICTIONS, EvaluationRows, EvaluationTask, held_out_tasks
 from flanbuild.evaluation.scores import Answers, by_template, chosen, majority, random_guess, summary
+from flanbuild.model.chat import log_unused_template
+from flanbuild.model.files import locate
 from flanbuild.model.record import Environment, MixtureRef, ModelRef, TrainingRecord, model_versions
 from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Advance, Progress, log, silent
@@ -67,7 +69,7 @@ def evaluate(
     nothing to evaluate, and ExecutionError if a model's scores are not finite.
     """
     require("`flanbuild evaluate`", "train", _MODULES)
-    config = config or EvaluateConfig()
+    config = _with_template(config or EvaluateConfig(), Path(model))
     manifest, declared = held_out_tasks(mixture, evaluation)
     tasks = [task for task in declared if not task.missing]
     require_metrics(metric for task in tasks for metric in task.metrics)
@@ -85,13 +87,25 @@ def evaluate(
 
 def _models(model: str, config: EvaluateConfig) -> dict[Role, ModelRef]:
     """The model, and the one it was trained from if its record names one."""
-    models: dict[Role, ModelRef] = {"tuned": ModelRef.of(model, config.revision, config.tokenizer)}
+    models: dict[Role, ModelRef] = {
+        "tuned": ModelRef.of(model, config.revision, config.tokenizer, config.tokenizer_revision)
+    }
     path = Path(model) / TRAINING
     if path.is_file():
         base = read_record(path, TrainingRecord).base.resolved(Path(model))
-        tokenizer = {"tokenizer": config.tokenizer} if config.tokenizer else {}
+        names = ("tokenizer", "tokenizer_revision") if config.tokenizer else ()
+        tokenizer = {name: getattr(config, name) for name in names}
         models["untuned"] = base.model_copy(update=tokenizer)
     return models
+
+
+def _with_template(config: EvaluateConfig, model: Path) -> EvaluateConfig:
+    """The settings with the template that the model was trained with, if they leave it open."""
+    if config.template != "auto":
+        return config
+    path = model / TRAINING
+    trained = read_record(path, TrainingRecord).config.get("template") if path.is_file() else None
+    return replace(config, template="chat" if trained == "chat" else "none")
 
 
 def _run_all(
@@ -107,21 +121,14 @@ def _run_all(
     not_asked: dict[Role, str] = {}
 
     def tables() -> Iterator[pa.Table]:
-        from flanbuild.evaluation.models import load
+        from flanbuild.evaluation.models import on_device
         from flanbuild.evaluation.ranking import method_for
 
-        for role, ref in models.items():
-            try:
-                model = load(ref, config)
-            except FlanbuildError as error:
-                if role == "tuned":
-                    raise
-                not_asked[role] = str(error)
-                log(f"evaluate: the {role} model is left out: {error}")
-                continue
-            method = method_for(model)
-            results[role] = _ModelResult(_model_run(ref, model, method), {})
-            with progress(sum(map(len, rows.values())), f"evaluate {role}") as advance:
+        for role, opened in _open(models, config, not_asked).items():
+            total = sum(map(len, rows.values()))
+            with on_device(opened) as model, progress(total, f"evaluate {role}") as advance:
+                method = method_for(model)
+                results[role] = _ModelResult(_model_run(models[role], model, method), {})
                 for task in tasks:
                     answers, requests = _answer(model, method, rows[task.task], task.task, advance)
                     _count(results, role, task.task, requests)
@@ -130,6 +137,27 @@ def _run_all(
 
     write_batches(folder / "predictions.arrow", PREDICTIONS, tables())
     return results, not_asked
+
+
+def _open(
+    models: Mapping[Role, ModelRef], config: EvaluateConfig, not_asked: dict[Role, str]
+) -> dict[Role, "EvalModel"]:
+    """All models, read before the first request, so that a fault of the last one costs no work of the others."""
+    from flanbuild.evaluation.models import load
+
+    opened = {}
+    for role, ref in models.items():
+        try:
+            opened[role] = load(ref, config)
+        except FlanbuildError as error:
+            if role == "tuned":
+                raise
+            not_asked[role] = str(error)
+            log(f"evaluate: the {role} model is left out: {error}")
+            continue
+        if role == "tuned" and not (Path(ref.name) / TRAINING).is_file():
+            log_unused_template("evaluate", ref.name, opened[role].codec.tokenizer, config.template)
+    return opened
 
 
 def _answer(
@@ -170,7 +198,7 @@ def _model_run(ref: ModelRef, model: "EvalModel", method: "Method") -> ModelRun:
     return ModelRun(
         name=ref.name if hub else None,
         revision=(commit or ref.revision) if hub else None,
-        weights={} if hub else _weights(Path(ref.name)),
+        weights=locate(ref, option="evaluate.model").weights(),
         tokenizer=tokenizer_digest(model.codec.tokenizer),
         dtype=dtype_name(model.model.dtype),
         attention=str(model.model.config._attn_implementation),
@@ -178,11 +206,6 @@ def _model_run(ref: ModelRef, model: "EvalModel", method: "Method") -> ModelRun:
         truncated_prompts={},
         border_merges={},
     )
-
-
-def _weights(model: Path) -> dict[str, str]:
-    """The digests of the files of weights in a folder."""
-    return {path.name: sha256_of(path) for path in sorted(model.glob("*.safetensors"))}
 
 
 def _predictions(role: Role, task: EvaluationTask, rows: EvaluationRows, answers: Answers) -> pa.Table:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
-from flanbuild.model.settings import PROMPT_LENGTH, Dtype
+from flanbuild.model.settings import PROMPT_LENGTH, Dtype, Template
 
 Schedule = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adafactor"]
@@ -36,14 +36,19 @@ class TrainConfig:
     Adafactor with a learning rate of 3e-5.
     """
 
-    model: Annotated[str, "`small` (built from the sizes below), a model folder, or a name on the hub."] = (
-        SMALL
-    )
+    model: Annotated[
+        str,
+        "`small` (built from the sizes below), a folder of a model or an adapter, a GGUF file, or a name on the hub.",
+    ] = SMALL
     revision: Annotated[str | None, "Commit of a hub model."] = None
     tokenizer: Annotated[
         str | None,
         "`trained` on the mixture, a folder or a hub name; by default the model's own tokenizer.",
     ] = None
+    tokenizer_revision: Annotated[str | None, "Commit of a tokenizer on the hub."] = None
+    template: Annotated[
+        Template, "`chat` puts prompts into the tokenizer's chat template, which instruct models need."
+    ] = "none"
     vocab_size: Annotated[int, "Maximum tokens of a trained tokenizer."] = 2048
     hidden_size: Annotated[int, "Hidden size of the small model."] = 128
     layers: Annotated[int, "Layers of the small model."] = 2

@@ -8,11 +8,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from flanbuild.errors import DeclarationError
 from flanbuild.model.codec import Codec
-from flanbuild.model.loader import load_model, load_tokenizer, max_positions
-from flanbuild.model.record import ModelRef
+from flanbuild.model.loader import check_vocabulary, load_model, load_tokenizer, max_positions
 from flanbuild.model.tokenizer import train_tokenizer
 from flanbuild.read import Examples
-from flanbuild.training.config import SMALL, TRAINED, TrainConfig
+from flanbuild.training.base import base_ref
+from flanbuild.training.config import SMALL, TrainConfig
 
 _LEAK = 1e-3
 _TOKENIZER_ROWS = 10_000
@@ -32,12 +32,6 @@ def tokenizer_for(config: TrainConfig, train: Examples) -> Any:
     return load_tokenizer(base_ref(config), option=option)
 
 
-def base_ref(config: TrainConfig) -> ModelRef:
-    """The model that training starts from, as given. A small model has no name before it is saved."""
-    tokenizer = None if config.tokenizer == TRAINED else config.tokenizer
-    return ModelRef.of(config.model, config.revision, tokenizer)
-
-
 def starting_model(config: TrainConfig, codec_tokenizer: Any) -> Any:
     """The model that training starts from, in float32: the same weights each time.
 
@@ -46,7 +40,9 @@ def starting_model(config: TrainConfig, codec_tokenizer: Any) -> Any:
     if config.model == SMALL:
         return _small(config, Codec(codec_tokenizer, encoder_decoder=False))
     model = load_model(base_ref(config), option="train.model", dtype=torch.float32)
-    _check(model, config, codec_tokenizer)
+    _check(model, config)
+    codec = Codec(codec_tokenizer, bool(model.config.is_encoder_decoder), config.template)
+    check_vocabulary(model, codec, option="train.tokenizer", name=config.model)
     return model
 
 
@@ -101,17 +97,11 @@ def _small(config: TrainConfig, codec: Codec) -> Any:
         return LlamaForCausalLM(shape)
 
 
-def _check(model: Any, config: TrainConfig, tokenizer: Any) -> None:
+def _check(model: Any, config: TrainConfig) -> None:
     positions = max_positions(model) or config.seq_length
-    rows = model.get_input_embeddings().weight.shape[0]
     if config.seq_length > positions:
         raise DeclarationError(
             f"train.seq_length: found {config.seq_length}, '{config.model}' reads at most {positions} tokens."
-        )
-    if len(tokenizer) > rows:
-        raise DeclarationError(
-            f"train.tokenizer: it has {len(tokenizer)} tokens and '{config.model}' has embeddings for {rows}; use the"
-            " model's own tokenizer."
         )
     if config.packing and model.config.is_encoder_decoder:
         raise DeclarationError(

@@ -17,7 +17,9 @@ import numpy as np
 from flanbuild.artifacts.files import locked, staged, write_json
 from flanbuild.artifacts.records import MANIFEST, TRAINING, write_record
 from flanbuild.errors import ArtifactError, require
+from flanbuild.model.chat import log_unused_template
 from flanbuild.model.codec import Codec, Truncation
+from flanbuild.model.files import model_digest
 from flanbuild.model.record import (
     Environment,
     MixtureRef,
@@ -29,6 +31,7 @@ from flanbuild.model.record import (
 from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, log, silent
 from flanbuild.read import Examples, load
+from flanbuild.training.base import base_ref
 from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.packing import PackedIndex, one_each, pack
 from flanbuild.training.tokens import TokenizedExamples, tokenize
@@ -62,16 +65,19 @@ def train(
     accelerator = loop.accelerator_for(config)
     tokenizer = models.tokenizer_for(config, train_rows)
     dtype = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
-    checkpoints = Checkpoints(work / "checkpoint", _identity(train_rows, tokenizer, config, dtype))
+    base = _base(base_ref(config), out)
+    identity = _identity(train_rows, tokenizer, config, dtype) | {"model digest": base.digest}
+    checkpoints = Checkpoints(work / "checkpoint", identity)
     checkpoints.check()
     model = models.starting_model(config, tokenizer)
     commit = getattr(model.config, "_commit_hash", None)
     models.set_up(model, config, accelerator.device)
-    codec = Codec(tokenizer, encoder_decoder=bool(model.config.is_encoder_decoder))
+    codec = Codec(tokenizer, bool(model.config.is_encoder_decoder), config.template)
     train_batches, validation_batches = (
         _batches(rows, codec, config, work, progress) for rows in (train_rows, validation_rows)
     )
     if accelerator.is_main_process:
+        log_unused_template("train", config.model, tokenizer, config.template)
         _log_counts(train_batches, train_rows)
     result = loop.fit(accelerator, model, train_batches, validation_batches, config, checkpoints, progress)
     if accelerator.is_main_process:
@@ -79,7 +85,9 @@ def train(
             mixture=MixtureRef(name=train_rows.manifest.name, digest=train_rows.digest),
             holdout=train_rows.manifest.holdout,
             config=config.numbers(),
-            base=_base(models.base_ref(config), out, commit),
+            base=base.model_copy(update={"revision": commit or base.revision})
+            if base.kind == "hub"
+            else base,
             tokenizer=tokenizer_digest(tokenizer),
             dtype=dtype,
             attention=str(result.model.config._attn_implementation),
@@ -142,17 +150,18 @@ def _identity(rows: Examples, tokenizer: Any, config: TrainConfig, dtype: str) -
     }
 
 
-def _base(ref: ModelRef, out: Path, commit: str | None) -> ModelRef:
-    """The model before training as `training.json` names it: with the tokenizer that training used.
+def _base(ref: ModelRef, out: Path) -> ModelRef:
+    """The model before training as `training.json` names it: with its digest and the tokenizer that training used.
 
     A relative path becomes relative to the model folder, so that evaluation finds it from any working directory.
     """
     if ref.name == SMALL:
         return ModelRef(kind="folder", name=_UNTUNED)
+    own = ref.model_copy(update={"tokenizer": ".", "tokenizer_revision": None})
     if ref.kind == "hub":
-        return ref.model_copy(update={"revision": commit or ref.revision, "tokenizer": "."})
+        return own
     name = ref.name if Path(ref.name).is_absolute() else os.path.relpath(ref.name, out)
-    return ref.model_copy(update={"name": name, "tokenizer": "."})
+    return own.model_copy(update={"name": name, "digest": model_digest(ref, option="train.model")})
 
 
 def _environment(accelerator: Any) -> Environment:

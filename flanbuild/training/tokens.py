@@ -21,7 +21,7 @@ from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, silent
 from flanbuild.read import Examples
 
-_FORMAT = 2  # raise it when equal inputs give other tokens
+_FORMAT = 3  # raise it when equal inputs give other tokens
 
 
 @dataclass(frozen=True)
@@ -169,5 +169,13 @@ def _lengths(sides: Sequence[Tokens]) -> Ints:
 def _name(examples: Examples, codec: Codec, truncation: Truncation, rows: int, tokens: int | None) -> str:
     """The folder's name: the split, and a digest of all that decides its tokens."""
     shards = [shard.sha256 for shard in examples.shards]
-    value = [_FORMAT, shards, tokenizer_digest(codec.tokenizer), astuple(truncation), rows, tokens]
+    value = [
+        _FORMAT,
+        shards,
+        tokenizer_digest(codec.tokenizer),
+        astuple(truncation),
+        rows,
+        tokens,
+        codec.template,
+    ]
     return f"{examples.split}-{hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]}"

@@ -9,7 +9,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import build, inspect, model, source
+from flanbuild.cli import build, export, inspect, model, source
 from flanbuild.cli.console import COMMAND, exit_on_error, options
 from flanbuild.declare.params import load_params
 
@@ -38,6 +38,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),
+    "Export": (export.export,),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

@@ -13,7 +13,7 @@ from flanbuild.progress import Advance
 
 @torch.no_grad()
 def generate(model: EvalModel, requests: Sequence[Request], advance: Advance, *, task: str) -> list[str]:
-    """The answer to each request, without white space around it. It does not depend on the batch.
+    """The answer to each request, cut as the protocol says. It does not depend on the batch.
 
     Raises ExecutionError, naming the task, if the model's scores are not finite.
     """
@@ -44,7 +44,7 @@ def _generate_batch(model: EvalModel, prompts: Sequence[Sequence[int]], task: st
         logits_processor=LogitsProcessorList([_FiniteCheck(task)]),
     )
     new = generated if model.encoder_decoder else generated[:, length:]
-    return [model.codec.decode_text(row).strip() for row in new.tolist()]
+    return [model.protocol.answer(model.codec.decode_text(row)) for row in new.tolist()]
 
 
 class _FiniteCheck(LogitsProcessor):

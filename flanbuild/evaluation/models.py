@@ -8,6 +8,7 @@ from typing import Any
 from transformers import GenerationConfig
 
 from flanbuild.evaluation.config import EvaluateConfig
+from flanbuild.evaluation.protocols import PROTOCOLS, Protocol
 from flanbuild.model.codec import Codec, Truncation
 from flanbuild.model.loader import (
     check_vocabulary,
@@ -33,6 +34,11 @@ class EvalModel:
     def encoder_decoder(self) -> bool:
         """Whether prompt and answer are two sequences."""
         return self.codec.encoder_decoder
+
+    @property
+    def protocol(self) -> Protocol:
+        """The rules by which texts become tokens and scores become answers."""
+        return PROTOCOLS[self.config.protocol]
 
     @property
     def truncation(self) -> Truncation:

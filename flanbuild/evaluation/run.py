@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from flanbuild.evaluation.ranking import Method
 
 _MODULES = ("safetensors", "tokenizers", "torch", "transformers")
+_LONG_ROWS = 4
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "split", "metric", "template", "score", "rows")
 
@@ -236,7 +237,7 @@ def _ask(
     """The answers of one model to all parts; those that are stored are not asked for again."""
     from flanbuild.evaluation.ranking import method_for
 
-    method = method_for(model)
+    method = method_for(model, _longest(model, plan))
     run = _model_run(ref, model, method)
     answered: dict[tuple[str, Split], Answered] = {}
     reused = 0
@@ -254,6 +255,26 @@ def _ask(
     if reused:
         log(f"evaluate {role}: continued: {reused} of {len(plan.parts)} parts were scored before")
     return _ModelResult(_with_counts(role, run, plan, answered), answered)
+
+
+def _longest(model: "EvalModel", plan: _Plan) -> int:
+    """Tokens of the longest request to rank options, among the few rows of each part that have the longest texts."""
+    from flanbuild.evaluation.requests import ranking_requests
+
+    longest = 0
+    for part in plan.parts:
+        rows, task = part.rows, part.task.task
+        if not rows.ranked:
+            continue
+        sizes = [
+            len(prompt) + sum(map(len, options))
+            for prompt, options in zip(rows.prompt, rows.options, strict=True)
+        ]
+        first = sorted(range(len(sizes)), key=lambda index: -sizes[index])[:_LONG_ROWS]
+        prompts, options = [rows.prompt[i] for i in first], [rows.options[i] for i in first]
+        requests = ranking_requests(model, prompts, options, task=task).requests
+        longest = max(longest, *(request.size for request in requests))
+    return longest
 
 
 def _with_counts(

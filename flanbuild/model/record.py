@@ -87,7 +87,7 @@ class TokenCounts(Part):
 class TrainingRecord(Record):
     """`training.json` of a model folder."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
 
     mixture: MixtureRef
     holdout: tuple[str, ...]

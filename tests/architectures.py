@@ -43,25 +43,15 @@ DENSE: dict[str, dict[str, Any]] = {
             *("seed_oss", "smollm3", "stablelm", "starcoder2"),
         )
     },
-    **{
-        name: WINDOW
-        for name in (
-            "cohere2",
-            "cwm",
-            "exaone4",
-            "gemma2",
-            "gemma3_text",
-            "ministral",
-            "mistral",
-            "olmo3",
-            "vaultgemma",
-        )
-    },
+    **dict.fromkeys(
+        ("cohere2", "cwm", "exaone4", "gemma2", "gemma3_text", "ministral", "mistral", "olmo3", "vaultgemma"),
+        WINDOW,
+    ),
     "gemma3": {"text_config": GEMMA3 | WINDOW, "vision_config": VISION},
     "gpt_neo": {"num_layers": 2, "attention_types": [[["global", "local"], 1]], "window_size": 8},
     "opt": {"ffn_dim": 64, "word_embed_proj_dim": 32},
     "xglm": {"ffn_dim": 64},
-    "codegen": {"n_head": 4, "rotary_dim": 4},
+    "codegen": {"num_attention_heads": 4, "rotary_dim": 4},
     "gptj": {"rotary_dim": 8},
     "bert": DECODER,
     "roberta": DECODER | {"max_position_embeddings": 300},
@@ -77,28 +67,27 @@ EXPERTS: dict[str, dict[str, Any]] = {
     "cohere2_moe": WINDOW,
 }
 RECURRENT: dict[str, dict[str, Any]] = {
-    **{name: {} for name in ("falcon_mamba", "jamba", "mamba", "minimax", "olmo_hybrid", "rwkv")},
+    **{name: {} for name in ("falcon_mamba", "mamba", "minimax", "olmo_hybrid", "rwkv")},
     "recurrent_gemma": {"attention_window_size": 8, "num_hidden_layers": 3, "lru_width": 32},
     "falcon_h1": {"mamba_d_ssm": 32, "mamba_n_heads": 2, "mamba_d_state": 8},
     "lfm2": {"layer_types": ["conv", "full_attention"]},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "mamba2": MAMBA2,
 }
 SEES_AHEAD: dict[str, dict[str, Any]] = {"bert": {"is_decoder": False}, "electra": {"is_decoder": False}}
 ENCODER_DECODER: dict[str, dict[str, Any]] = {
-    "t5": {"d_kv": 16, "d_ff": 64},
-    "mt5": {"d_kv": 16, "d_ff": 64},
-    "umt5": {"d_kv": 16, "d_ff": 64},
-    **{
-        name: BART
-        for name in ("bart", "mbart", "pegasus", "marian", "m2m_100", "blenderbot", "mvp", "plbart")
-    },
+    "t5": {"d_kv": 16, "d_ff": 64, "num_decoder_layers": 2},
+    "mt5": {"d_kv": 16, "d_ff": 64, "num_decoder_layers": 2},
+    "umt5": {"d_kv": 16, "d_ff": 64, "num_decoder_layers": 2},
+    **dict.fromkeys(("bart", "mbart", "pegasus", "marian", "m2m_100", "blenderbot", "mvp", "plbart"), BART),
 }
 
 
 def build(name: str, changes: dict[str, Any], *, encoder_decoder: bool = False) -> Any:
     """A model of the architecture with the same weights each time, in evaluation mode."""
     kind = CONFIG_MAPPING[name]
-    known = {key: value for key, value in COMMON.items() if hasattr(kind(), key)}
+    needed = ("decoder_start_token_id", "bos_token_id") if encoder_decoder else ()
+    known = {key: value for key, value in COMMON.items() if hasattr(kind(), key) or key in needed}
     config = kind(**({} if "text_config" in changes else known) | changes)
     torch.manual_seed(0)
     auto: Any = AutoModelForSeq2SeqLM if encoder_decoder else AutoModelForCausalLM

@@ -163,13 +163,17 @@ class Codec:
         )
 
     def border_merges(self, prompts: Sequence[str], completions: Sequence[str]) -> int:
-        """How many pairs a tokenizer would tokenize in another way as one text, with a token over the border.
+        """How many pairs a tokenizer would tokenize in another way as one text, with a token over the border."""
+        return int(self.merges_border(prompts, completions).sum())
+
+    def merges_border(self, prompts: Sequence[str], completions: Sequence[str]) -> NDArray[np.bool_]:
+        """Which pairs these are.
 
         Looks at 32 characters on each side, which finds the same pairs as the whole texts in less time. An
         encoder-decoder has no border, and in a chat template other tokens stand between.
         """
         if self.encoder_decoder or self._chat:
-            return 0
+            return np.zeros(len(prompts), dtype=np.bool_)
         borders = [(p[-_BORDER:], c[:_BORDER]) for p, c in zip(prompts, completions, strict=True)]
         unique = sorted(set(borders))
         lefts, rights = [left for left, _ in unique], [right for _, right in unique]
@@ -180,7 +184,7 @@ class Codec:
             for border, (left, right), whole in zip(unique, apart, joined, strict=True)
             if [*left, *right[:-1]] != whole
         }
-        return sum(border in merged for border in borders)
+        return np.fromiter((border in merged for border in borders), dtype=np.bool_, count=len(borders))
 
     @cached_property
     def _chat(self) -> ChatFormat | None:

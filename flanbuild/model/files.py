@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from flanbuild.artifacts.files import digest_of, sha256_of
-from flanbuild.errors import DeclarationError
-from flanbuild.model.record import ModelRef
+from flanbuild.artifacts.records import TRAINING, read_record
+from flanbuild.errors import ArtifactError, DeclarationError
+from flanbuild.model.record import ModelRef, TrainingRecord
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -113,7 +114,19 @@ def model_digest(ref: ModelRef, *, option: str) -> str | None:
 
 
 def check_digest(ref: ModelRef, *, option: str) -> None:
-    """Raises DeclarationError if the model's files are not those that the reference was made from."""
+    """Raises DeclarationError if the model's files are not those that the reference was made from.
+
+    The weights of a model that flanbuild trained must be those that it wrote, or ArtifactError is raised.
+    """
+    found = locate(ref, option=option)
+    record = Path(found.folder) / TRAINING
+    if found.format in ("transformers", "adapter") and record.is_file():
+        recorded = read_record(record, TrainingRecord).weights
+        if recorded and found.weights() != recorded:
+            raise ArtifactError(
+                f"{ref.name}: the weights are not those that {TRAINING} records; they were damaged or changed. Train"
+                f" again, or delete {TRAINING} if the change is meant."
+            )
     if ref.digest is not None and model_digest(ref, option=option) != ref.digest:
         raise DeclarationError(
             f"{option}: the files of '{ref.name}' have changed since the model was trained from them; restore them, or"

@@ -102,6 +102,8 @@ class TrainingRecord(Record):
     attention: str
     data: TokenCounts
     environment: Environment
+    weights: dict[str, Digest] = {}
+    """sha256 of each file of weights; evaluation compares them"""
 
 
 @cache

@@ -46,12 +46,12 @@ def keep_method(model: Any) -> KeepMethod:
     model.eval()
     tokens = torch.cat([draw_tokens(model, 12, draw) for draw in (0, 1)])
     keep = torch.tensor([[3, 4, 9], [0, 7, 10]], device=tokens.device)
-    wanted = _kept_logits(model, "all", keep, input_ids=tokens)
+    wanted, _ = _kept_logits(model, "all", keep, input_ids=tokens)
     found: KeepMethod = "all"
     methods: tuple[KeepMethod, ...] = ("rows", "union")
     for method in methods:
         try:
-            logits = _kept_logits(model, method, keep, input_ids=tokens)
+            logits, _ = _kept_logits(model, method, keep, input_ids=tokens)
         except _UNABLE:
             continue
         if logits.shape == wanted.shape and (logits - wanted).abs().max() <= _SAME * wanted.std():
@@ -61,11 +61,21 @@ def keep_method(model: Any) -> KeepMethod:
     return found
 
 
-def completion_loss(model: Any, batch: Batch, method: KeepMethod) -> torch.Tensor:
-    """The sum of the negative log-likelihoods of a decoder's targets, in float32. `batch` comes from `with_kept`."""
-    inputs = {name: value for name, value in batch.items() if name not in ("keep", "targets")}
-    logits = _kept_logits(model, method, batch["keep"], **inputs)
-    return _cross_entropy(logits, batch["targets"])
+def completion_loss(model: Any, batch: Batch, method: KeepMethod, *, balance: float = 0.0) -> torch.Tensor:
+    """The sum of the negative log-likelihoods of a decoder's targets, in float32. `batch` comes from `with_kept`.
+
+    While training, a mixture of experts adds the loss that balances its experts, `balance` times for each target
+    (Switch Transformer, section 2.2).
+    """
+    inputs: dict[str, Any] = {name: value for name, value in batch.items() if name not in ("keep", "targets")}
+    balanced = balance > 0 and torch.is_grad_enabled()
+    if balanced:
+        inputs["output_router_logits"] = True
+    logits, experts = _kept_logits(model, method, batch["keep"], **inputs)
+    loss = _cross_entropy(logits, batch["targets"])
+    if balanced and experts is not None:
+        loss = loss + balance * experts * (batch["targets"] != IGNORED).sum()
+    return loss
 
 
 def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
@@ -80,15 +90,18 @@ def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     )
 
 
-def _kept_logits(model: Any, method: KeepMethod, keep: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-    """Logits at the positions `keep` of each row, of shape (rows, positions, vocabulary)."""
+def _kept_logits(
+    model: Any, method: KeepMethod, keep: torch.Tensor, **inputs: Any
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Logits at the positions `keep` of each row, of shape (rows, positions, vocabulary), and the experts' loss."""
     if method == "rows":
-        logits: torch.Tensor = model(**inputs, use_cache=False, logits_to_keep=keep).logits
-        return logits
+        output = model(**inputs, use_cache=False, logits_to_keep=keep)
+        return output.logits, getattr(output, "aux_loss", None)
     if method == "union":
         positions = torch.unique(keep)
-        logits = model(**inputs, use_cache=False, logits_to_keep=positions).logits
+        output = model(**inputs, use_cache=False, logits_to_keep=positions)
         columns = torch.searchsorted(positions, keep)
     else:
-        logits, columns = model(**inputs, use_cache=False).logits, keep
-    return torch.take_along_dim(logits, columns[..., None], dim=1)
+        output, columns = model(**inputs, use_cache=False), keep
+    logits = torch.take_along_dim(output.logits, columns[..., None], dim=1)
+    return logits, getattr(output, "aux_loss", None)

@@ -13,6 +13,7 @@ from flanbuild.model.probes import NOISE, check_causal, draw_tokens, leak
 from flanbuild.model.tokenizer import train_tokenizer
 from flanbuild.progress import log
 from flanbuild.read import Examples
+from flanbuild.training.adapters import with_adapters
 from flanbuild.training.base import base_ref
 from flanbuild.training.config import SMALL, TrainConfig
 
@@ -49,8 +50,8 @@ def starting_model(config: TrainConfig, codec_tokenizer: Any) -> Any:
     return model
 
 
-def set_up(model: Any, config: TrainConfig, device: torch.device) -> None:
-    """Checks what the model does with its tokens, moves it to the device, and sets its attention.
+def set_up(model: Any, config: TrainConfig, device: torch.device) -> Any:
+    """The model ready to train: checked, on the device, with its attention set, and with adapters if they are asked for.
 
     Weights that no text reaches, such as those of a vision tower, are frozen, with a message. Raises DeclarationError
     if the model sees the tokens it has to predict, or if packed examples would see each other.
@@ -70,6 +71,16 @@ def set_up(model: Any, config: TrainConfig, device: torch.device) -> None:
         model.set_attn_implementation(attention)
     if device.type != "cpu":
         _check_isolation(model, config, _GPU_NOISE)
+    if config.gradient_checkpointing:
+        _checkpoint_activations(model, config)
+    return with_adapters(model, config) if config.lora_rank else model
+
+
+def _checkpoint_activations(model: Any, config: TrainConfig) -> None:
+    if not model.supports_gradient_checkpointing:
+        raise DeclarationError(f"train.gradient_checkpointing: '{config.model}' does not support it.")
+    current = getattr(model, "activation_checkpointing_enable", None)  # transformers 5.20 renamed it
+    (current or model.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def _check_isolation(model: Any, config: TrainConfig, noise: float) -> None:

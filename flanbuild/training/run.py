@@ -19,7 +19,7 @@ from flanbuild.artifacts.records import MANIFEST, TRAINING, write_record
 from flanbuild.errors import ArtifactError, require
 from flanbuild.model.chat import log_unused_template
 from flanbuild.model.codec import Codec, Truncation
-from flanbuild.model.files import model_digest
+from flanbuild.model.files import locate, model_digest
 from flanbuild.model.record import (
     Environment,
     MixtureRef,
@@ -62,7 +62,7 @@ def train(
 
     work = work or out.parent / ".work" / out.name
     train_rows, validation_rows = (_rows(mixture, split) for split in ("train", "validation"))
-    accelerator = loop.accelerator_for(config)
+    accelerator = loop.accelerator_for(config, work)
     tokenizer = models.tokenizer_for(config, train_rows)
     dtype = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
     base = _base(base_ref(config), out)
@@ -71,7 +71,7 @@ def train(
     checkpoints.check()
     model = models.starting_model(config, tokenizer)
     commit = getattr(model.config, "_commit_hash", None)
-    models.set_up(model, config, accelerator.device)
+    model = models.set_up(model, config, accelerator.device)
     codec = Codec(tokenizer, bool(model.config.is_encoder_decoder), config.template)
     train_batches, validation_batches = (
         _batches(rows, codec, config, work, progress) for rows in (train_rows, validation_rows)
@@ -79,6 +79,7 @@ def train(
     if accelerator.is_main_process:
         log_unused_template("train", config.model, tokenizer, config.template)
         _log_counts(train_batches, train_rows)
+        _log_settings(model, config, accelerator, train_batches.examples)
     result = loop.fit(accelerator, model, train_batches, validation_batches, config, checkpoints, progress)
     if accelerator.is_main_process:
         record = TrainingRecord.of(
@@ -95,8 +96,9 @@ def train(
             environment=_environment(accelerator),
         )
         with locked(out), staged(out) as folder:
-            _write(folder, result, tokenizer, config)
-            write_record(folder / TRAINING, record)
+            _write(folder, result, tokenizer, config, base)
+            weights = locate(ModelRef.of(str(folder)), option="train").weights()
+            write_record(folder / TRAINING, record.with_changes(weights=weights))
             write_json(folder / "metrics.json", _metrics(train_batches, train_rows, result, config))
         checkpoints.clear()
     accelerator.wait_for_everyone()
@@ -225,10 +227,29 @@ def _log_counts(batches: "Batches", rows: Examples) -> None:
         )
 
 
-def _write(folder: Path, result: "TrainResult", tokenizer: Any, config: TrainConfig) -> None:
-    from flanbuild.training import models
+def _log_settings(model: Any, config: TrainConfig, accelerator: Any, examples: TokenizedExamples) -> None:
+    """What a user should know before the first step: the memory needed, and a peak that is never reached."""
+    from flanbuild.training.memory import log_estimate
 
-    result.model.save_pretrained(folder, state_dict=result.weights)
+    share = float(examples.kept_completion.sum() / examples.lengths.sum())
+    sequences = config.batch // (accelerator.num_processes * config.gradient_accumulation)
+    bf16 = accelerator.mixed_precision == "bf16"
+    log_estimate(model, config, sequences, accelerator.device, bf16=bf16, kept=share)
+    if config.warmup >= config.steps:
+        log(
+            f"train: train.warmup of {config.warmup} steps is not shorter than the run of {config.steps}, so the learning"
+            " rate never reaches its peak"
+        )
+
+
+def _write(folder: Path, result: "TrainResult", tokenizer: Any, config: TrainConfig, base: ModelRef) -> None:
+    from flanbuild.training import models
+    from flanbuild.training.adapters import save_adapted
+
+    if config.lora_rank:
+        save_adapted(result.model, result.weights, folder, base.name, merge=config.lora_merge)
+    else:
+        result.model.save_pretrained(folder, state_dict=result.weights)
     tokenizer.save_pretrained(folder)
     if config.model == SMALL:
         models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)

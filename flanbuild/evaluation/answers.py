@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = pa.schema([("prediction", pa.string()), ("logliks", pa.list_(pa.float64()))])
 _COUNTS = b"counts"
-_SETTINGS = ("protocol", "prompt_length", "max_new_tokens")
+_SETTINGS = ("protocol", "prompt_length", "max_new_tokens", "template")
 """Settings that decide answers. Batch sizes do not, up to float noise, so that they may be lowered for a second try."""
 
 
@@ -98,14 +98,16 @@ def answer(
     from flanbuild.evaluation.ranking import loglikelihoods
     from flanbuild.evaluation.requests import generation_requests, ranking_requests
 
+    cut = 0
     if rows.ranked:
         asked = ranking_requests(model, rows.prompt, rows.options, task=task)
         logliks = asked.by_row(loglikelihoods(model, asked.requests, method, advance, task=task))
         answers = Answers(chosen(rows, logliks), logliks)
     else:
         asked = generation_requests(model, rows.prompt, task=task)
-        texts = generate(model, asked.requests, advance, task=task)
-        answers = Answers(texts, [[] for _ in texts])
+        generated = generate(model, asked.requests, advance, task=task)
+        answers = Answers(generated.texts, [[] for _ in generated.texts])
+        cut = generated.cut
     return Answered(
         answers,
         {
@@ -113,5 +115,6 @@ def answer(
             "border_merges": asked.border_merges,
             "unknown_tokens": asked.unknown_tokens,
             "equal_options": asked.equal_options,
+            "cut_answers": cut,
         },
     )

@@ -50,8 +50,17 @@ class EvaluateConfig:
     tokenizer: Annotated[
         str | None, "Folder or hub name of a tokenizer; by default the model's own tokenizer."
     ] = None
+    tokenizer_revision: Annotated[str | None, "Commit of a tokenizer on the hub."] = None
+    template: Annotated[
+        Literal["auto", "none", "chat"],
+        "`chat` puts prompts into the tokenizer's chat template; auto does what the model's training did.",
+    ] = "auto"
 
     def __post_init__(self) -> None:
         messages = faults(self, "evaluate", _LEAST)
+        if self.template == "chat" and self.protocol != "flan":
+            messages.append(
+                f"evaluate.template: the protocol {self.protocol} has no chat template; use the protocol flan."
+            )
         if messages:
             raise DeclarationError(*messages)

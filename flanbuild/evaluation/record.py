@@ -9,7 +9,7 @@ from flanbuild.model.record import Environment, MixtureRef
 
 Role = Literal["tuned", "untuned"]
 Split = Literal["test", "dev"]
-Ranking = Literal["trees", "pairs", "encoder_decoder"]
+Ranking = Literal["trees", "pairs", "single", "encoder_decoder"]
 
 
 class TemplateScores(Part):
@@ -81,6 +81,8 @@ class ModelRun(Part):
     """task -> pairs of prompt and option that the tokenizer would tokenize in another way as one text"""
     unknown_tokens: dict[str, int] = {}
     """task -> tokens that stand for text that the tokenizer cannot spell"""
+    cut_answers: dict[str, int] = {}
+    """task -> generated answers that reached max_new_tokens before their end"""
     equal_options: dict[str, int] = {}
     """task -> rows in which two options have the same tokens"""
     constant: dict[str, dict[str, int]] = {}

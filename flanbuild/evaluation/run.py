@@ -9,14 +9,14 @@ random and the paper; the same for a few trained tasks. `templates.csv`: the sco
 import csv
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from flanbuild.artifacts.arrow import write_batches
-from flanbuild.artifacts.files import locked, sha256_of, staged
+from flanbuild.artifacts.files import locked, staged
 from flanbuild.artifacts.records import SCORES, TRAINING, Manifest, read_record, write_record
 from flanbuild.errors import FlanbuildError, require
 from flanbuild.evaluation.answers import Answered, AnswerStore, answer, answers_key
@@ -33,6 +33,8 @@ from flanbuild.evaluation.rows import (
     seen_tasks,
 )
 from flanbuild.evaluation.scores import by_template, constants, reported, rounded
+from flanbuild.model.chat import log_unused_template
+from flanbuild.model.files import locate
 from flanbuild.model.record import Environment, MixtureRef, ModelRef, TrainingRecord, model_versions
 from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, log, silent
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from flanbuild.evaluation.ranking import Method
 
 _MODULES = ("safetensors", "tokenizers", "torch", "transformers")
+_LONG_ROWS = 4
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "split", "metric", "template", "score", "rows")
 
@@ -101,7 +104,7 @@ def evaluate(
     ExecutionError if a model's scores are not finite.
     """
     require("`flanbuild evaluate`", "train", _MODULES)
-    config = config or EvaluateConfig()
+    config = _with_template(config or EvaluateConfig(), Path(model))
     manifest, plan = _plan(mixture, evaluation, config)
     with locked(out), staged(out) as folder:
         store = AnswerStore(out.with_name(f".{out.name}.answers"))
@@ -139,13 +142,28 @@ def _plan(mixture: Path, evaluation: Path, config: EvaluateConfig) -> tuple[Mani
 
 def _models(model: str, config: EvaluateConfig) -> dict[Role, ModelRef]:
     """The model, and the one it was trained from if its record names one."""
-    models: dict[Role, ModelRef] = {"tuned": ModelRef.of(model, config.revision, config.tokenizer)}
+    models: dict[Role, ModelRef] = {
+        "tuned": ModelRef.of(model, config.revision, config.tokenizer, config.tokenizer_revision)
+    }
     path = Path(model) / TRAINING
     if path.is_file():
         base = read_record(path, TrainingRecord).base.resolved(Path(model))
-        tokenizer = {"tokenizer": config.tokenizer} if config.tokenizer else {}
+        names = ("tokenizer", "tokenizer_revision") if config.tokenizer else ()
+        tokenizer = {name: getattr(config, name) for name in names}
         models["untuned"] = base.model_copy(update=tokenizer)
     return models
+
+
+def _with_template(config: EvaluateConfig, model: Path) -> EvaluateConfig:
+    """The settings with the template that the model was trained with, if they leave it open.
+
+    The protocols of others have rules of their own.
+    """
+    if config.template != "auto":
+        return config
+    path = model / TRAINING
+    trained = read_record(path, TrainingRecord).config.get("template") if path.is_file() else None
+    return replace(config, template="chat" if trained == "chat" and config.protocol == "flan" else "none")
 
 
 def _run_all(
@@ -156,21 +174,35 @@ def _run_all(
     progress: Progress,
 ) -> tuple[dict[Role, _ModelResult], dict[Role, str]]:
     """The answers of every model, and the models that could not be read."""
-    from flanbuild.evaluation.models import load
+    from flanbuild.evaluation.models import on_device
 
     results: dict[Role, _ModelResult] = {}
     not_asked: dict[Role, str] = {}
+    for role, opened in _open(models, config, not_asked).items():
+        with on_device(opened) as model:
+            results[role] = _ask(role, models[role], model, plan, config, store, progress)
+    return results, not_asked
+
+
+def _open(
+    models: Mapping[Role, ModelRef], config: EvaluateConfig, not_asked: dict[Role, str]
+) -> dict[Role, "EvalModel"]:
+    """All models, read before the first request, so that a fault of the last one costs no work of the others."""
+    from flanbuild.evaluation.models import load
+
+    opened = {}
     for role, ref in models.items():
         try:
-            model = load(ref, config)
+            opened[role] = load(ref, config)
         except FlanbuildError as error:
             if role == "tuned":
                 raise
             not_asked[role] = str(error)
             log(f"evaluate: the {role} model is left out: {error}")
             continue
-        results[role] = _ask(role, ref, model, plan, config, store, progress)
-    return results, not_asked
+        if role == "tuned" and not (Path(ref.name) / TRAINING).is_file():
+            log_unused_template("evaluate", ref.name, opened[role].codec.tokenizer, config.template)
+    return opened
 
 
 def _ask(
@@ -185,7 +217,7 @@ def _ask(
     """The answers of one model to all parts; those that are stored are not asked for again."""
     from flanbuild.evaluation.ranking import method_for
 
-    method = method_for(model)
+    method = method_for(model, _longest(model, plan))
     run = _model_run(ref, model, method)
     answered: dict[tuple[str, Split], Answered] = {}
     reused = 0
@@ -203,6 +235,26 @@ def _ask(
     if reused:
         log(f"evaluate {role}: continued: {reused} of {len(plan.parts)} parts were scored before")
     return _ModelResult(_with_counts(role, run, plan, answered), answered)
+
+
+def _longest(model: "EvalModel", plan: _Plan) -> int:
+    """Tokens of the longest request to rank options, among the few rows of each part that have the longest texts."""
+    from flanbuild.evaluation.requests import ranking_requests
+
+    longest = 0
+    for part in plan.parts:
+        rows, task = part.rows, part.task.task
+        if not rows.ranked:
+            continue
+        sizes = [
+            len(prompt) + sum(map(len, options))
+            for prompt, options in zip(rows.prompt, rows.options, strict=True)
+        ]
+        first = sorted(range(len(sizes)), key=lambda index: -sizes[index])[:_LONG_ROWS]
+        prompts, options = [rows.prompt[i] for i in first], [rows.options[i] for i in first]
+        requests = ranking_requests(model, prompts, options, task=task).requests
+        longest = max(longest, *(request.size for request in requests))
+    return longest
 
 
 def _with_counts(
@@ -234,7 +286,7 @@ def _model_run(ref: ModelRef, model: "EvalModel", method: "Method") -> ModelRun:
     return ModelRun(
         name=ref.name if hub else None,
         revision=(commit or ref.revision) if hub else None,
-        weights={} if hub else _weights(Path(ref.name)),
+        weights=locate(ref, option="evaluate.model").weights(),
         tokenizer=tokenizer_digest(model.codec.tokenizer),
         dtype=dtype_name(model.model.dtype),
         attention=str(model.model.config._attn_implementation),
@@ -242,11 +294,6 @@ def _model_run(ref: ModelRef, model: "EvalModel", method: "Method") -> ModelRun:
         truncated_prompts={},
         border_merges={},
     )
-
-
-def _weights(model: Path) -> dict[str, str]:
-    """The digests of the files of weights in a folder."""
-    return {path.name: sha256_of(path) for path in sorted(model.glob("*.safetensors"))}
 
 
 def _device() -> str:

@@ -39,16 +39,16 @@ test-lowest: $(LOWEST)/ready
 # Trains on the mirror with each cluster held out, and scores the model before and after. Called again, it goes on where
 # it was stopped; what is done is not done again.
 results: $(foreach name,$(HOLDOUTS),$(RESULTS)/reports/$(name)/scores.json)
-	flanbuild report $(dir $^) --out docs/results/$(SIZE)
+	python -m flanbuild report $(dir $^) --out docs/results/$(SIZE)
 
 $(RESULTS)/reports/%/scores.json: $(RESULTS)/models/%/training.json
-	flanbuild evalset --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
-	flanbuild evaluate $(RESULTS)/models/$* $(RESULTS)/data/mixtures/flan2021-without-$* \
+	python -m flanbuild evalset --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
+	python -m flanbuild evaluate $(RESULTS)/models/$* $(RESULTS)/data/mixtures/flan2021-without-$* \
 		--evaluation $(RESULTS)/data/evaluation --out $(RESULTS)/reports/$* $(EVALUATE_$(SIZE))
 
 $(RESULTS)/models/%/training.json: | $(VENV)/ready
-	flanbuild mixture flan2021 --holdout $* --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
-	flanbuild train $(RESULTS)/data/mixtures/flan2021-without-$* --out $(RESULTS)/models/$* --model $(MODEL) $(TRAIN_$(SIZE))
+	python -m flanbuild mixture flan2021 --holdout $* --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
+	python -m flanbuild train $(RESULTS)/data/mixtures/flan2021-without-$* --out $(RESULTS)/models/$* --model $(MODEL) $(TRAIN_$(SIZE))
 
 .PRECIOUS: $(RESULTS)/models/%/training.json
 

@@ -50,6 +50,7 @@ _COUNTS = {
     "Prompts that were cut to fit the model:": "truncated_prompts",
     "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": "border_merges",
     "Tokens that stand for text that the tokenizer cannot spell:": "unknown_tokens",
+    "Generated answers that reached the limit of tokens before their end:": "cut_answers",
     "Rows in which two options have the same tokens, so that the first of them always wins:": "equal_options",
 }
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}

@@ -41,7 +41,11 @@ def evaluate(
     *,
     config: EvaluateConfig,
 ) -> None:
-    """Score a model zero-shot on every held-out task, under every template."""
+    """Score a model zero-shot on every held-out task, under every template.
+
+    Called again after an interruption, it continues with the task at which it stopped. Example:
+    `flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --protocol lm-eval --out reports/nli`.
+    """
     from flanbuild.evaluation.run import evaluate as run
 
     run(model, mixture, evaluation, out, config, progress)
@@ -53,7 +57,7 @@ def report(
         "reports/summary"
     ),
 ) -> None:
-    """Write one page of tables and plots over evaluations."""
+    """Write one page of tables and plots over evaluations. Example: `flanbuild report reports/nli`."""
     from flanbuild.evaluation.report import HEADER
     from flanbuild.evaluation.report import report as run
 

@@ -50,6 +50,7 @@ _COUNTS = {
     "Prompts that were cut to fit the model:": "truncated_prompts",
     "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": "border_merges",
     "Tokens that stand for text that the tokenizer cannot spell:": "unknown_tokens",
+    "Generated answers that reached the limit of tokens before their end:": "cut_answers",
     "Rows in which two options have the same tokens, so that the first of them always wins:": "equal_options",
 }
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
@@ -192,7 +193,10 @@ def _page(evaluations: Sequence[Evaluation]) -> str:
     for evaluation in evaluations:
         record = evaluation.record
         parts.append(f"## {evaluation.name}")
-        parts.append(f"Mixture `{record.mixture.name}`, digest `{record.mixture.digest}`. {_how(record)}")
+        held_out = ", ".join(record.holdout)
+        parts.append(
+            f"Mixture `{record.mixture.name}` without {held_out}, digest `{record.mixture.digest}`. {_how(record)}"
+        )
         for kind, cluster, rows in _tables(evaluation):
             parts += [f"### {cluster}, {kind}", _markdown(rows)]
             if kind == "held out":
@@ -204,9 +208,18 @@ def _page(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _how(record: ScoreRecord) -> str:
-    """What the models ran with, in two sentences."""
-    runs = [f"{role} in {run.dtype}, options ranked by {run.ranking}" for role, run in record.models.items()]
-    return f"Protocol {record.protocol}. Run on {record.environment.device}: {'; '.join(runs)}."
+    """What was run, with which settings: enough to run it again."""
+    lines = [f"Protocol {record.protocol}, run on {record.environment.device}."]
+    for role, run in record.models.items():
+        name = run.name or "model folder"
+        weights = ", ".join(f"{file} `{digest[:16]}`" for file, digest in run.weights.items())
+        identity = weights or f"commit `{run.revision}`"
+        lines.append(f"- {role}: {name}, {identity}, {run.dtype}, options ranked by {run.ranking}")
+    settings = ", ".join(
+        f"{name} {value}" for name, value in sorted(record.config.items()) if value is not None
+    )
+    versions = ", ".join(f"{name} {value}" for name, value in sorted(record.environment.versions.items()))
+    return "\n".join([*lines, f"- settings: {settings}", f"- versions: {versions}"])
 
 
 def _remarks(record: ScoreRecord) -> list[str]:

@@ -134,11 +134,12 @@ def held_out_tasks(mixture: Path, evaluation: Path) -> tuple[Manifest, list[Eval
     return manifest, sorted(tasks, key=lambda task: (task.cluster, task.task))
 
 
-def seen_tasks(manifest: Manifest, evaluation: Path, count: int) -> list[EvaluationTask]:
-    """Tasks that the mixture trains on, to see whether training taught anything: at most `count`, clusters in turn.
+def seen_tasks(manifest: Manifest, evaluation: Path, count: int, rows: int) -> list[EvaluationTask]:
+    """Tasks that the mixture trains on, to see whether training taught anything: `count` of them, clusters in turn.
 
-    Which ones is keyed by the name, so that another task in the mixture moves none but itself. Raises ArtifactError
-    as `held_out_tasks` does; a task without evaluation set or dev rows gives the reason in `missing`.
+    They have at least `rows` dev rows. Which ones is keyed by their names, so that it does not depend on the order of
+    a mixture file. Raises ArtifactError as `held_out_tasks` does; a task without evaluation set gives the reason in
+    `missing`.
     """
     names: dict[str, list[str]] = {}
     for name in sorted(manifest.tasks, key=lambda name: task_key(0, "seen", name)):
@@ -149,14 +150,24 @@ def seen_tasks(manifest: Manifest, evaluation: Path, count: int) -> list[Evaluat
         for cluster, members in names.items()
         for turn, name in enumerate(members)
     )
-    return [_seen_task(name, manifest.tasks[name], evaluation) for _, _, name in turns[:count]]
+    tasks: list[EvaluationTask] = []
+    for _, _, name in turns:
+        if len(tasks) == count:
+            break
+        if task := _seen_task(name, manifest.tasks[name], evaluation, rows):
+            tasks.append(task)
+    return tasks
 
 
-def _seen_task(name: str, trained: MixtureTask, evaluation: Path) -> EvaluationTask:
+def _seen_task(name: str, trained: MixtureTask, evaluation: Path, rows: int) -> EvaluationTask | None:
+    """The task, or None if it has too few dev rows."""
     folder = evaluation / trained.cluster / name
     if not (folder / RECORD).is_file():
         reason = f"it is trained on and has no evaluation set; `flanbuild evalset {name}` makes it"
         return EvaluationTask(trained.cluster, name, (), missing=reason)
+    dev = read_record(folder / RECORD, EvaluationRecord).splits.get("dev")
+    if dev is None or dev.rows < rows:
+        return None
     return _with_set(folder, name, trained.source.digest, "dev")
 
 

@@ -20,21 +20,11 @@ from flanbuild.artifacts.files import locked, staged
 from flanbuild.artifacts.records import SCORES, TRAINING, Manifest, read_record, write_record
 from flanbuild.errors import FlanbuildError, require
 from flanbuild.evaluation.answers import Answered, AnswerStore, answer, answers_key
+from flanbuild.evaluation.comparison import ScoredRows, metric_scores, published
 from flanbuild.evaluation.config import EvaluateConfig
-from flanbuild.evaluation.intervals import Replicates, interval, replicates
 from flanbuild.evaluation.metrics import require_metrics
-from flanbuild.evaluation.paper import PAPER
 from flanbuild.evaluation.protocols import PROTOCOLS
-from flanbuild.evaluation.record import (
-    Difference,
-    MetricScores,
-    ModelRun,
-    PaperScores,
-    Role,
-    ScoreRecord,
-    Split,
-    TemplateScores,
-)
+from flanbuild.evaluation.record import MetricScores, ModelRun, Role, ScoreRecord, Split
 from flanbuild.evaluation.rows import (
     PREDICTIONS,
     EvaluationRows,
@@ -42,17 +32,7 @@ from flanbuild.evaluation.rows import (
     held_out_tasks,
     seen_tasks,
 )
-from flanbuild.evaluation.scores import (
-    by_template,
-    constants,
-    declared,
-    majority,
-    predictions,
-    random_guess,
-    reported,
-    rounded,
-    summary,
-)
+from flanbuild.evaluation.scores import by_template, constants, reported, rounded
 from flanbuild.model.chat import log_unused_template
 from flanbuild.model.files import locate
 from flanbuild.model.record import Environment, MixtureRef, ModelRef, TrainingRecord, model_versions
@@ -138,7 +118,7 @@ def evaluate(
 
 def _plan(mixture: Path, evaluation: Path, config: EvaluateConfig) -> tuple[Manifest, _Plan]:
     manifest, declared_tasks = held_out_tasks(mixture, evaluation)
-    chosen = seen_tasks(manifest, evaluation, config.seen_tasks)
+    chosen = seen_tasks(manifest, evaluation, config.seen_tasks, config.seen_examples)
     not_evaluated = {
         f"{task.cluster}/{task.task}": task.missing for task in [*declared_tasks, *chosen] if task.missing
     }
@@ -383,57 +363,20 @@ def _by_cluster(
         dev = plan.part(task, "dev") if split == "test" else None
         # The most common answer comes from dev rows that are not scored themselves.
         known = task.rows("dev") if split == "test" else task.rows("dev").without(part.rows.row)
-        scores.setdefault(task.cluster, {})[task.task] = {
-            metric: _metric_scores(metric, part, dev, known, results) for metric in part.metrics
-        }
+        scored, on_dev = _scored(part, results), _scored(dev, results) if dev else None
+        metrics = scores.setdefault(task.cluster, {}).setdefault(task.task, {})
+        for metric in part.metrics:
+            own = metric in task.metrics
+            found = metric_scores(task.task, metric, scored, on_dev, known if own else None)
+            paper = published(task.task, metric) if own and split == "test" else None
+            metrics[metric] = found.model_copy(update={"paper": paper})
     return scores
 
 
-def _metric_scores(
-    metric: str,
-    part: _Part,
-    dev: _Part | None,
-    known: EvaluationRows,
-    results: Mapping[Role, _ModelResult],
-) -> MetricScores:
-    """The scores of one metric; one that the task does not declare has no majority, random guess or paper."""
-    by_role: dict[Role, TemplateScores] = {}
-    spread: dict[Role, Replicates] = {}
-    for role, result in results.items():
-        answers = result.answered[part.key].answers
-        on_dev = by_template(dev.rows, result.answered[dev.key].answers, [metric])[metric] if dev else None
-        spread[role] = replicates(part.rows, predictions(part.rows, answers, metric), declared(metric))
-        scores = by_template(part.rows, answers, [metric])[metric]
-        by_role[role] = summary(metric, scores, on_dev, spread[role].stderr)
-    own = metric in part.task.metrics
-    return MetricScores(
-        rows=part.rows.count,
-        tuned=by_role["tuned"],
-        untuned=by_role.get("untuned"),
-        difference=_difference(by_role, spread, f"{part.task.task}/{metric}"),
-        majority=majority(part.rows, known, metric) if own else None,
-        random=random_guess(part.rows, metric) if own else None,
-        paper=_published(part.task.task, metric) if own and part.split == "test" else None,
+def _scored(part: _Part, results: Mapping[Role, _ModelResult]) -> ScoredRows:
+    return ScoredRows(
+        part.rows, {role: result.answered[part.key].answers for role, result in results.items()}
     )
-
-
-def _difference(
-    scores: Mapping[Role, TemplateScores], spread: Mapping[Role, Replicates], name: str
-) -> Difference | None:
-    if "untuned" not in scores:
-        return None
-    mean = scores["tuned"].mean - scores["untuned"].mean
-    found = interval(spread["tuned"], spread["untuned"], mean, name)
-    if found is None:
-        return Difference(mean=rounded(mean))
-    return Difference(mean=rounded(mean), low=rounded(found[0]), high=rounded(found[1]))
-
-
-def _published(task: str, metric: str) -> PaperScores | None:
-    published = PAPER.get(task)
-    if published is None or published.metric != metric:
-        return None
-    return PaperScores(**{name: value for name, value in asdict(published).items() if name != "metric"})
 
 
 def _write_templates(path: Path, plan: _Plan, results: Mapping[Role, _ModelResult]) -> None:

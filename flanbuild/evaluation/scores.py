@@ -74,7 +74,7 @@ def summary(
     """Mean, population standard deviation, best and worst over templates, and the score of the best one on dev.
 
     The paper reports the mean with its standard deviation, and the test score of the template that is best on dev
-    (section 2.3 and appendix); `best` is best on the rows scored themselves, and so too high.
+    (section 3). `best` is best on the rows scored themselves, and so too high.
     """
     best = best_template(metric, scores)
     worst = best_template(metric, {template: -score for template, score in scores.items()})

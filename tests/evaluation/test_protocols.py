@@ -1,4 +1,5 @@
 import pytest
+import torch
 import toys
 from tokenizers import processors
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -55,6 +56,16 @@ def test_lm_eval_puts_no_start_token_before_an_option(sentencepiece):
     assert asked.prompt[0] == sentencepiece.bos_token_id
     assert sentencepiece.bos_token_id not in asked.options[0]
     assert asked.prompt + asked.options[0] == sentencepiece.encode(PROMPT + "yes")
+
+
+def test_a_score_of_lm_eval_is_the_log_likelihood_of_the_joint_tokens_behind_the_prompts(tokenizer):
+    model = gpt2(tokenizer, protocol="lm-eval")
+    whole, start = tokenizer.encode(PROMPT + "yes"), len(tokenizer.encode(PROMPT.rstrip()))
+    with torch.no_grad():
+        logprobs = model.model(torch.tensor([whole])).logits.log_softmax(-1)[0]
+    expected = sum(logprobs[at - 1, whole[at]].item() for at in range(start, len(whole)))
+    asked = ranking_requests(model, [PROMPT], [["yes", "no"]], task="toy")
+    assert loglikelihood_pairs(model, asked.requests)[0][0] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("prompt", ["", "\n"])

@@ -51,7 +51,7 @@ def evaluation(tmp_path):
     run = ModelRun(
         name=None,
         revision=None,
-        weights={},
+        weights={"model.safetensors": "w" * 64},
         tokenizer="t" * 64,
         dtype="float32",
         attention="sdpa",
@@ -64,7 +64,7 @@ def evaluation(tmp_path):
         mixture=MixtureRef(name="toy", digest="0123"),
         holdout=("nli",),
         protocol="flan",
-        config={},
+        config={"examples": 10, "tokenizer": None},
         evaluation_sets={},
         models={"tuned": run},
         not_asked={"untuned": "no such folder"},
@@ -113,8 +113,15 @@ def test_the_page_names_what_was_left_out_and_truncated(evaluation, tmp_path):
     assert "- untuned: no such folder" in page
     assert "- tuned, cb: 3" in page
     assert "- tuned, rte: 2" in page
-    assert "Protocol flan. Run on cpu: tuned in float32, options ranked by trees." in page
     assert "- tuned, cb: always answers 'no' under 2 of 2 templates" in page
+
+
+def test_the_page_says_what_was_run(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    page = (tmp_path / "out/report.md").read_text()
+    assert "Mixture `toy` without nli, digest `0123`. Protocol flan, run on cpu." in page
+    assert f"- tuned: model folder, model.safetensors `{'w' * 16}`, float32, options ranked by trees" in page
+    assert "- settings: examples 10" in page
 
 
 def test_every_picture_of_the_page_is_there(evaluation, tmp_path):

@@ -30,7 +30,7 @@ from flanbuild.evaluation.scores import (
 )
 from flanbuild.training.run import train
 
-CONFIG = EvaluateConfig(max_new_tokens=8)
+CONFIG = EvaluateConfig(max_new_tokens=8, seen_examples=12)
 RANKED = [toys.evaluation_row(i, t) for i in range(60, 78) for t in (0, 1)]
 DEV = [toys.evaluation_row(i, t) for i in range(78, 90) for t in (0, 1)]
 WRITTEN = [toys.evaluation_row(i, t, ranked=False) for i in range(60, 78) for t in (0, 1)]
@@ -180,6 +180,12 @@ def test_a_trained_task_is_scored_on_its_dev_rows(record):
     accuracy = record.seen["misc"]["sounds"]["accuracy"]
     assert (accuracy.rows, list(record.evaluation_sets["sounds"])) == (12, ["dev"])
     assert accuracy.tuned.mean > 90 > accuracy.untuned.mean
+
+
+def test_a_trained_task_with_too_few_dev_rows_is_not_chosen(place, tmp_path):
+    few = replace(CONFIG, examples=1, dev_examples=0, seen_examples=13)
+    evaluate(place / "model/untuned", place / "mixture", place / "evaluation", tmp_path / "out", few)
+    assert read_record(tmp_path / "out/scores.json", ScoreRecord).seen == {}
 
 
 def test_a_trained_task_without_evaluation_set_is_listed_with_the_command(record):

@@ -49,7 +49,7 @@ def save_adapted(
             model.merge_and_unload(safe_merge=True).save_pretrained(folder)
         else:
             model.peft_config["default"].base_model_name_or_path = base
-            model.save_pretrained(folder, state_dict=weights)
+            model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801  used as a function

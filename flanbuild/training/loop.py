@@ -65,12 +65,18 @@ def accelerator_for(config: TrainConfig, work: Path) -> Accelerator:
     """
     bf16 = computation_dtype(config.dtype) == torch.bfloat16
     AcceleratorState._reset_state()  # what an earlier run in this process has set; the processes stay connected
-    return Accelerator(
-        mixed_precision="bf16" if bf16 else "no",
-        log_with=config.log_with,
-        project_dir=str(work) if config.log_with else None,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
-    )
+    try:
+        accelerator = Accelerator(
+            mixed_precision="bf16" if bf16 else "no",
+            log_with=config.log_with,
+            project_dir=str(work) if config.log_with else None,
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+        )
+    except ValueError as error:
+        raise DeclarationError(f"train.log_with: {' '.join(str(error).split())}") from error
+    if config.log_with and not accelerator.log_with:
+        raise DeclarationError(f"train.log_with: the package of '{config.log_with}' is not installed.")
+    return accelerator
 
 
 def fit(
@@ -171,7 +177,9 @@ class _Stepper:
         self._train, self._validation = train, validation
         self.size = _micro_batch_size(config, accelerator.num_processes)
         self.flush_every = 1 if accelerator.device.type == "cpu" else _FLUSH_EVERY
-        network = model.get_base_model() if config.lora_rank else model
+        network: Any = model
+        if config.lora_rank:
+            network = network.get_base_model()
         self._keep: KeepMethod | None = None if model.config.is_encoder_decoder else keep_method(network)
         self._balance = _balance_factor(network)
         self._pending: list[tuple[int, float, torch.Tensor]] = []

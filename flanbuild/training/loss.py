@@ -100,7 +100,7 @@ def _kept_logits(
     if method == "union":
         positions = torch.unique(keep)
         output = model(**inputs, use_cache=False, logits_to_keep=positions)
-        columns = torch.searchsorted(positions, keep)
+        columns = torch.searchsorted(positions, keep.contiguous())
     else:
         output, columns = model(**inputs, use_cache=False), keep
     logits = torch.take_along_dim(output.logits, columns[..., None], dim=1)

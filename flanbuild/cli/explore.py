@@ -48,8 +48,6 @@ def explore(
     """Write one HTML page of a mixture: shares, lengths, licenses, rows to search, origins.
 
     The page is one file that loads nothing else. It shows texts of rows, so their licenses apply to it.
-
-    Example: `flanbuild explore data/mixtures/flan2021-without-nli --out nli.html`
     """
     from flanbuild.errors import require
     from flanbuild.page.frame import MODULES

@@ -21,6 +21,7 @@ from flanbuild.evaluation.models import EvalModel, eval_model
 from flanbuild.evaluation.ranking import (
     loglikelihood_encoder_decoder,
     loglikelihood_pairs,
+    loglikelihood_single,
     loglikelihood_trees,
     loglikelihoods,
     method_for,
@@ -133,14 +134,14 @@ def test_other_models_are_asked_in_trees_or_by_encoder(llama, t5):
     assert method_for(t5) is loglikelihood_encoder_decoder
 
 
-def test_a_model_that_ignores_masks_is_asked_pair_by_pair(tokenizer):
+def test_a_model_that_ignores_masks_is_asked_one_option_at_a_time(tokenizer):
     class Careless(LlamaForCausalLM):
         def forward(self, attention_mask=None, **given):
             return super().forward(**given)
 
     torch.manual_seed(0)
     careless = eval_model(Careless(LlamaConfig(**SHAPE)), tokenizer, EvaluateConfig())
-    assert method_for(careless) is loglikelihood_pairs
+    assert method_for(careless) is loglikelihood_single
 
 
 def test_a_long_prompt_keeps_its_end_and_is_counted(llama):

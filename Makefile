@@ -16,6 +16,9 @@ RESULTS ?= build/results-$(SIZE)
 HOLDOUTS_gpu := nli commonsense
 HOLDOUTS_cpu := nli
 HOLDOUTS ?= $(HOLDOUTS_$(SIZE))
+MIXTURE_gpu := flan2021
+MIXTURE_cpu := small
+MIXTURE ?= $(MIXTURE_$(SIZE))
 TRAIN_gpu := --steps 4000 --batch 64 --seq-length 1024 --learning-rate 1e-4 --warmup 100 --log-every 200 --save-every 500
 TRAIN_cpu := --steps 250 --batch 2 --seq-length 512 --learning-rate 1e-4 --warmup 20 --log-every 50 --save-every 10 --validation-examples 60
 EVALUATE_gpu := --examples 1000 --dev-examples 200 --seen-tasks 8 --seen-examples 100 --batch-tokens 65536 --batch 128
@@ -45,12 +48,12 @@ results: $(foreach name,$(HOLDOUTS),$(RESULTS)/reports/$(name)/scores.json)
 
 $(RESULTS)/reports/%/scores.json: $(RESULTS)/models/%/training.json
 	python -m flanbuild evalset --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
-	python -m flanbuild evaluate $(RESULTS)/models/$* $(RESULTS)/data/mixtures/flan2021-without-$* \
+	python -m flanbuild evaluate $(RESULTS)/models/$* $(RESULTS)/data/mixtures/$(MIXTURE)-without-$* \
 		--evaluation $(RESULTS)/data/evaluation --out $(RESULTS)/reports/$* $(EVALUATE_$(SIZE))
 
 $(RESULTS)/models/%/training.json: | $(VENV)/ready
-	python -m flanbuild mixture flan2021 --holdout $* --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
-	python -m flanbuild train $(RESULTS)/data/mixtures/flan2021-without-$* --out $(RESULTS)/models/$* --model $(MODEL) $(TRAIN_$(SIZE))
+	python -m flanbuild mixture $(MIXTURE) --holdout $* --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
+	python -m flanbuild train $(RESULTS)/data/mixtures/$(MIXTURE)-without-$* --out $(RESULTS)/models/$* --model $(MODEL) $(TRAIN_$(SIZE))
 
 .PRECIOUS: $(RESULTS)/models/%/training.json
 

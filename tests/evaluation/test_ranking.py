@@ -1,6 +1,7 @@
 import pytest
 import torch
 import toys
+from architectures import build
 from transformers import (
     BloomConfig,
     BloomForCausalLM,
@@ -135,18 +136,14 @@ def test_other_models_are_asked_in_trees_or_by_encoder(llama, t5):
     assert method_for(t5) is loglikelihood_encoder_decoder
 
 
-def test_a_model_that_ignores_masks_is_asked_one_option_at_a_time(tokenizer):
+def test_a_model_that_ignores_masks_is_asked_pair_by_pair(tokenizer):
     class Careless(LlamaForCausalLM):
         def forward(self, attention_mask=None, **given):
             return super().forward(**given)
 
     torch.manual_seed(0)
-    network = Careless(LlamaConfig(**SHAPE))
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.mul_(4)
-    careless = eval_model(network, tokenizer, EvaluateConfig())
-    assert method_for(careless) is loglikelihood_single
+    careless = eval_model(Careless(LlamaConfig(**SHAPE)), tokenizer, EvaluateConfig())
+    assert method_for(careless) is loglikelihood_pairs  # positions keep padding apart too
 
 
 def test_a_long_prompt_keeps_its_end_and_is_counted(llama):
@@ -193,6 +190,11 @@ def test_a_window_wider_than_the_longest_request_does_not_forbid_trees(tokenizer
     )
     assert method_for(wide, longest=40) is loglikelihood_trees
     assert method_for(wide, longest=80) is loglikelihood_pairs
+
+
+def test_a_model_that_padding_disturbs_is_asked_one_option_at_a_time(tokenizer):
+    model = eval_model(build("rwkv", {}), tokenizer, EvaluateConfig())
+    assert method_for(model, longest=40) is loglikelihood_single
 
 
 def test_the_probe_leaves_a_model_in_bfloat16_as_it_was(tokenizer):

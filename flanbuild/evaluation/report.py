@@ -41,11 +41,13 @@ _NOTES = """\
 Tuned and untuned: mean over templates ± standard deviation over templates, and in parentheses the standard error over
 rows. Best on dev: the score of the template that is best on dev rows. Tuned − untuned: the difference of the means with
 its 95 % interval over rows, paired. Majority: always the most common answer of the dev rows. Random: a uniform draw
-among the options. The mean of a cluster is that of the first metric of each task, where it is a percentage.
-FLAN 137B is the paper's model, more than a thousand times the size of a small one: mean ± standard deviation over
+among the options. The mean of a cluster is that of the first metric of each task, where it is a percentage of 20 rows
+or more. FLAN 137B is the paper's model, more than a thousand times the size of a small one: mean ± standard deviation over
 templates. `*` agrees with a published mean of its cluster, `**` is recalled and not checked; the others were seen in a
 table.
 """
+_LEAST_ROWS = 20
+"""Rows that a task needs to enter the mean of its cluster: one of two rows would move that mean like fifty of a hundred."""
 _COUNTS = {
     "Prompts that were cut to fit the model:": "truncated_prompts",
     "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": "border_merges",
@@ -145,9 +147,10 @@ def _cells(task: str, metric: str, scores: MetricScores) -> list[str]:
 
 
 def _main_scores(record: ScoreRecord, tasks: Tasks) -> list[MetricScores]:
-    """The scores of each task's main metric, where it is a percentage."""
+    """The scores of each task's main metric, where it is a percentage of enough rows."""
     mains = {task: record.metrics[task][0] for task in tasks}
-    return [tasks[task][metric] for task, metric in mains.items() if METRICS[metric].percentage]
+    scores = [tasks[task][metric] for task, metric in mains.items() if METRICS[metric].percentage]
+    return [one for one in scores if one.rows >= _LEAST_ROWS]
 
 
 def _mean_row(tasks: Sequence[MetricScores]) -> list[list[str]]:
@@ -209,7 +212,7 @@ def _page(evaluations: Sequence[Evaluation]) -> str:
 
 def _how(record: ScoreRecord) -> str:
     """What was run, with which settings: enough to run it again."""
-    lines = [f"Protocol {record.protocol}, run on {record.environment.device}."]
+    lines = [f"Protocol {record.protocol}, run on {record.environment.device}.", ""]
     for role, run in record.models.items():
         name = run.name or "model folder"
         weights = ", ".join(f"{file} `{digest[:16]}`" for file, digest in run.weights.items())

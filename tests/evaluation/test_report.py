@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from flanbuild.artifacts.records import write_record
+from flanbuild.artifacts.records import read_record, write_record
 from flanbuild.cli.console import print_table
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.evaluation.record import (
@@ -39,7 +39,7 @@ def evaluation(tmp_path):
     folder = tmp_path / "reports" / "nli"
     folder.mkdir(parents=True)
     accuracy = MetricScores(
-        rows=10,
+        rows=20,
         tuned=FIGURES,
         untuned=FIGURES.model_copy(update={"mean": 40.0}),
         difference=Difference(mean=20.0, low=8.0, high=31.0),
@@ -92,18 +92,28 @@ def evaluation(tmp_path):
 def test_the_page_shows_each_task_beside_its_baselines_and_the_paper(evaluation, tmp_path):
     report([evaluation], tmp_path / "out")
     page = (tmp_path / "out/report.md").read_text()
-    figures = "10 | 60.0 ± 5.0 (2.5) | 55.0 | 40.0 ± 5.0 (2.5) | 55.0 | +20.0 [+8.0, +31.0] | 50.0 | 50.0"
+    figures = "20 | 60.0 ± 5.0 (2.5) | 55.0 | 40.0 ± 5.0 (2.5) | 55.0 | +20.0 [+8.0, +31.0] | 50.0 | 50.0"
     assert f"| rte | accuracy | {figures} | 78.3 ± 7.9* | 84.1 |" in page
     assert f"| cb | accuracy | {figures} | – | – |" in page
     mean = "60.0 | 55.0 | 40.0 | 55.0 | 20.0 | 50.0 | 50.0 | – | –"
     assert f"| mean of 2 tasks |  |  | {mean} |" in page
 
 
+def test_a_task_of_few_rows_does_not_move_the_mean_of_its_cluster(evaluation, tmp_path):
+    record = read_record(evaluation / "scores.json", ScoreRecord)
+    few = record.scores["nli"]["cb"]["accuracy"].model_copy(update={"rows": 2})
+    tasks = {**record.scores["nli"], "few": {"accuracy": few}}
+    metrics = {**record.metrics, "few": ("accuracy",)}
+    write_record(evaluation / "scores.json", record.with_changes(scores={"nli": tasks}, metrics=metrics))
+    report([evaluation], tmp_path / "out")
+    assert "| mean of 2 tasks |" in (tmp_path / "out/report.md").read_text()
+
+
 def test_trained_tasks_have_a_table_of_their_own(evaluation, tmp_path):
     report([evaluation], tmp_path / "out")
     page = (tmp_path / "out/report.md").read_text()
     assert "### misc, trained on, dev rows" in page
-    assert "| trec | accuracy | 10 |" in page
+    assert "| trec | accuracy | 20 |" in page
 
 
 def test_the_page_names_what_was_left_out_and_truncated(evaluation, tmp_path):
@@ -167,7 +177,7 @@ def test_a_pipe_gets_plain_tables(evaluation, tmp_path, capsys):
     for title, rows in report([evaluation], tmp_path / "out"):
         print_table(title, HEADER, rows)
 
-    assert "rte\taccuracy\t10\t60.0 ± 5.0" in capsys.readouterr().out
+    assert "rte\taccuracy\t20\t60.0 ± 5.0" in capsys.readouterr().out
 
 
 def test_a_model_that_was_not_trained_here_has_no_losses(evaluation, tmp_path):

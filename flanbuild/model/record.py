@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal
 from flanbuild.artifacts.records import Digest, Part, Record
 
 MODEL_FILES = (
+    "README.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
     "added_tokens.json",
     "chat_template.jinja",
     "config.json",
@@ -23,7 +26,7 @@ MODEL_FILES = (
     "vocab.json",
     "vocab.txt",
 )
-"""What `save_pretrained` may write for a model and a tokenizer. A file that is left over from another model is read."""
+"""What `save_pretrained` may write for a model, an adapter and a tokenizer. A file that is left over from another model is read."""
 
 
 class MixtureRef(Part):

@@ -63,8 +63,11 @@ def explore(
         raise DeclarationError(
             f"--out {out}: inside the mixture folder, which holds only what its manifest names."
         )
+    loaded = load(folder)
+    if against is not None:
+        load(against)  # a wrong folder fails before any work
     html = mixture_page(
-        load(folder), tasks, raw, against=against, tokenizer=tokenizer, rows=rows, progress=progress
+        loaded, tasks, raw, against=against, tokenizer=tokenizer, rows=rows, progress=progress
     )
     with disk_errors(out), atomic_path(out) as part:
         part.write_text(html, encoding="utf-8")

@@ -14,7 +14,7 @@ from html_tables import number, parse
 from flanbuild.artifacts.executor import Workers
 from flanbuild.builder import Build
 from flanbuild.declare.task_files import load_tasks
-from flanbuild.errors import DeclarationError
+from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.inspect.difference import compare
 from flanbuild.inspect.explore import explore
 from flanbuild.progress import silent
@@ -214,6 +214,13 @@ def test_the_difference_from_another_mixture_is_that_of_diff(built, tmp_path):
     shown = page.tables["Examples that differ"]
     assert {(row["task"], row["split"]): number(row["added"]) for row in shown} == expected
     assert "cap" in [row["key"] for row in page.tables["Declared or counted otherwise"]]
+
+
+def test_a_wrong_folder_to_compare_with_fails_before_any_work(built, tmp_path):
+    build, folder = built
+
+    with pytest.raises(ArtifactError, match="no such file"):
+        written(build, folder, tmp_path / "page.html", against=tmp_path, progress=None)
 
 
 def test_contaminated_texts_are_shown_side_by_side_where_the_file_of_matches_is(built, tmp_path):

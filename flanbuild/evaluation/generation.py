@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from flanbuild.evaluation.models import EvalModel
+from flanbuild.evaluation.models import EvalModel, enough_memory
 from flanbuild.evaluation.requests import Request, not_finite
 from flanbuild.progress import Advance
 
@@ -32,7 +32,8 @@ def generate(model: EvalModel, requests: Sequence[Request], advance: Advance, *,
     size = model.config.batch if model.takes_padding else 1
     for start in range(0, len(order), size):
         batch = order[start : start + size]
-        rows = _generate_batch(model, [requests[index].prompt for index in batch], task)
+        with enough_memory(task, "evaluate.batch"):
+            rows = _generate_batch(model, [requests[index].prompt for index in batch], task)
         for index, row in zip(batch, rows, strict=True):
             answers[index] = model.protocol.answer(model.codec.decode_text(row))
             cut += not model.ends.intersection(row)

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from flanbuild.errors import ExecutionError
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.protocols import PROTOCOLS, Protocol
 from flanbuild.model.codec import Codec, Truncation
@@ -18,13 +19,11 @@ from flanbuild.model.loader import (
     load_model,
     load_tokenizer,
     max_positions,
+    out_of_memory,
 )
-from flanbuild.model.probes import check_causal, padding_error
+from flanbuild.model.probes import NOISE, check_causal, padding_error
 from flanbuild.model.record import ModelRef
 from flanbuild.model.settings import Template
-
-_PADDING_NOISE = 1e-4
-"""Standard deviations of a logit that padding may change it by, in float32."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class EvalModel:
     @cached_property
     def takes_padding(self) -> bool:
         """Whether answers and scores do not change when rows of other lengths are in the batch."""
-        return padding_error(self.model) < _PADDING_NOISE
+        return padding_error(self.model) < NOISE
 
 
 def eval_model(model: Any, tokenizer: Any, config: EvaluateConfig) -> EvalModel:
@@ -89,6 +88,20 @@ def on_device(model: EvalModel) -> Iterator[EvalModel]:
         yield model
     finally:
         model.model.to("cpu")
+
+
+@contextmanager
+def enough_memory(task: str, setting: str) -> Iterator[None]:
+    """Turns an out-of-memory error of torch into an ExecutionError that names the setting to lower."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise ExecutionError(
+            f"evaluate: {task}: the memory of the device does not hold a batch; lower {setting}. The tasks that were"
+            " answered are kept."
+        ) from error
 
 
 def _greedy(model: Any, codec: Codec, config: EvaluateConfig) -> GenerationConfig:

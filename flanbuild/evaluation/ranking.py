@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from flanbuild.evaluation.models import EvalModel
+from flanbuild.evaluation.models import EvalModel, enough_memory
 from flanbuild.evaluation.record import Ranking
 from flanbuild.evaluation.requests import Request, not_finite
 from flanbuild.model.probes import accepts, draw_tokens, in_float32
@@ -57,7 +57,9 @@ def loglikelihoods(
             Request(requests[u.request].prompt, [requests[u.request].options[i] for i in u.options])
             for u in batch
         ]
-        for unit, logliks in zip(batch, method(model, parts), strict=True):
+        with enough_memory(task, "evaluate.batch_tokens"):
+            found = method(model, parts)
+        for unit, logliks in zip(batch, found, strict=True):
             if not all(map(isfinite, logliks)):
                 raise not_finite(task)
             scores[unit.request][unit.options.start : unit.options.stop] = logliks

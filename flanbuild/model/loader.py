@@ -57,6 +57,11 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch found too little memory, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def max_positions(model: Any) -> int | None:
     """Tokens that the model has positions for, or None where it has no such limit."""
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, get_scheduler
 
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.keys import task_key
-from flanbuild.model.loader import computation_dtype
+from flanbuild.model.loader import computation_dtype, out_of_memory
 from flanbuild.progress import Progress, log, silent
 from flanbuild.training.batches import Batch, Batches, MicroBatches
 from flanbuild.training.checkpoints import Checkpoints
@@ -147,7 +147,7 @@ def _memory_sentence(config: TrainConfig, stepper: "_Stepper") -> Iterator[None]
     try:
         yield
     except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        if not out_of_memory(error):
             raise
         cures = [f"raise train.gradient_accumulation ({config.gradient_accumulation})"]
         if stepper.size == 1:

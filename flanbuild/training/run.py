@@ -95,11 +95,8 @@ def train(
             data=_counts(train_batches.examples, train_batches.sequences, config),
             environment=_environment(accelerator),
         )
-        with locked(out), staged(out) as folder:
-            _write(folder, result, tokenizer, config, base)
-            weights = locate(ModelRef.of(str(folder)), option="train").weights()
-            write_record(folder / TRAINING, record.with_changes(weights=weights))
-            write_json(folder / "metrics.json", _metrics(train_batches, train_rows, result, config))
+        metrics = _metrics(train_batches, train_rows, result, config)
+        _write(out, result, tokenizer, config, record, metrics)
         checkpoints.clear()
     accelerator.wait_for_everyone()
 
@@ -242,20 +239,32 @@ def _log_settings(model: Any, config: TrainConfig, accelerator: Any, examples: T
         )
 
 
-def _write(folder: Path, result: "TrainResult", tokenizer: Any, config: TrainConfig, base: ModelRef) -> None:
+def _write(
+    out: Path,
+    result: "TrainResult",
+    tokenizer: Any,
+    config: TrainConfig,
+    record: TrainingRecord,
+    metrics: dict[str, Any],
+) -> None:
+    """Writes the model folder, whole or not at all."""
     from flanbuild.training import models
     from flanbuild.training.adapters import save_adapted
 
-    if config.lora_rank:
-        save_adapted(result.model, result.weights, folder, base.name, merge=config.lora_merge)
-    else:
-        result.model.save_pretrained(folder, state_dict=result.weights)
-    tokenizer.save_pretrained(folder)
-    if config.model == SMALL:
-        models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)
-        tokenizer.save_pretrained(folder / _UNTUNED)
-    _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), result.log.steps)
-    _write_csv(folder / "validation.csv", ("step", "loss"), result.log.validation)
+    with locked(out), staged(out) as folder:
+        if config.lora_rank:
+            save_adapted(result.model, result.weights, folder, record.base.name, merge=config.lora_merge)
+        else:
+            result.model.save_pretrained(folder, state_dict=result.weights)
+        tokenizer.save_pretrained(folder)
+        if config.model == SMALL:
+            models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)
+            tokenizer.save_pretrained(folder / _UNTUNED)
+        weights = locate(ModelRef.of(str(folder)), option="train").weights()
+        write_record(folder / TRAINING, record.with_changes(weights=weights))
+        write_json(folder / "metrics.json", metrics)
+        _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), result.log.steps)
+        _write_csv(folder / "validation.csv", ("step", "loss"), result.log.validation)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, float]]) -> None:

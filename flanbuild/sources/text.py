@@ -8,8 +8,8 @@ pyarrow reads CSV and TSV without quotation marks. Where it stops, and for all o
 standard library read on, and these know the lines.
 """
 
+import codecs
 import csv
-import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,27 +131,30 @@ def _fast_delimited(path: str, open_file: Open, declared: Declared) -> Iterator[
         raise pa.ArrowInvalid("pyarrow takes delimiters and quotation marks of one byte")
     with open_text(path, open_file, _newline(path, declared)) as text, file_errors(path):
         header = _header(path, _cells(path, text, declared), declared)
+        skipped = header.lines
     with open_bytes(path, open_file) as raw, file_errors(path):
-        reader = pa_csv.open_csv(
-            _NoQuotes(raw, quote) if quote else _NoReturns(raw),
-            read_options=pa_csv.ReadOptions(
-                use_threads=False,
-                block_size=BLOCK,
-                column_names=[str(i) for i in range(len(header.names))],
-                skip_rows=header.lines,
-            ),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, quote_char=False, double_quote=False),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=[str(i) for i in header.positions.values()],
-                column_types={str(i): pa.string() for i in header.positions.values()},
-                strings_can_be_null=False,
-            ),
-        )
-        for batch in reader:
-            columns = dict(zip(header.positions, batch.columns, strict=True))
-            if not quote:
-                header.count_quoted(columns.values())
-            yield _from_strings(columns, declared)
+        for block in _blocks(raw, quote):
+            table = pa_csv.read_csv(
+                pa.BufferReader(block),
+                read_options=pa_csv.ReadOptions(
+                    use_threads=False,
+                    block_size=len(block),
+                    column_names=[str(i) for i in range(len(header.names))],
+                    skip_rows=skipped,
+                ),
+                parse_options=pa_csv.ParseOptions(delimiter=delimiter, quote_char=False, double_quote=False),
+                convert_options=pa_csv.ConvertOptions(
+                    include_columns=[str(i) for i in header.positions.values()],
+                    column_types={str(i): pa.string() for i in header.positions.values()},
+                    strings_can_be_null=False,
+                ),
+            )
+            for batch in table.to_batches():
+                columns = dict(zip(header.positions, batch.columns, strict=True))
+                if not quote:
+                    header.count_quoted(columns.values())
+                yield _from_strings(columns, declared)
+            skipped = 0
     header.warn(path)
 
 
@@ -282,34 +285,35 @@ def _csv_fault(error: csv.Error, quote: str, line: int, last: int) -> str:
     return f"not a row of CSV ({error})"
 
 
-class _NoQuotes(io.RawIOBase):
-    """A stream that has no quotation mark, so that pyarrow and the exact reader cannot differ.
+def _blocks(raw: IO[bytes], quote: str) -> Iterator[bytes]:
+    """The bytes of whole rows, about BLOCK at a time. Raises ArrowInvalid where pyarrow and the exact reader could differ.
 
-    Closing it leaves the file open, which its opener closes.
+    pyarrow's own reading of a stream is not used: its thread reads ahead through Python's file object, and ends the
+    process if a fault stops the program meanwhile.
     """
-
-    def __init__(self, raw: IO[bytes], quote: str = "") -> None:
-        self.raw = raw
-        self.quote = quote.encode()
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.raw.read(size)
-        if self.quote in data or b"\x00" in data:
-            raise pa.ArrowInvalid("a quotation mark")
-        return data
+    rest: list[bytes] = []
+    blocks = 0
+    while data := raw.read(BLOCK):
+        whole, newline, tail = data.rpartition(b"\n")
+        if newline:
+            yield _plain(b"".join([*rest, whole, newline]), quote, blocks)
+            rest = []
+            blocks += 1
+        rest.append(tail)
+    if last := b"".join(rest):
+        yield _plain(last, quote, blocks)
 
 
-class _NoReturns(_NoQuotes):
-    """A stream in which only newlines, or CR and newline, end a row."""
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.raw.read(size)
-        if data.count(b"\r") != data.count(b"\r\n") or b"\x00" in data:
-            raise pa.ArrowInvalid("a carriage return")
-        return data
+def _plain(block: bytes, quote: str, before: int) -> bytes:
+    if before and block.startswith(codecs.BOM_UTF8):
+        raise pa.ArrowInvalid("pyarrow drops a byte order mark wherever a block begins")
+    if b"\x00" in block:
+        raise pa.ArrowInvalid("a null byte")
+    if quote and quote.encode() in block:
+        raise pa.ArrowInvalid("a quotation mark")
+    if not quote and block.count(b"\r") != block.count(b"\r\n"):
+        raise pa.ArrowInvalid("a carriage return that ends no row")
+    return block
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------

@@ -155,6 +155,15 @@ def test_crlf_and_a_byte_order_mark_are_not_part_of_the_text(read):
         assert read(body, "text n", f"rows.{kind}") == [{"text": "a", "n": 1}]
 
 
+@pytest.mark.parametrize("block", range(8, 40))
+def test_a_byte_order_mark_within_a_file_is_text_wherever_a_block_ends(block, read, monkeypatch):
+    monkeypatch.setattr(text, "BLOCK", block)
+
+    rows = read("text,label\nfirst row,1\n\ufeffsecond,0\n\ufeffthird,1\n", "text label")
+
+    assert cells(rows) == ["first row", "\ufeffsecond", "\ufeffthird"]
+
+
 @pytest.mark.parametrize("name", ["rows.csv", "rows.tsv"])
 def test_empty_lines_are_no_rows_wherever_they_are(name, read):
     assert cells(read("\n\ntext\n\na\n\n\nb\n\n", "text", name)) == ["a", "b"]

@@ -26,8 +26,7 @@ def test_what_forbids_an_environment_is_one_requirement_of_each_side():
       your requirements are unsatisfiable."""
 
     assert (
-        beside.reason("old-trainer", explanation)
-        == "it needs `pydantic<2`, flanbuild needs `pydantic>=2.10`"
+        beside.reason("old-trainer", explanation) == "it needs `pydantic<2`, flanbuild needs `pydantic>=2.10`"
     )
 
 

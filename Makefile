@@ -8,9 +8,24 @@ UV := uv==0.13.9
 PIP_AUDIT := pip-audit==2.10.1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# The study of docs/results. SIZE is gpu or cpu; MODEL a folder or a name on the hub; MIRROR a folder of real rows.
+SIZE ?= gpu
+MODEL ?= HuggingFaceTB/SmolLM2-135M-Instruct
+MIRROR ?= mirror
+RESULTS ?= build/results-$(SIZE)
+HOLDOUTS_gpu := nli commonsense
+HOLDOUTS_cpu := nli
+HOLDOUTS ?= $(HOLDOUTS_$(SIZE))
+MIXTURE_gpu := flan2021
+MIXTURE_cpu := small
+MIXTURE ?= $(MIXTURE_$(SIZE))
+TRAIN_gpu := --steps 4000 --batch 64 --seq-length 1024 --learning-rate 1e-4 --warmup 100 --log-every 200 --save-every 500
+TRAIN_cpu := --steps 250 --batch 2 --seq-length 512 --learning-rate 1e-4 --warmup 20 --log-every 50 --save-every 10 --validation-examples 60
+EVALUATE_gpu := --examples 1000 --dev-examples 200 --seen-tasks 8 --seen-examples 100 --batch-tokens 65536 --batch 128
+EVALUATE_cpu := --examples 40 --templates 3 --dev-examples 20 --seen-tasks 4 --seen-examples 20
 PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
-.PHONY: repro test test-all test-lowest lint dead-code audit constraints clean
+.PHONY: repro test test-all test-lowest results lint dead-code audit constraints clean
 
 repro: $(VENV)/ready
 	dvc repro
@@ -25,6 +40,22 @@ test-all: $(VENV)/ready lint
 # no errors here: a package at its lowest version may warn of the newest version of another.
 test-lowest: $(LOWEST)/ready
 	$(LOWEST)/bin/python -m pytest tests -m 'not slow' -W default --numprocesses auto --dist loadfile
+
+# Trains on the mirror with each cluster held out, and scores the model before and after. Called again, it goes on where
+# it was stopped; what is done is not done again.
+results: $(foreach name,$(HOLDOUTS),$(RESULTS)/reports/$(name)/scores.json)
+	python -m flanbuild report $(dir $^) --out docs/results/$(SIZE)
+
+$(RESULTS)/reports/%/scores.json: $(RESULTS)/models/%/training.json
+	python -m flanbuild evalset --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
+	python -m flanbuild evaluate $(RESULTS)/models/$* $(RESULTS)/data/mixtures/$(MIXTURE)-without-$* \
+		--evaluation $(RESULTS)/data/evaluation --out $(RESULTS)/reports/$* $(EVALUATE_$(SIZE))
+
+$(RESULTS)/models/%/training.json: | $(VENV)/ready
+	python -m flanbuild mixture $(MIXTURE) --holdout $* --source mirror --mirror $(MIRROR) --missing skip --data $(RESULTS)/data
+	python -m flanbuild train $(RESULTS)/data/mixtures/$(MIXTURE)-without-$* --out $(RESULTS)/models/$* --model $(MODEL) $(TRAIN_$(SIZE))
+
+.PRECIOUS: $(RESULTS)/models/%/training.json
 
 lint: $(VENV)/ready
 	ruff format --check .

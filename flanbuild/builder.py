@@ -30,7 +30,7 @@ from flanbuild.inspect.estimate import estimate
 from flanbuild.inspect.rebuild import rebuilt_differences
 from flanbuild.mix.mixture import Rendered, current_manifest, find_contamination, fingerprint, mix
 from flanbuild.mix.notices import Outcome, notices
-from flanbuild.mix.plan import Allocation, plan
+from flanbuild.mix.plan import Allocation, plan, related_in_training
 from flanbuild.progress import Progress, log, silent
 from flanbuild.render import evaluation_set, training_rows
 from flanbuild.render.examples import check_expressions
@@ -150,7 +150,8 @@ class Build:
         trained = counted.trained(self.mixture)
         allocations = plan(self.mixture, trained, held, leaked)
         outcomes = {entry.task: Outcome(entry.count, entry.repeats, entry.out) for entry in allocations}
-        for notice in notices(self.mixture, self.tasks, trained, outcomes):
+        related = related_in_training(held, allocations)
+        for notice in notices(self.mixture, self.tasks, trained, outcomes, related):
             log(notice)
         return allocations, held
 
@@ -281,7 +282,8 @@ class Build:
         outcomes = {
             name: Outcome(task.given, task.repeats, task.out) for name, task in manifest.tasks.items()
         }
-        for notice in notices(self.mixture, self.tasks, records, outcomes):
+        related = manifest.related_in_training
+        for notice in notices(self.mixture, self.tasks, records, outcomes, related):
             log(notice)
 
     def _log_estimate(self, tasks: Sequence[Task]) -> None:

@@ -138,6 +138,21 @@ class Examples(Sequence[Row]):
                 left -= batch.num_rows
                 yield batch
 
+    def table_of(self, start: int, stop: int) -> pa.Table:
+        """The rows from `start` to `stop` as a table; batches outside are not read."""
+        found, at = [], 0
+        for shard, reader in enumerate(self._readers):
+            if at + self.shards[shard].rows <= start or at >= stop:
+                at += self.shards[shard].rows
+                continue
+            for number in range(reader.num_record_batches):
+                batch = self._read(shard, number)
+                first, last = max(start - at, 0), min(stop - at, batch.num_rows)
+                if first < last:
+                    found.append(batch.slice(first, last - first))
+                at += batch.num_rows
+        return pa.Table.from_batches(found, self.schema)
+
     def verify(self) -> "Examples":
         """Compares every byte with the manifest and returns itself.
 

@@ -23,6 +23,8 @@ sys.modules.update(dict.fromkeys({BLOCKED}))  # None: importing it fails
 """
 HUB = {"flanbuild.sources.client", "flanbuild.sources.hub"}
 """The modules behind `--source hub`; `require` runs before they are imported."""
+PAGES = {"flanbuild.inspect.charts", "flanbuild.inspect.explore", "flanbuild.inspect.summary"}
+"""The modules behind `explore`; likewise."""
 MODEL = ("flanbuild.model", "flanbuild.training", "flanbuild.evaluation")
 
 
@@ -31,7 +33,7 @@ def base_modules():
     paths = sorted((ROOT / "flanbuild").rglob("*.py"))
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
     names = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
-    return [name for name in names if name not in HUB and not name.startswith(MODEL)]
+    return [name for name in names if name not in HUB | PAGES and not name.startswith(MODEL)]
 
 
 def run_without_extras(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -82,6 +84,7 @@ def test_commands_of_the_base_install_work_without_the_extras(tmp_path, argument
         ("train there --out model", "`flanbuild train`", "train"),
         ("evaluate model there --out scores", "`flanbuild evaluate`", "train"),
         ("report scores --out report", "`flanbuild report`", "report"),
+        ("explore there", "`flanbuild explore`", "report"),
         (
             "mixture --executor dask --scheduler tcp://127.0.0.1:9 --sample-rows 20",
             "`--executor dask`",

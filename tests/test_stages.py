@@ -149,6 +149,7 @@ def test_the_data_stages_give_what_the_command_line_gives(tmp_path):
         "flanbuild/sources/__pycache__/raw.cpython-311.pyc",
         "data/raw/nli/.rte.lock",
         "data/raw/nli/.rte.staging-1-abc/train.parquet",
+        "reports/holdouts/.nli.answers/0123.arrow",
     ],
 )
 def test_bytecode_locks_and_staging_folders_are_no_part_of_what_dvc_reads(name):

@@ -24,6 +24,7 @@ from flanbuild.artifacts.records import (
     HeldOutGroup,
     HeldOutTask,
     Manifest,
+    MixtureTask,
     SourceRecord,
     read_record,
     write_record,
@@ -134,32 +135,62 @@ def write_evaluation_set(
     metrics: Sequence[str],
     rows: Sequence[dict[str, Any]],
     source: SourceRecord = SOURCE,
+    dev: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """An evaluation set with test rows, template after template."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ordered = sorted(rows, key=lambda row: row["template"])
-    table = pa.Table.from_pylist(ordered, schema=EVALUATION_SCHEMA)
-    write_table(folder / "test.arrow", table)
-    split = EvaluationSplit(
-        of=("validation",),
-        rows=len({row["row"] for row in rows}),
-        examples=len(rows),
-        rows_digest=rows_digest(table),
-        file_digest=xxh3_of(folder / "test.arrow"),
-    )
+    """An evaluation set with test rows, and dev rows if there are any, template after template."""
+    splits = {"test": _evaluation_split(folder / "test.arrow", rows)}
+    if dev:
+        splits["dev"] = _evaluation_split(folder / "dev.arrow", dev)
     record = EvaluationRecord.of(
         task=task,
         dataset=task,
-        cluster="nli",
+        cluster=folder.parent.name,
         type="classification",
         metrics=tuple(metrics),
         declaration="d" * 64,
         source=source,
-        splits={"test": split},
+        splits=splits,
         fingerprint="e" * 64,
         versions={},
     )
     write_record(folder / RECORD, record)
+
+
+def _evaluation_split(path: Path, rows: Sequence[dict[str, Any]]) -> EvaluationSplit:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(rows, key=lambda row: row["template"])
+    table = pa.Table.from_pylist(ordered, schema=EVALUATION_SCHEMA)
+    write_table(path, table)
+    return EvaluationSplit(
+        of=("validation",),
+        rows=len({row["row"] for row in rows}),
+        examples=len(rows),
+        rows_digest=rows_digest(table),
+        file_digest=xxh3_of(path),
+    )
+
+
+def train_on(mixture: Path, cluster: str, task: str) -> None:
+    """Lists a task among those that a mixture is made of."""
+    trained = MixtureTask(
+        cluster=cluster,
+        dataset=task,
+        declaration="d" * 64,
+        source=SOURCE,
+        available=192,
+        dropped={},
+        to_other_splits=0,
+        capped=0,
+        leaked=0,
+        rows=192,
+        rate=192,
+        given=192,
+        repeats=1,
+        missing=(),
+        out="",
+    )
+    manifest = read_record(mixture / MANIFEST, Manifest)
+    write_record(mixture / MANIFEST, with_identity(manifest, tasks={**manifest.tasks, task: trained}))
 
 
 def tokenizer(mixture: Path, vocab_size: int = 400) -> Any:

@@ -200,6 +200,10 @@ class SplitCounts(Part):
 class RenderedSplit(SplitCounts):
     """One split of one task."""
 
+    duplicates: int = 0
+    """rows whose texts equal those of an earlier row of the split (render/items.py)"""
+    in_train: int = 0
+    """rows whose texts equal those of a training row of the task that can be drawn"""
     templates_per_row: int = 1
     templates: int = 0
     examples: int = 0
@@ -215,7 +219,7 @@ class TaskRecord(FolderRecord):
     Of test rows it holds only counts and fingerprints, by which contamination is found.
     """
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
 
     task: str
     dataset: str
@@ -246,7 +250,7 @@ class EvaluationSplit(SplitCounts):
 class EvaluationRecord(FolderRecord):
     """`data/evaluation/<cluster>/<task>/record.json`: `test.arrow` and `dev.arrow`, independent of any mixture."""
 
-    FORMAT: ClassVar[int] = 1
+    FORMAT: ClassVar[int] = 2
 
     task: str
     dataset: str
@@ -318,6 +322,10 @@ class MixtureTask(Part):
     leaked: int
     rows: int
     """training rows that can be drawn"""
+    duplicates: int
+    """those whose texts equal the texts of another one"""
+    in_train: dict[Literal["validation", "test"], int]
+    """of its own other splits, the rows whose texts equal those of a training row"""
     rate: int
     given: int
     """training examples"""
@@ -355,12 +363,14 @@ class ContaminationRecord(Part):
 class Manifest(Record):
     """`manifest.json` of a mixture folder. Nothing in it depends on clock, host or path."""
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
 
     mixture: dict[str, Any]
     """the mixture as declared"""
     holdout: tuple[str, ...]
     held_out: dict[str, HeldOutGroup]
+    related_in_training: dict[str, tuple[str, ...]] = {}
+    """held-out name -> tasks trained on that the paper would have held out with it (section 2.2)"""
     tasks: dict[str, MixtureTask]
     licenses: dict[str, LicenseCount]
     leaks: ContaminationRecord

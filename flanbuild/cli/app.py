@@ -10,7 +10,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import build, inspect, model, project, source
+from flanbuild.cli import build, explore, export, inspect, model, project, source
 from flanbuild.cli.console import COMMAND, exit_on_error, options
 from flanbuild.declare.params import load_params
 
@@ -27,7 +27,15 @@ app = typer.Typer(
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Start": (project.init,),
-    "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check, inspect.schema),
+    "Look": (
+        inspect.list_tasks,
+        inspect.show,
+        inspect.preview,
+        inspect.why,
+        explore.explore,
+        inspect.check,
+        inspect.schema,
+    ),
     "Build": (
         build.plan,
         build.download,
@@ -40,6 +48,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),
+    "Export": (export.export,),
 }
 EXAMPLES = {
     "init": "flanbuild init my-project",
@@ -47,6 +56,7 @@ EXAMPLES = {
     "show": "flanbuild show anli/r1",
     "preview": "flanbuild preview rte --split validation --row 3",
     "why": "flanbuild why data/mixtures/flan2021-without-nli 17",
+    "explore": "flanbuild explore data/mixtures/flan2021-without-nli --out nli.html",
     "check": "flanbuild check --tasks my-tasks",
     "schema": "flanbuild schema task > task.schema.json",
     "plan": "flanbuild plan flan2021 --holdout nli",
@@ -62,8 +72,9 @@ EXAMPLES = {
     "import": "flanbuild import story_cloze validation=valid.csv test=test.csv",
     "licenses": "flanbuild licenses --mixture flan2021",
     "train": "flanbuild train data/mixtures/flan2021-without-nli --out models/nli --steps 100",
-    "evaluate": "flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --out reports/holdouts/nli",
+    "evaluate": "flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --protocol lm-eval --out reports/nli",
     "report": "flanbuild report reports/holdouts/nli --out reports/summary",
+    "export": "flanbuild export data/mixtures/flan2021-without-nli --to lm-eval --out lm_eval_tasks",
 }
 """Command -> the example in its help."""
 

@@ -40,6 +40,8 @@ def plan(
 
     Columns: `available` are training rows upstream, `kept` those left after filters, carving and the cap, `rate` the
     examples of one pass, `share` and `given` the part of the mixture, `repeats` how often the most drawn row comes again.
+    `duplicates` are the kept rows whose texts equal those of another one, `test in train` the task's own test rows whose
+    texts equal those of a kept row.
 
     Downloads and counts rows, writes no prompts and changes no mixture. Counts are cached; `flanbuild gc` removes them.
     """
@@ -47,7 +49,19 @@ def plan(
     if as_json:
         typer.echo(json.dumps([_as_json(entry) for entry in allocations], indent=2))
         return
-    columns = ("cluster", "task", "available", "kept", "rate", "share", "given", "repeats", "out because")
+    columns = (
+        "cluster",
+        "task",
+        "available",
+        "kept",
+        "duplicates",
+        "test in train",
+        "rate",
+        "share",
+        "given",
+        "repeats",
+        "out because",
+    )
     total = sum(entry.count for entry in allocations)
     given = sum(1 for entry in allocations if entry.count)
     rows = sorted(_as_row(entry) for entry in allocations)
@@ -250,6 +264,8 @@ def _as_row(entry: "Allocation") -> tuple[str, ...]:
         entry.task,
         f"{entry.available:,}",
         f"{entry.rows:,}",
+        f"{entry.duplicates:,}",
+        f"{entry.in_train['test']:,}" if "test" in entry.in_train else "",
         f"{entry.rate:,}",
         f"{float(entry.share):.2%}",
         f"{entry.count:,}",
@@ -264,6 +280,8 @@ def _as_json(entry: "Allocation") -> dict[str, Any]:
         "task": entry.task,
         "available": entry.available,
         "kept": entry.rows,
+        "duplicates": entry.duplicates,
+        "in_train": dict(entry.in_train),
         "rate": entry.rate,
         "share": float(entry.share),
         "given": entry.count,

@@ -164,8 +164,9 @@ def _show(task: "Task") -> None:
     typer.echo(
         f"source: {task.source.repo} ({task.source.config}), {task.source.license}, {task.source.homepage}"
     )
-    keys = {"splits", "where", "fields", "options", "answer", "answers", "metrics"}
+    keys = {"splits", "where", "fields", "roles", "options", "answer", "answers", "metrics"}
     declared = task.model_dump(mode="json", include=keys, exclude_none=True)
+    declared["roles"] = {role: names for role, names in declared["roles"].items() if names}
     typer.echo(_as_yaml({key: value for key, value in declared.items() if value}), nl=False)
     for index, template in enumerate(task.templates):
         kind = " (inverted)" if template.kind == "inverted" else ""

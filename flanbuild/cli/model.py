@@ -42,7 +42,10 @@ def evaluate(
     *,
     config: EvaluateConfig,
 ) -> None:
-    """Score a model zero-shot on every held-out task, under every template."""
+    """Score a model zero-shot on every held-out task, under every template.
+
+    Called again after an interruption, it continues with the task at which it stopped.
+    """
     from flanbuild.evaluation.run import evaluate as run
 
     run(model, mixture, evaluation, out, config, progress)

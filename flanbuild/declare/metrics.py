@@ -32,6 +32,8 @@ class Metric:
     """Whether values lie between 0 and 100. Only such metrics enter the mean of a cluster."""
     classes: bool = False
     """Whether the function also takes `classes`, the options of a classification in label order."""
+    mean_of_rows: bool = False
+    """Whether the value for many rows is the mean of the values for each alone."""
     packages: tuple[str, ...] = ()
     """Distributions that the function imports."""
 
@@ -43,6 +45,7 @@ METRICS: dict[str, Metric] = {
             "accuracy",
             f"{_FUNCTIONS}:accuracy",
             "share of predictions that equal one of their references, outer white space ignored",
+            mean_of_rows=True,
         ),
         Metric(
             "f1",
@@ -61,16 +64,19 @@ METRICS: dict[str, Metric] = {
             "exact_match",
             f"{_FUNCTIONS}:exact_match",
             "as accuracy, with any run of white space equal to one space",
+            mean_of_rows=True,
         ),
         Metric(
             "squad_f1",
             f"{_FUNCTIONS}:squad_f1",
             "F1 over normalised words with the best reference, as in SQuAD's script",
+            mean_of_rows=True,
         ),
         Metric(
             "squad_em",
             f"{_FUNCTIONS}:squad_em",
             "equality with a reference after normalisation, as in SQuAD's script",
+            mean_of_rows=True,
         ),
         Metric(
             "bleu",
@@ -82,18 +88,21 @@ METRICS: dict[str, Metric] = {
             "rouge1",
             f"{_FUNCTIONS}:rouge1",
             "ROUGE-1 F measure of the best reference, without stemming",
+            mean_of_rows=True,
             packages=("rouge-score",),
         ),
         Metric(
             "rouge2",
             f"{_FUNCTIONS}:rouge2",
             "ROUGE-2 F measure of the best reference, without stemming",
+            mean_of_rows=True,
             packages=("rouge-score",),
         ),
         Metric(
             "rougeLsum",
             f"{_FUNCTIONS}:rouge_lsum",
             "ROUGE-L over sentences, F measure of the best reference, without stemming",
+            mean_of_rows=True,
             packages=("rouge-score",),
         ),
         Metric(
@@ -114,6 +123,7 @@ METRICS: dict[str, Metric] = {
             "edit_distance",
             f"{_FUNCTIONS}:edit_distance",
             "mean number of words to insert, delete or replace to reach the nearest reference",
+            mean_of_rows=True,
             higher_is_better=False,
             percentage=False,
         ),

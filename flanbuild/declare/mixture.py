@@ -38,6 +38,12 @@ MAX_SHARDS = 10_000
 
 ClusterName = Annotated[str, Field(pattern=SEGMENT)]
 Style = Literal["instruction", "none", "dataset_name"]
+PAPER_RELATED: tuple[tuple[ClusterName, ClusterName], ...] = (
+    ("nli", "paraphrase"),
+    ("reading_comprehension", "reading_comprehension_commonsense"),
+    ("commonsense", "reading_comprehension_commonsense"),
+)
+"""Pairs of clusters that leave training together (paper, section 2.2; FLAN's split code)."""
 
 
 class Size(StrictModel):
@@ -116,8 +122,8 @@ class Mixture(StrictModel):
     """Maximum size of a train file in megabytes before compression; replaces `shards`."""
     compression: Literal["none", "lz4", "zstd"] = "none"
     """Compression of the shards."""
-    related: tuple[tuple[ClusterName, ClusterName], ...] = ()
-    """Pairs of clusters that leave training together."""
+    related: tuple[tuple[ClusterName, ClusterName], ...] = PAPER_RELATED
+    """Pairs of clusters that leave training together; by default those of the paper (section 2.2), [] for none."""
     licenses: LicenseTerms = LicenseTerms()
     """Licenses that the mixture takes."""
     leaks: Literal["error", "drop", "report"] = "report"
@@ -188,7 +194,10 @@ class Mixture(StrictModel):
         yield from faults
 
     def unknown_clusters(self, known: Iterable[TaskLike]) -> Iterator[str]:
-        """A fault for each name under `clusters` and `related` that is the cluster of no known task."""
+        """A fault for each name under `clusters` and `related` that is the cluster of no known task.
+
+        The paper's pairs are the default, so that task files of other clusters need not have theirs.
+        """
         clusters = {task.cluster for task in known}
         faults = Faults(self.path)
         for number, name in enumerate(self.clusters or ()):
@@ -196,7 +205,7 @@ class Mixture(StrictModel):
                 faults.add(("clusters", number), f"no cluster '{name}'.{nearest(name, clusters)}")
         for number, pair in enumerate(self.related):
             for name in pair:
-                if name not in clusters:
+                if name not in clusters and pair not in PAPER_RELATED:
                     faults.add(("related", number), f"no cluster '{name}'.{nearest(name, clusters)}")
         yield from faults
 
@@ -219,6 +228,8 @@ class HeldOut:
     asked: bool
     rule: str
     tasks: tuple[str, ...]
+    paper: tuple[str, ...] = ()
+    """clusters that the paper leaves out with a name that is asked for: those of its tasks, and the related ones"""
 
 
 def load_mixture(path: Path) -> Mixture:
@@ -249,21 +260,28 @@ def hold_out(mixture: Mixture, names: Iterable[str], all_tasks: Iterable[TaskLik
     asked = sorted(set(names))
     if faults := list(_unknown_holdouts(asked, tasks)):
         raise DeclarationError(*faults)
-    held_out = {
-        name: HeldOut(name, True, f"held out: --holdout {name}", _named(name, tasks)) for name in asked
-    }
+    held_out = {name: _asked(name, tasks) for name in asked}
     for name in asked:
-        for pair in mixture.related:
-            if name in pair:
-                other = pair[1] if pair[0] == name else pair[0]
-                members = tuple(task.name for task in tasks if task.cluster == other)
-                rule = f"related to {name} in {mixture.path.name}"
+        for other in _related(name, mixture.related):
+            members = tuple(task.name for task in tasks if task.cluster == other)
+            in_paper = other in _related(name, PAPER_RELATED)
+            rule = f"related to {name} {'(paper, section 2.2)' if in_paper else f'in {mixture.path.name}'}"
+            if members:
                 held_out.setdefault(other, HeldOut(other, False, rule, members))
     return dict(sorted(held_out.items()))
 
 
-def _named(name: str, tasks: Iterable[TaskLike]) -> tuple[str, ...]:
-    return tuple(task.name for task in tasks if name in (task.name, task.dataset, task.cluster))
+def _asked(name: str, tasks: Iterable[TaskLike]) -> HeldOut:
+    found = [task for task in tasks if name in (task.name, task.dataset, task.cluster)]
+    clusters = {task.cluster for task in found}
+    paper = clusters.union(*(_related(cluster, PAPER_RELATED) for cluster in clusters))
+    members = tuple(task.name for task in found)
+    return HeldOut(name, True, f"held out: --holdout {name}", members, tuple(sorted(paper)))
+
+
+def _related(cluster: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """The clusters that the pairs put beside this one."""
+    return [second if first == cluster else first for first, second in pairs if cluster in (first, second)]
 
 
 def _unknown_holdouts(names: Iterable[str], tasks: list[TaskLike]) -> Iterator[str]:

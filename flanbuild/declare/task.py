@@ -116,6 +116,20 @@ class Split(StrictModel):
     """Number of rows to set aside; at most an even share of the upstream rows."""
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(_in_tuple, json_schema_input_type=str | tuple[str, ...])]
+
+
+class Roles(StrictModel):
+    """What each text of a row is in its item, as names of fields or of string columns. A field goes before a column."""
+
+    passage: Names = ()
+    """Text that several items share: an article, a context, a premise."""
+    question: Names = ()
+    """Text that makes the item: a question, a hypothesis, the text to classify, summarise or translate."""
+    answer: Names = ()
+    """Text of the answer or of a candidate answer, beside {answer} and {options_}, which always have this role."""
+
+
 class Template(StrictModel):
     """One prompt and its target. Inverted ones turn the task around and are not evaluated (paper, section 2.1)."""
 
@@ -157,6 +171,8 @@ class Task(StrictModel):
     """Name → SQL condition; a row must meet all of them."""
     fields: dict[str, str]
     """Template name → SQL expression over the columns."""
+    roles: Roles = Roles()
+    """Role → the fields or string columns with that text; contamination is searched for by role."""
     options: dict[str, str] | tuple[str, ...] | str | None = None
     """Answer options: class name → text, a list of SQL expressions, or one expression that is a list."""
     answer: str | None = None

@@ -35,6 +35,7 @@ def check(task: Task) -> Iterator[Fault]:
         yield from _check_files(task)
     yield from _check_columns(task)
     yield from _check_fields(task)
+    yield from _check_roles(task)
     yield from _check_options(task)
     yield from _check_templates(task)
 
@@ -91,6 +92,20 @@ def _check_fields(task: Task) -> Iterator[Fault]:
             yield ("fields", name), f"a field cannot be called '{name}', which flanbuild fills in itself."
         elif name in RESERVED or keyword.iskeyword(name) or not name.isidentifier():
             yield ("fields", name), f"a field's name is an identifier that is not reserved; found '{name}'."
+
+
+def _check_roles(task: Task) -> Iterator[Fault]:
+    texts = [*task.fields, *(name for name, kind in task.columns.items() if kind == "string")]
+    first: dict[str, str] = {}
+    for role, names in task.roles:
+        for name in names:
+            if name in (ANSWER, OPTIONS) and name not in texts:
+                yield ("roles", role), f"{{{name}}} always has the role answer and is not listed."
+            elif name not in texts:
+                yield ("roles", role), f"no field or string column '{name}'.{nearest(name, texts)}"
+            if name in first:
+                yield ("roles", role), f"'{name}' already has the role {first[name]}."
+            first.setdefault(name, role)
 
 
 def _check_options(task: Task) -> Iterator[Fault]:

@@ -11,7 +11,8 @@ metrics from T5. Libraries are imported where they are used, so that importing t
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib import import_module
 from math import isfinite
 from statistics import fmean
@@ -41,12 +42,23 @@ def score(
 
     Raises FlanbuildError if a package that the metric needs is not installed.
     """
+    return _function(metric, options)(predictions, references)
+
+
+def row_values(
+    metric: str, predictions: Predictions, references: References, *, options: Sequence[str] = ()
+) -> list[float]:
+    """The value of a metric for each row alone; their mean is `score` where `Metric.mean_of_rows` holds."""
+    function = _function(metric, options)
+    return [function([p], [refs]) for p, refs in _pairs(predictions, references)]
+
+
+def _function(metric: str, options: Sequence[str]) -> Callable[[Predictions, References], float]:
     declared = METRICS[metric]
     require_metrics([metric])
     module, _, name = declared.function.partition(":")
     function = cast(MetricFunction, getattr(import_module(module), name))
-    extra = {"classes": options} if declared.classes else {}
-    return function(predictions, references, **extra)
+    return partial(function, **({"classes": options} if declared.classes else {}))
 
 
 def require_metrics(names: Iterable[str]) -> None:

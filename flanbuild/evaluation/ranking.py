@@ -9,6 +9,7 @@ which computes each (prompt, option) apart, at a fraction of the work:
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from itertools import chain
 from math import isfinite
@@ -16,50 +17,73 @@ from typing import Any
 
 import torch
 
-from flanbuild.evaluation.models import EvalModel
+from flanbuild.evaluation.models import EvalModel, enough_memory
 from flanbuild.evaluation.record import Ranking
 from flanbuild.evaluation.requests import Request, not_finite
+from flanbuild.model.probes import accepts, draw_tokens, in_float32
 from flanbuild.progress import Advance
 
-_SAME = 1e-2
-"""Nats that the scores of a probe may differ by; a token that sees what it should not changes them more."""
+_NOISE = 1e-4
+"""Standard deviations of a logit that the scores of a probe may differ by in float32."""
 _UNABLE = (RuntimeError, ValueError, TypeError, IndexError)
 """What models raise when they cannot take a mask of four dimensions."""
 
 Method = Callable[[EvalModel, Sequence[Request]], list[list[float]]]
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """Options of one request that are computed together: rows of a batch, and tokens in each."""
+
+    request: int
+    options: range
+    rows: int
+    length: int
+
+
 def loglikelihoods(
     model: EvalModel, requests: Sequence[Request], method: Method, advance: Advance, *, task: str
 ) -> list[list[float]]:
-    """The log-likelihood in nats of each option of each request, computed in batches of like size.
+    """The log-likelihood in nats of each option of each request.
 
-    Raises ExecutionError, naming the task, at the first one that is not finite.
+    A batch holds at most `batch_tokens` tokens, padding included, whatever the method: where the options of a request
+    are too many, they are computed in several batches. Raises ExecutionError, naming the task, at the first one that
+    is not finite.
     """
-    scores: list[list[float]] = [[] for _ in requests]
-    for batch in _batches(requests, model.config.batch_tokens):
-        for index, logliks in zip(batch, method(model, [requests[i] for i in batch]), strict=True):
+    scores: list[list[float]] = [[0.0] * len(request.options) for request in requests]
+    left = [len(request.options) for request in requests]
+    for batch in _batches(_units(requests, method, model.config.batch_tokens), model.config.batch_tokens):
+        parts = [
+            Request(requests[u.request].prompt, [requests[u.request].options[i] for i in u.options])
+            for u in batch
+        ]
+        with enough_memory(task, "evaluate.batch_tokens"):
+            found = method(model, parts)
+        for unit, logliks in zip(batch, found, strict=True):
             if not all(map(isfinite, logliks)):
                 raise not_finite(task)
-            scores[index] = logliks
-        advance(len(batch))
+            scores[unit.request][unit.options.start : unit.options.stop] = logliks
+            left[unit.request] -= len(unit.options)
+        advance(sum(not left[number] for number in {unit.request for unit in batch}))
     return scores
 
 
-def method_for(model: EvalModel) -> Method:
-    """The cheapest method that is right for this model: some ignore masks, and some see only a window of tokens."""
+def method_for(model: EvalModel, longest: int | None = None) -> Method:
+    """The cheapest method that is right for this model, tried in float32 against one forward pass per option.
+
+    `longest` is the size of the longest request, by default the longest that the settings allow: some models see only
+    a window of tokens, and some carry a state from option to option.
+    """
     if model.encoder_decoder:
         return loglikelihood_encoder_decoder
-    if _sees_a_window(model.model.config.get_text_config()):
-        return loglikelihood_pairs
-    probe = [Request([model.codec.end, 1, 2, 3], [[4, 5, 6], [5, 4], [6]])]
-    try:
-        trees = loglikelihood_trees(model, probe)[0]
-    except _UNABLE:
-        return loglikelihood_pairs
-    pairs = loglikelihood_pairs(model, probe)[0]
-    same = all(abs(a - b) < _SAME * (1 + abs(b)) for a, b in zip(trees, pairs, strict=True))
-    return loglikelihood_trees if same else loglikelihood_pairs
+    limit = model.truncation.seq_length
+    longest = longest or model.config.prompt_length
+    longest = max(16, longest if limit is None else min(longest, limit))
+    if not _sees_a_window(model.model.config.get_text_config(), longest):
+        with in_float32(model.model):
+            if _trees_are_right(model, longest):
+                return loglikelihood_trees
+    return loglikelihood_pairs if model.takes_padding else loglikelihood_single
 
 
 def method_name(method: Method) -> Ranking:
@@ -67,16 +91,37 @@ def method_name(method: Method) -> Ranking:
     names: dict[Method, Ranking] = {
         loglikelihood_trees: "trees",
         loglikelihood_pairs: "pairs",
+        loglikelihood_single: "single",
         loglikelihood_encoder_decoder: "encoder_decoder",
     }
     return names[method]
 
 
-def _sees_a_window(config: Any) -> bool:
+def _trees_are_right(model: EvalModel, longest: int) -> bool:
+    """Whether trees of a long and a short prompt give the scores of each option alone."""
+    tokens = draw_tokens(model.model, longest, draw=0)[0].tolist()
+    options = [tokens[-3:], tokens[-5:-3], tokens[-6:-5]]
+    probe = [Request(tokens[: longest - 6], options), Request(tokens[:4], options)]
+    try:
+        trees = loglikelihood_trees(model, probe)
+    except _UNABLE:
+        return False
+    with torch.no_grad():
+        spread = float(
+            model.model(input_ids=torch.tensor([tokens[:4]], device=model.model.device)).logits.std()
+        )
+    alone = loglikelihood_single(model, probe)
+    pairs = zip(chain(*trees), chain(*alone), strict=True)
+    return all(abs(left - right) <= _NOISE * (1 + spread) for left, right in pairs)
+
+
+def _sees_a_window(config: Any, longest: int) -> bool:
     """Whether some layer does not attend to all tokens before, so that its distance in the row counts."""
-    layers = getattr(config, "layer_types", None) or ()
-    windows = [getattr(config, name, None) for name in ("sliding_window", "window_size")]
-    return any(windows) or any(layer != "full_attention" for layer in layers)
+    layers = set(getattr(config, "layer_types", None) or ())
+    names = ("sliding_window", "window_size", "attention_chunk_size")
+    windows = [size for name in names if isinstance(size := getattr(config, name, None), int)]
+    known = {"full_attention", "sliding_attention", "chunked_attention"}
+    return any(size < longest for size in windows) or not layers <= known
 
 
 @torch.no_grad()
@@ -124,11 +169,22 @@ def loglikelihood_pairs(model: EvalModel, requests: Sequence[Request]) -> list[l
     keep = 1 + max(len(option) for _, option in pairs)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     device = model.model.device
-    inputs = {"input_ids": tokens, "attention_mask": mask, "position_ids": positions}
+    inputs = {"input_ids": tokens}
+    if not bool(mask.all()):
+        inputs |= {"attention_mask": mask, "position_ids": positions}
     logits = _logits(model.model, keep, **{name: value.to(device) for name, value in inputs.items()})
     places = [[list(range(keep - 1 - len(option), keep - 1))] for _, option in pairs]
     scores = iter(_logliks(logits, places, [[option] for _, option in pairs]))
     return [[next(scores)[0] for _ in request.options] for request in requests]
+
+
+@torch.no_grad()
+def loglikelihood_single(model: EvalModel, requests: Sequence[Request]) -> list[list[float]]:
+    """Log-likelihoods with one forward pass for each (prompt, option), for models that padding would disturb."""
+    return [
+        [loglikelihood_pairs(model, [Request(request.prompt, [option])])[0][0] for option in request.options]
+        for request in requests
+    ]
 
 
 @torch.no_grad()
@@ -192,8 +248,12 @@ def _logliks(
 
 def _logits(model: Any, keep: int, **inputs: torch.Tensor) -> torch.Tensor:
     """Logits of the last `keep` positions in float32; where the model can, the others are not computed."""
-    options = {"logits_to_keep": keep} if "logits_to_keep" in signature(model.forward).parameters else {}
-    logits: torch.Tensor = model(**inputs, **options, use_cache=False).logits
+    options: dict[str, Any] = {"use_cache": False} | {
+        name: value for name, value in inputs.items() if accepts(model, name)
+    }
+    if "logits_to_keep" in signature(model.forward).parameters:
+        options["logits_to_keep"] = keep
+    logits: torch.Tensor = model(**options).logits
     return logits[:, -keep:].float()
 
 
@@ -205,13 +265,40 @@ def _right_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
     return tokens, mask
 
 
-def _batches(requests: Sequence[Request], tokens: int) -> Iterator[list[int]]:
-    """Indices of requests, longest first, in batches of at most `tokens` tokens with padding, or of one request."""
-    batch: list[int] = []
-    for index in sorted(range(len(requests)), key=lambda index: (-requests[index].size, index)):
-        if batch and (len(batch) + 1) * requests[batch[0]].size > tokens:
+def _units(requests: Sequence[Request], method: Method, tokens: int) -> list[_Unit]:
+    """The requests, cut so that none is more than `tokens` tokens unless a prompt with one option is."""
+    units = []
+    for number, request in enumerate(requests):
+        first = 0
+        while first < len(request.options):
+            stop = first + 1
+            while stop < len(request.options):
+                rows, length = _extent(request, range(first, stop + 1), method)
+                if rows * length > tokens:
+                    break
+                stop += 1
+            units.append(_Unit(number, range(first, stop), *_extent(request, range(first, stop), method)))
+            first = stop
+    return units
+
+
+def _extent(request: Request, options: range, method: Method) -> tuple[int, int]:
+    """How many rows of a batch a method needs for these options, and how many tokens each."""
+    lengths = [len(request.options[index]) for index in options]
+    if method is loglikelihood_trees:
+        return 1, len(request.prompt) + sum(lengths)
+    return len(lengths), len(request.prompt) + max(lengths)
+
+
+def _batches(units: Sequence[_Unit], tokens: int) -> Iterator[list[_Unit]]:
+    """Units, longest first, in batches of at most `tokens` tokens with padding, or of one unit."""
+    batch: list[_Unit] = []
+    rows = 0
+    for unit in sorted(units, key=lambda unit: (-unit.length, unit.request, unit.options.start)):
+        if batch and (rows + unit.rows) * batch[0].length > tokens:
             yield batch
-            batch = []
-        batch.append(index)
+            batch, rows = [], 0
+        batch.append(unit)
+        rows += unit.rows
     if batch:
         yield batch

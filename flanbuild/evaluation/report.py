@@ -5,7 +5,7 @@
 """
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,26 +16,52 @@ from flanbuild.artifacts.files import locked, staged
 from flanbuild.artifacts.records import SCORES, read_record
 from flanbuild.declare.metrics import METRICS
 from flanbuild.errors import ArtifactError, DeclarationError, require
-from flanbuild.evaluation.record import MetricScores, PaperScores, ScoreRecord, TemplateScores
+from flanbuild.evaluation.record import Difference, MetricScores, ScoreRecord, TemplateScores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HEADER = ("task", "metric", "tuned", "best", "worst", "untuned", "majority", "random", "FLAN 137B")
+HEADER = (
+    "task",
+    "metric",
+    "rows",
+    "tuned",
+    "tuned, best on dev",
+    "untuned",
+    "untuned, best on dev",
+    "tuned − untuned",
+    "majority",
+    "random",
+    "FLAN 137B",
+    "FLAN 137B, best on dev",
+)
 _NONE = "–"
 _FLAGS = {"table": "", "mean": "*", "recalled": "**"}
 _NOTES = """\
-Tuned and untuned: mean over templates ± standard deviation; best and worst: over templates, on the rows
-evaluated. Majority: always the most common answer. Random: a uniform draw among the options. The mean of a
-cluster is that of the first metric of each task, where it is a percentage. FLAN 137B is the paper's model, more
-than a thousand times the size of a small one: mean ± standard deviation. `*` agrees with a published mean of its
-cluster, `**` is recalled and not checked; the others were seen in a table.
+Tuned and untuned: mean over templates ± standard deviation over templates, and in parentheses the standard error over
+rows. Best on dev: the score of the template that is best on dev rows. Tuned − untuned: the difference of the means with
+its 95 % interval over rows, paired. Majority: always the most common answer of the dev rows. Random: a uniform draw
+among the options. The mean of a cluster is that of the first metric of each task, where it is a percentage of 20 rows
+or more. FLAN 137B is the paper's model, more than a thousand times the size of a small one: mean ± standard deviation over
+templates. `*` agrees with a published mean of its cluster, `**` is recalled and not checked; the others were seen in a
+table.
 """
 _WRITTEN = ("report.md", "scores.csv", "spread-*.png", "losses.png")
 """Files of an earlier report, which a new one replaces although it has fewer figures."""
+_LEAST_ROWS = 20
+"""Rows that a task needs to enter the mean of its cluster: one of two rows would move that mean like fifty of a hundred."""
+_COUNTS = {
+    "Prompts that were cut to fit the model:": "truncated_prompts",
+    "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": "border_merges",
+    "Tokens that stand for text that the tokenizer cannot spell:": "unknown_tokens",
+    "Generated answers that reached the limit of tokens before their end:": "cut_answers",
+    "Rows in which two options have the same tokens, so that the first of them always wins:": "equal_options",
+}
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
 
 Row = dict[str, str]
+Tasks = Mapping[str, Mapping[str, MetricScores]]
+"""Task → metric → scores."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +97,9 @@ def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[
             _write_rows(folder / target, _labelled(evaluations, source))
         _draw(evaluations, folder)
     return [
-        (f"{evaluation.name}: {cluster}, held out", list(rows))
+        (f"{evaluation.name}: {cluster}, {kind}", list(rows))
         for evaluation in evaluations
-        for cluster, rows in _tables(evaluation)
+        for kind, cluster, rows in _tables(evaluation)
     ]
 
 
@@ -89,40 +115,44 @@ def _read(folders: Sequence[Path]) -> list[Evaluation]:
     ]
 
 
-def _tables(evaluation: Evaluation) -> list[tuple[str, list[list[str]]]]:
-    """(cluster, rows under HEADER) for each cluster; the last row is the mean of its tasks."""
+def _tables(evaluation: Evaluation) -> list[tuple[str, str, list[list[str]]]]:
+    """(held out or trained on, cluster, rows under HEADER); the last row is the mean of a cluster's tasks."""
     record = evaluation.record
     tables = []
-    for cluster, tasks in record.scores.items():
-        rows = [
-            _cells(task, metric, scores[metric])
-            for task, scores in tasks.items()
-            for metric in record.metrics[task]
-        ]
-        tables.append((cluster, rows + _mean_row(_main_scores(record, cluster))))
+    for kind, clusters in (("held out", record.scores), ("trained on, dev rows", record.seen)):
+        for cluster, tasks in clusters.items():
+            rows = [
+                _cells(task, metric, scores[metric])
+                for task, scores in tasks.items()
+                for metric in record.metrics[task]
+            ]
+            tables.append((kind, cluster, rows + _mean_row(_main_scores(record, tasks))))
     return tables
 
 
 def _cells(task: str, metric: str, scores: MetricScores) -> list[str]:
+    untuned, paper = scores.untuned, scores.paper
     return [
         task,
         metric,
+        str(scores.rows),
         _spread(scores.tuned),
-        _figure(scores.tuned.best),
-        _figure(scores.tuned.worst),
-        _spread(scores.untuned) if scores.untuned else _NONE,
+        _figure(scores.tuned.best_on_dev),
+        _spread(untuned) if untuned else _NONE,
+        _figure(untuned.best_on_dev) if untuned else _NONE,
+        _interval(scores.difference) if scores.difference else _NONE,
         _figure(scores.majority),
         _figure(scores.random),
-        f"{_spread(scores.paper)}{_FLAGS[scores.paper.checked]}" if scores.paper else _NONE,
+        f"{paper.mean:.1f} ± {paper.sd:.1f}{_FLAGS[paper.checked]}" if paper else _NONE,
+        _figure(paper.best) if paper else _NONE,
     ]
 
 
-def _main_scores(record: ScoreRecord, cluster: str) -> list[MetricScores]:
-    """The scores of each task's main metric, where it is a percentage."""
-    mains = {task: record.metrics[task][0] for task in record.scores[cluster]}
-    return [
-        record.scores[cluster][task][metric] for task, metric in mains.items() if METRICS[metric].percentage
-    ]
+def _main_scores(record: ScoreRecord, tasks: Tasks) -> list[MetricScores]:
+    """The scores of each task's main metric, where it is a percentage of enough rows."""
+    mains = {task: record.metrics[task][0] for task in tasks}
+    scores = [tasks[task][metric] for task, metric in mains.items() if METRICS[metric].percentage]
+    return [one for one in scores if one.rows >= _LEAST_ROWS]
 
 
 def _mean_row(tasks: Sequence[MetricScores]) -> list[list[str]]:
@@ -130,14 +160,16 @@ def _mean_row(tasks: Sequence[MetricScores]) -> list[list[str]]:
         return []
     columns: list[list[float | None]] = [
         [task.tuned.mean for task in tasks],
-        [task.tuned.best for task in tasks],
-        [task.tuned.worst for task in tasks],
+        [task.tuned.best_on_dev for task in tasks],
         [task.untuned.mean if task.untuned else None for task in tasks],
+        [task.untuned.best_on_dev if task.untuned else None for task in tasks],
+        [task.difference.mean if task.difference else None for task in tasks],
         [task.majority for task in tasks],
         [task.random for task in tasks],
         [task.paper.mean if task.paper else None for task in tasks],
+        [task.paper.best if task.paper else None for task in tasks],
     ]
-    return [[f"mean of {len(tasks)} tasks", "", *map(_average, columns)]]
+    return [[f"mean of {len(tasks)} tasks", "", "", *map(_average, columns)]]
 
 
 def _average(values: Sequence[float | None]) -> str:
@@ -146,8 +178,15 @@ def _average(values: Sequence[float | None]) -> str:
     return _figure(fmean(known)) if len(known) == len(values) else _NONE
 
 
-def _spread(scores: TemplateScores | PaperScores) -> str:
-    return f"{scores.mean:.1f} ± {scores.sd:.1f}"
+def _spread(scores: TemplateScores) -> str:
+    error = "" if scores.stderr is None else f" ({scores.stderr:.1f})"
+    return f"{scores.mean:.1f} ± {scores.sd:.1f}{error}"
+
+
+def _interval(difference: Difference) -> str:
+    if difference.low is None or difference.high is None:
+        return f"{difference.mean:+.1f}"
+    return f"{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}]"
 
 
 def _figure(value: float | None) -> str:
@@ -159,13 +198,14 @@ def _page(evaluations: Sequence[Evaluation]) -> str:
     for evaluation in evaluations:
         record = evaluation.record
         parts.append(f"## {evaluation.name}")
-        parts.append(f"Mixture `{record.mixture.name}`, digest `{record.mixture.digest}`. {_how(record)}")
-        for cluster, rows in _tables(evaluation):
-            parts += [
-                f"### {cluster}",
-                _markdown(rows),
-                f"![Spread over templates]({_spread_name(evaluation, cluster)})",
-            ]
+        held_out = ", ".join(record.holdout)
+        parts.append(
+            f"Mixture `{record.mixture.name}` without {held_out}, digest `{record.mixture.digest}`. {_how(record)}"
+        )
+        for kind, cluster, rows in _tables(evaluation):
+            parts += [f"### {cluster}, {kind}", _markdown(rows)]
+            if kind == "held out":
+                parts.append(f"![Spread over templates]({_spread_name(evaluation, cluster)})")
         parts += _remarks(record)
     if any(evaluation.series("training.csv") for evaluation in evaluations):
         parts += ["## Losses", "![Losses](losses.png)"]
@@ -173,9 +213,18 @@ def _page(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _how(record: ScoreRecord) -> str:
-    """What the models ran with, in one sentence."""
-    runs = [f"{role} in {run.dtype}, options ranked by {run.ranking}" for role, run in record.models.items()]
-    return f"Run on {record.environment.device}: {'; '.join(runs)}."
+    """What was run, with which settings: enough to run it again."""
+    lines = [f"Protocol {record.protocol}, run on {record.environment.device}.", ""]
+    for role, run in record.models.items():
+        name = run.name or "model folder"
+        weights = ", ".join(f"{file} `{digest[:16]}`" for file, digest in run.weights.items())
+        identity = weights or f"commit `{run.revision}`"
+        lines.append(f"- {role}: {name}, {identity}, {run.dtype}, options ranked by {run.ranking}")
+    settings = ", ".join(
+        f"{name} {value}" for name, value in sorted(record.config.items()) if value is not None
+    )
+    versions = ", ".join(f"{name} {value}" for name, value in sorted(record.environment.versions.items()))
+    return "\n".join([*lines, f"- settings: {settings}", f"- versions: {versions}"])
 
 
 def _remarks(record: ScoreRecord) -> list[str]:
@@ -183,18 +232,28 @@ def _remarks(record: ScoreRecord) -> list[str]:
     lists = {
         "Not evaluated:": [f"- {name}: {reason}" for name, reason in record.not_evaluated.items()],
         "Models left out:": [f"- {role}: {reason}" for role, reason in record.not_asked.items()],
-        "Prompts that lost their beginning to fit the model:": [
-            f"- {role}, {task}: {count}"
+        "Always the same answer:": [
+            f"- {role}, {task}: always answers '{text}' under {count} of {_templates(record, task)} templates"
             for role, run in record.models.items()
-            for task, count in run.truncated_prompts.items()
+            for task, answers in run.constant.items()
+            for text, count in answers.items()
         ],
-        "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": [
-            f"- {role}, {task}: {count}"
-            for role, run in record.models.items()
-            for task, count in run.border_merges.items()
-        ],
+        **{
+            title: [
+                f"- {role}, {task}: {count}"
+                for role, run in record.models.items()
+                for task, count in getattr(run, field).items()
+            ]
+            for title, field in _COUNTS.items()
+        },
     }
     return ["\n".join([title, *lines]) for title, lines in lists.items() if lines]
+
+
+def _templates(record: ScoreRecord, task: str) -> int:
+    metric = record.metrics[task][0]
+    clusters = [*record.scores.values(), *record.seen.values()]
+    return next(tasks[task][metric].tuned.templates for tasks in clusters if task in tasks)
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -205,9 +264,10 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 def _scores(evaluations: Sequence[Evaluation]) -> list[Row]:
     """One row per figure: its task and metric, whose it is (tuned, untuned, …), which one (mean, sd, …), its value."""
     return [
-        {"evaluation": evaluation.name, "cluster": cluster, "task": task, "metric": metric, **row}
-        for evaluation in evaluations
-        for cluster, tasks in evaluation.record.scores.items()
+        {"evaluation": e.name, "kind": kind, "cluster": cluster, "task": task, "metric": metric, **row}
+        for e in evaluations
+        for kind, clusters in (("held out", e.record.scores), ("trained on", e.record.seen))
+        for cluster, tasks in clusters.items()
         for task, metrics in tasks.items()
         for metric, scores in metrics.items()
         for row in _flat(scores)
@@ -218,7 +278,11 @@ def _flat(scores: MetricScores) -> list[Row]:
     return [
         {"of": source, "figure": name, "value": str(value)}
         for source, figures in scores.model_dump(exclude_none=True).items()
-        for name, value in (figures.items() if isinstance(figures, dict) else [("mean", figures)])
+        for name, value in (
+            figures.items()
+            if isinstance(figures, dict)
+            else [("count" if source == "rows" else "mean", figures)]
+        )
     ]
 
 
@@ -242,7 +306,11 @@ def _spread_name(evaluation: Evaluation, cluster: str) -> str:
 def _draw(evaluations: Sequence[Evaluation], folder: Path) -> None:
     for evaluation in evaluations:
         for cluster, tasks in evaluation.record.scores.items():
-            rows = [row for row in evaluation.series("templates.csv") if row["cluster"] == cluster]
+            rows = [
+                row
+                for row in evaluation.series("templates.csv")
+                if row["cluster"] == cluster and row["split"] == "test"
+            ]
             metrics = {task: evaluation.record.metrics[task][0] for task in tasks}
             majority = [tasks[task][metric].majority or 0.0 for task, metric in metrics.items()]
             height = 1.2 + 0.45 * len(tasks)

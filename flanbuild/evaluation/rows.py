@@ -1,7 +1,7 @@
-"""The held-out tasks of a mixture and the rows of their evaluation sets, compared with what the manifest says."""
+"""The tasks of a mixture that are scored, and the rows of their evaluation sets, compared with what the manifest says."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,42 +9,56 @@ import pyarrow.compute as pc
 
 from flanbuild.artifacts.arrow import read_table
 from flanbuild.artifacts.files import xxh3_of
-from flanbuild.artifacts.records import MANIFEST, RECORD, EvaluationRecord, HeldOutTask, Manifest, read_record
+from flanbuild.artifacts.records import (
+    MANIFEST,
+    RECORD,
+    EvaluationRecord,
+    HeldOutTask,
+    Manifest,
+    MixtureTask,
+    read_record,
+)
 from flanbuild.errors import ArtifactError
+from flanbuild.evaluation.record import Split
+from flanbuild.keys import task_key
 
-TEST = "test.arrow"
 _COLUMNS = ("prompt", "template", "row", "options", "answer", "answers")
 
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """A held-out task with its evaluation set, or the reason why it has none."""
+    """A task with its evaluation set, or the reason why it has none."""
 
     cluster: str
     task: str
     metrics: tuple[str, ...]
-    path: Path | None = None
-    """the rows; None where `missing` says why there are none"""
-    digest: str = ""
-    """xxh3_128 of the file"""
+    folder: Path | None = None
+    """the evaluation set; None where `missing` says why there is none"""
+    digests: Mapping[Split, str] = field(default_factory=dict)
+    """xxh3_128 of the files of its splits that have rows"""
     missing: str = ""
 
-    def rows(self, examples: int | None) -> "EvaluationRows":
-        """The first `examples` rows of the set, or all, under all their templates.
+    def rows(
+        self, split: Split, examples: int | None = None, templates: int | None = None
+    ) -> "EvaluationRows":
+        """The first `examples` rows of a split, or all, under its first `templates` templates, or all.
 
-        Raises ArtifactError if an answer is not among the options of its row.
+        There are none if the task has no such split. Raises ArtifactError if an answer is not among the options of its row.
         """
-        assert self.path is not None, "a task without rows is not evaluated"
-        table = read_table(self.path).select(_COLUMNS)
+        if self.folder is None or split not in self.digests or examples == 0:
+            return EvaluationRows(**{name: [] for name in _COLUMNS})
+        path = self.folder / f"{split}.arrow"
+        table = read_table(path).select(_COLUMNS)
         if examples is not None:
             first = pc.unique(table["row"]).slice(0, examples)
             table = table.filter(pc.is_in(table["row"], value_set=first))
+        if templates is not None:
+            kept = sorted(pc.unique(table["template"]).to_pylist())[:templates]
+            table = table.filter(pc.is_in(table["template"], value_set=pa.array(kept, pa.int16())))
         rows = EvaluationRows(**{name: table[name].to_pylist() for name in _COLUMNS})
         for row, options, answer in zip(rows.row, rows.options, rows.answer, strict=True):
             if options and answer not in options:
-                raise ArtifactError(
-                    f"{self.path}: row {row}: the answer '{answer}' is not among its options."
-                )
+                raise ArtifactError(f"{path}: row {row}: the answer '{answer}' is not among its options.")
         return rows
 
 
@@ -80,10 +94,23 @@ class EvaluationRows:
         same = self.ranked and all(options == self.options[0] for options in self.options)
         return self.options[0] if same else ()
 
+    @property
+    def count(self) -> int:
+        """Rows, whatever their templates."""
+        return len(set(self.row))
+
     def under(self, template: int) -> "EvaluationRows":
         """The rows under one template."""
-        indices = [index for index, number in enumerate(self.template) if number == template]
-        return EvaluationRows(**{name: [getattr(self, name)[i] for i in indices] for name in _COLUMNS})
+        return self._at(index for index, number in enumerate(self.template) if number == template)
+
+    def without(self, rows: Iterable[int]) -> "EvaluationRows":
+        """The rows that are not among `rows`."""
+        out = set(rows)
+        return self._at(index for index, row in enumerate(self.row) if row not in out)
+
+    def _at(self, indices: Iterable[int]) -> "EvaluationRows":
+        chosen = list(indices)
+        return EvaluationRows(**{name: [getattr(self, name)[i] for i in chosen] for name in _COLUMNS})
 
 
 def held_out_tasks(mixture: Path, evaluation: Path) -> tuple[Manifest, list[EvaluationTask]]:
@@ -98,7 +125,7 @@ def held_out_tasks(mixture: Path, evaluation: Path) -> tuple[Manifest, list[Eval
     if not groups:
         raise ArtifactError(f"{path}: no cluster is held out, so there is nothing to evaluate.")
     members = {name: task for group in groups.values() for name, task in group.tasks.items()}
-    tasks = [_task(name, members[name], evaluation) for name in sorted(members)]
+    tasks = [_held_out_task(name, members[name], evaluation) for name in sorted(members)]
     if all(task.missing for task in tasks):
         reasons = "; ".join(f"{task.task}: {task.missing}" for task in tasks) or "it has no tasks"
         raise ArtifactError(
@@ -107,7 +134,44 @@ def held_out_tasks(mixture: Path, evaluation: Path) -> tuple[Manifest, list[Eval
     return manifest, sorted(tasks, key=lambda task: (task.cluster, task.task))
 
 
-def _task(name: str, held_out: HeldOutTask, evaluation: Path) -> EvaluationTask:
+def seen_tasks(manifest: Manifest, evaluation: Path, count: int, rows: int) -> list[EvaluationTask]:
+    """Tasks that the mixture trains on, to see whether training taught anything: `count` of them, clusters in turn.
+
+    They have at least `rows` dev rows. Which ones is keyed by their names, so that it does not depend on the order of
+    a mixture file. Raises ArtifactError as `held_out_tasks` does; a task without evaluation set gives the reason in
+    `missing`.
+    """
+    names: dict[str, list[str]] = {}
+    for name in sorted(manifest.tasks, key=lambda name: task_key(0, "seen", name)):
+        if manifest.tasks[name].given:
+            names.setdefault(manifest.tasks[name].cluster, []).append(name)
+    turns = sorted(
+        (turn, task_key(0, "seen", cluster), name)
+        for cluster, members in names.items()
+        for turn, name in enumerate(members)
+    )
+    tasks: list[EvaluationTask] = []
+    for _, _, name in turns:
+        if len(tasks) == count:
+            break
+        if task := _seen_task(name, manifest.tasks[name], evaluation, rows):
+            tasks.append(task)
+    return tasks
+
+
+def _seen_task(name: str, trained: MixtureTask, evaluation: Path, rows: int) -> EvaluationTask | None:
+    """The task, or None if it has too few dev rows."""
+    folder = evaluation / trained.cluster / name
+    if not (folder / RECORD).is_file():
+        reason = f"it is trained on and has no evaluation set; `flanbuild evalset {name}` makes it"
+        return EvaluationTask(trained.cluster, name, (), missing=reason)
+    dev = read_record(folder / RECORD, EvaluationRecord).splits.get("dev")
+    if dev is None or dev.rows < rows:
+        return None
+    return _with_set(folder, name, trained.source.digest, "dev")
+
+
+def _held_out_task(name: str, held_out: HeldOutTask, evaluation: Path) -> EvaluationTask:
     cluster, metrics = held_out.cluster, held_out.metrics
     if held_out.missing:
         reason = f"the source has no split {', '.join(held_out.missing)}"
@@ -119,23 +183,35 @@ def _task(name: str, held_out: HeldOutTask, evaluation: Path) -> EvaluationTask:
         raise ArtifactError(
             f"{folder}: no evaluation set of {name}; `flanbuild evalset {name}` makes it from the task's rows."
         )
+    return _with_set(folder, name, held_out.source_digest, "test")
+
+
+def _with_set(folder: Path, name: str, source_digest: str, needed: Split) -> EvaluationTask:
+    """The task of an evaluation set, whose files are compared with its record."""
     record = read_record(folder / RECORD, EvaluationRecord)
-    if record.source.digest != held_out.source_digest:
+    if record.source.digest != source_digest:
         raise ArtifactError(
-            f"{folder / RECORD}: {name} was made of other rows ({record.source.digest[:12]}…) than the mixture holds"
-            f" out ({held_out.source_digest[:12]}…); build the mixture or the evaluation set again."
+            f"{folder / RECORD}: {name} was made of other rows ({record.source.digest[:12]}…) than the mixture knows"
+            f" ({source_digest[:12]}…); build the mixture or the evaluation set again."
         )
-    split = record.splits.get("test")
-    if split is None or not split.examples:
-        return EvaluationTask(cluster, name, record.metrics, missing="the evaluation set has no test rows")
-    if not (folder / TEST).is_file():
-        raise ArtifactError(f"{folder / TEST}: no such file; `flanbuild evalset {name}` makes it.")
-    if (digest := xxh3_of(folder / TEST)) != split.file_digest:
+    digests: dict[Split, str] = {
+        split: _checked(folder / f"{split}.arrow", entry.file_digest, name)
+        for split, entry in sorted(record.splits.items())
+        if entry.examples
+    }
+    missing = "" if needed in digests else f"the evaluation set has no {needed} rows"
+    return EvaluationTask(record.cluster, name, record.metrics, folder, digests, missing)
+
+
+def _checked(path: Path, expected: str, name: str) -> str:
+    if not path.is_file():
+        raise ArtifactError(f"{path}: no such file; `flanbuild evalset {name}` makes it.")
+    if (digest := xxh3_of(path)) != expected:
         raise ArtifactError(
-            f"{folder / TEST}: its xxh3 digest is {digest[:12]}… and the record says {split.file_digest[:12]}…;"
+            f"{path}: its xxh3 digest is {digest[:12]}… and the record says {expected[:12]}…;"
             f" `flanbuild evalset {name}` makes it again."
         )
-    return EvaluationTask(cluster, name, record.metrics, folder / TEST, digest)
+    return digest
 
 
 PREDICTIONS = pa.schema(
@@ -143,6 +219,7 @@ PREDICTIONS = pa.schema(
         ("model", pa.string()),
         ("cluster", pa.string()),
         ("task", pa.string()),
+        ("split", pa.string()),
         ("row", pa.int64()),
         ("template", pa.int16()),
         ("prediction", pa.string()),

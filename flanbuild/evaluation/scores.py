@@ -8,14 +8,13 @@ from typing import TypeVar
 
 from flanbuild.declare.metrics import METRICS
 from flanbuild.evaluation.metrics import score
+from flanbuild.evaluation.protocols import NORMALIZED
 from flanbuild.evaluation.record import TemplateScores
 from flanbuild.evaluation.rows import EvaluationRows
 
 Value = TypeVar("Value", str, int)
 
 _DIGITS = 4
-NORMALIZED = "accuracy_norm"
-"""Accuracy when an option's log-likelihood is divided by its number of characters."""
 
 
 @dataclass(frozen=True)
@@ -31,62 +30,102 @@ def chosen(rows: EvaluationRows, logliks: Sequence[Sequence[float]]) -> list[str
     return [options[_highest(scores)] for options, scores in zip(rows.options, logliks, strict=True)]
 
 
-def chosen_by_length(rows: EvaluationRows, logliks: Sequence[Sequence[float]]) -> list[str]:
-    """The option of each row with the highest log-likelihood per character."""
+def predictions(rows: EvaluationRows, answers: Answers, metric: str) -> Sequence[str]:
+    """What a metric compares with the references: the answers, or for NORMALIZED the option best for its length."""
+    if metric not in NORMALIZED:
+        return answers.predictions
+    length = NORMALIZED[metric]
     shares = [
-        [loglik / max(len(option), 1) for option, loglik in zip(options, scores, strict=True)]
-        for options, scores in zip(rows.options, logliks, strict=True)
+        [loglik / max(length(option), 1) for option, loglik in zip(options, scores, strict=True)]
+        for options, scores in zip(rows.options, answers.logliks, strict=True)
     ]
     return chosen(rows, shares)
+
+
+def declared(metric: str) -> str:
+    """The declared metric that computes `metric`."""
+    return "accuracy" if metric in NORMALIZED else metric
+
+
+def reported(rows: EvaluationRows, metrics: Sequence[str], normalized: Sequence[str]) -> list[str]:
+    """The metrics of a task, and for ranked tasks with `accuracy` also the `normalized` ones."""
+    return [*metrics, *(normalized if rows.ranked and "accuracy" in metrics else ())]
 
 
 def by_template(
     rows: EvaluationRows, answers: Answers, metrics: Sequence[str]
 ) -> dict[str, dict[int, float]]:
-    """Metric → template → score; for ranked tasks with `accuracy` also NORMALIZED."""
-    scores = {metric: _score(rows, answers.predictions, metric) for metric in metrics}
-    if rows.ranked and "accuracy" in metrics:
-        scores[NORMALIZED] = _score(rows, chosen_by_length(rows, answers.logliks), "accuracy")
-    return scores
+    """Metric → template → score."""
+    return {metric: _score(rows, predictions(rows, answers, metric), declared(metric)) for metric in metrics}
 
 
-def summary(metric: str, scores: Mapping[int, float]) -> TemplateScores:
-    """Mean, population standard deviation, best and worst over templates.
+def best_template(metric: str, scores: Mapping[int, float]) -> int:
+    """The template with the best score; the first of equals."""
+    sign = 1 if METRICS[declared(metric)].higher_is_better else -1
+    return max(scores, key=lambda template: (sign * scores[template], -template))
 
-    The paper's best template is the best one on the development set; this one is the best on the rows scored.
+
+def summary(
+    metric: str,
+    scores: Mapping[int, float],
+    dev: Mapping[int, float] | None = None,
+    stderr: float | None = None,
+) -> TemplateScores:
+    """Mean, population standard deviation, best and worst over templates, and the score of the best one on dev.
+
+    The paper reports the mean with its standard deviation, and the test score of the template that is best on dev
+    (section 3). `best` is best on the rows scored themselves, and so too high.
     """
-    ordered = sorted(
-        scores,
-        key=lambda template: (scores[template], template),
-        reverse=METRICS["accuracy" if metric == NORMALIZED else metric].higher_is_better,
-    )
-    best, worst = ordered[0], ordered[-1]
+    best = best_template(metric, scores)
+    worst = best_template(metric, {template: -score for template, score in scores.items()})
+    on_dev = best_template(metric, dev) if dev else None
     return TemplateScores(
         mean=rounded(fmean(scores.values())),
         sd=rounded(pstdev(scores.values())),
+        stderr=None if stderr is None else rounded(stderr),
         best=rounded(scores[best]),
         best_template=best,
         worst=rounded(scores[worst]),
         worst_template=worst,
+        best_on_dev=None if on_dev is None else rounded(scores[on_dev]),
+        best_on_dev_template=on_dev,
         templates=len(scores),
     )
 
 
-def majority(rows: EvaluationRows, metric: str) -> float:
-    """The score of always giving the most common answer of the rows evaluated.
+def constants(rows: EvaluationRows, predicted: Sequence[str]) -> dict[str, int]:
+    """Answer → templates under which a model gives it to every row. A single row says nothing.
 
-    Where options differ from row to row, it is the most common position in the list of options. It is the highest
-    score that an answer without reading the row can get, so no training rows are needed to find it.
+    Where options differ from row to row, the answer is a position, such as `option 2`.
     """
-    once = rows.under(min(rows.template))
+    answers = list(predicted)
+    if rows.ranked and not rows.classes:
+        answers = [
+            f"option {options.index(p) + 1}" for options, p in zip(rows.options, predicted, strict=True)
+        ]
+    given: dict[int, list[str]] = {}
+    for template, answer in zip(rows.template, answers, strict=True):
+        given.setdefault(template, []).append(answer)
+    same = Counter(own[0] for own in given.values() if len(own) > 1 and len(set(own)) == 1)
+    return dict(sorted(same.items()))
+
+
+def majority(rows: EvaluationRows, dev: EvaluationRows, metric: str) -> float | None:
+    """The score of always giving the most common answer of the dev rows; None if there are none.
+
+    Where options differ from row to row, it is the most common position in the list of options.
+    """
+    if not len(dev):
+        return None
+    known, once = dev.under(min(dev.template)), rows.under(min(rows.template))
     if once.ranked and not once.classes:
         positions = Counter(
-            options.index(answer) for options, answer in zip(once.options, once.answer, strict=True)
+            options.index(answer) for options, answer in zip(known.options, known.answer, strict=True)
         )
         position = _commonest(positions)
         constant = [options[min(position, len(options) - 1)] for options in once.options]
     else:
-        constant = [_commonest(Counter(refs[0] for refs in once.references))] * len(once)
+        constant = [_commonest(Counter(refs[0] for refs in known.references))] * len(once)
     return rounded(score(metric, constant, once.references, options=once.classes))
 
 

@@ -1,1 +1,1 @@
-"""What a mixture holds and why: plan, preview, origin, difference, rebuild. Computes; the command line prints."""
+"""What a mixture holds and why: plan, preview, origin, difference, rebuild, explore. Computes; the command line prints."""

@@ -14,9 +14,7 @@ import polars as pl
 
 from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.records import (
-    MANIFEST,
     RECORD,
-    Manifest,
     MixtureTask,
     RawRecord,
     Shard,
@@ -26,7 +24,7 @@ from flanbuild.declare.mixture import Style
 from flanbuild.declare.task import Task
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.keys import row_keys, task_key
-from flanbuild.read import load
+from flanbuild.read import Examples, load
 from flanbuild.render.examples import examples
 from flanbuild.render.preprocessors import SOURCE_ROW
 from flanbuild.render.splits import declaration
@@ -111,8 +109,12 @@ def origin(folder: Path, index: int, split: str, tasks: Mapping[str, Task], raw:
     loaded = load(folder, split)
     if not 0 <= index < len(loaded):
         raise DeclarationError(f"{folder}: {split} has the examples 0 to {len(loaded) - 1:,}, not {index}.")
-    example = loaded[index]
-    manifest = read_record(folder / MANIFEST, Manifest)
+    return origin_in(loaded, index, tasks, raw)
+
+
+def origin_in(loaded: Examples, index: int, tasks: Mapping[str, Task], raw: Path) -> Origin:
+    """The same for an example of a split that is open."""
+    example, split, manifest = loaded[index], loaded.split, loaded.manifest
     facts = manifest.tasks[example["task"]]
     shard, position = _shard(manifest.shards[split], index)  # type: ignore[index]  # load() has checked it
     unknown: list[str] = []
@@ -188,7 +190,7 @@ def _upstream(
             f"The row's columns and file: {raw} has other rows of {task.name} than this was built from."
         )
         return UpstreamRow(**known)
-    scanned = pl.concat([pl.scan_parquet(folder / f"{name}.parquet", glob=False) for name in of])
+    scanned = scan_raw(task, split, raw)
     if task.preprocess is not None:
         row = examples(task, scanned, pl.Series([row])).select(SOURCE_ROW).collect().item()
     known["columns"] = scanned.slice(row, 1).collect().row(0, named=True)
@@ -200,6 +202,13 @@ def _upstream(
             break
         row -= upstream.rows
     return UpstreamRow(**known)
+
+
+def scan_raw(task: Task, split: str, raw: Path) -> pl.LazyFrame:
+    """The raw rows that one of our splits of a task reads, in their order. `raw`: the root of raw folders."""
+    folder = task_folder(raw, task.cluster, task.name)
+    of = task.splits[split].of  # type: ignore[index]  # train or validation
+    return pl.concat([pl.scan_parquet(folder / f"{name}.parquet", glob=False) for name in of])
 
 
 def _keys(seed: int, split: str, example: Mapping[str, Any]) -> OrderKeys:

@@ -16,7 +16,7 @@ from flanbuild.artifacts.records import (
     writer_versions,
 )
 from flanbuild.declare.mixture import HeldOut, Mixture
-from flanbuild.mix.plan import Allocation
+from flanbuild.mix.plan import Allocation, related_in_training
 
 NO_SPLIT = RenderedSplit(of=())
 
@@ -35,6 +35,7 @@ def describe(
         mixture=mixture.model_dump(mode="json", exclude={"path"}),
         holdout=tuple(name for name, group in held.items() if group.asked),
         held_out={name: _held_out(group, records) for name, group in held.items()},
+        related_in_training=related_in_training(held, allocations),
         tasks={entry.task: _task(entry, records[entry.task]) for entry in allocations},
         licenses=_licenses(allocations, records),
         leaks=ContaminationRecord(rule=mixture.leaks, found=tuple(matches)),
@@ -92,6 +93,8 @@ def _task(entry: Allocation, record: TaskRecord) -> MixtureTask:
         capped=train.capped,
         leaked=entry.leaked,
         rows=entry.rows,
+        duplicates=entry.duplicates,
+        in_train=dict(entry.in_train),
         rate=entry.rate,
         given=entry.count,
         repeats=entry.repeats,

@@ -3,7 +3,7 @@
 Each notice is one sentence. None of them stops a build.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from flanbuild.artifacts.records import TaskRecord
@@ -12,6 +12,8 @@ from flanbuild.declare.task import Task
 
 MANY_TIMES = 20
 """Times that a row may come in a mixture without a notice."""
+_NAMED = 4
+"""Tasks that a notice names."""
 _COMPLETE = ("hub", "files")
 """Kinds of source that have all rows, so that a split smaller than declared is worth a notice."""
 
@@ -31,15 +33,37 @@ def notices(
     tasks: Mapping[str, Task],
     records: Mapping[str, TaskRecord],
     outcomes: Mapping[str, Outcome],
+    related: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    """The notices, in task order. `records` and `outcomes` are of the tasks that the mixture trains on."""
-    found = [*_unused_templates(mixture), *_idle_weights(mixture, records, outcomes)]
+    """The notices, in task order. `records` and `outcomes` are of the tasks that the mixture trains on.
+
+    `related`: by held-out name, the tasks trained on that the paper would have held out too.
+    """
+    found = [
+        *_related(related, records),
+        *_unused_templates(mixture),
+        *_idle_weights(mixture, records, outcomes),
+    ]
     for name in sorted(outcomes):
         found += _empty_splits(name, records[name])
         found += _repeats(name, outcomes[name])
         if name in tasks:
             found += _small_splits(tasks[name], records[name])
     return found
+
+
+def _related(related: Mapping[str, Sequence[str]], records: Mapping[str, TaskRecord]) -> Iterator[str]:
+    for name, tasks in related.items():
+        clusters = ", ".join(sorted({records[task].cluster for task in tasks}))
+        yield (
+            f"{name} is held out, and the mixture trains on {len(tasks)} task(s) of {clusters} ({_shortened(tasks)}), "
+            "which the paper would have held out with it (section 2.2)."
+        )
+
+
+def _shortened(tasks: Sequence[str]) -> str:
+    more = f" and {len(tasks) - _NAMED} more" if len(tasks) > _NAMED else ""
+    return ", ".join(tasks[:_NAMED]) + more
 
 
 def _unused_templates(mixture: Mixture) -> Iterator[str]:

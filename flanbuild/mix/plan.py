@@ -1,8 +1,9 @@
 """The exact allocation of a mixture over its tasks: what each gives, or why it gives nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, get_args
 
 from flanbuild.artifacts.records import RenderedSplit, TaskRecord
 from flanbuild.declare.mixture import HeldOut, Mixture
@@ -10,6 +11,8 @@ from flanbuild.declare.rate import rate
 from flanbuild.mix.allocation import allocate
 from flanbuild.mix.shards import TaskRef
 
+OtherSplit = Literal["validation", "test"]
+OTHER_SPLITS: tuple[OtherSplit, ...] = get_args(OtherSplit)
 _NO_SPLIT = RenderedSplit(of=())
 
 
@@ -25,6 +28,10 @@ class Allocation:
     """training rows that can be drawn"""
     leaked: int
     """rows that are left out because they also occur in held-out test rows"""
+    duplicates: int
+    """training rows whose texts equal those of another one"""
+    in_train: Mapping[OtherSplit, int]
+    """of its own other splits, the rows whose texts equal those of a training row"""
     rate: int
     share: Fraction
     count: int
@@ -65,6 +72,8 @@ def plan(
                 available=train[name].upstream,
                 rows=kept,
                 leaked=leaked.get(name, 0),
+                duplicates=train[name].duplicates,
+                in_train=_in_train(records[name]),
                 rate=rate(mixture, kept),
                 share=Fraction(count, total) if total else Fraction(0),
                 count=count,
@@ -75,9 +84,28 @@ def plan(
     return allocations
 
 
+def related_in_training(
+    held: Mapping[str, HeldOut], allocations: Iterable[Allocation]
+) -> dict[str, tuple[str, ...]]:
+    """By name that is held out: the tasks that give examples although the paper would have held them out with it.
+
+    The paper counts a dataset as unseen only if no dataset of its cluster or a related one is trained on (section 2.2).
+    """
+    given = [entry for entry in allocations if entry.count]
+    found = {
+        name: tuple(entry.task for entry in given if entry.cluster in group.paper)
+        for name, group in held.items()
+    }
+    return {name: tasks for name, tasks in found.items() if tasks}
+
+
 def task_refs(records: Mapping[str, TaskRecord]) -> dict[str, TaskRef]:
     """What a mixture knows rendered tasks by."""
     return {name: TaskRef(name, record.dataset, record.cluster) for name, record in records.items()}
+
+
+def _in_train(record: TaskRecord) -> dict[OtherSplit, int]:
+    return {name: record.splits[name].in_train for name in OTHER_SPLITS if name in record.splits}
 
 
 def _out(name: str, record: TaskRecord, held: Mapping[str, HeldOut], mixture: Mixture) -> str:

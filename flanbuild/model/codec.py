@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flanbuild.errors import DeclarationError
-from flanbuild.model.settings import PROMPT_LENGTH
+from flanbuild.model.chat import ChatFormat, chat_format
+from flanbuild.model.settings import PROMPT_LENGTH, Template
 
 Ints = NDArray[np.int64]
 Tokens = list[int]
@@ -78,11 +79,13 @@ def kept(length: int, limit: int, prefix: int) -> tuple[int, int]:
 class Codec:
     """Tokenizes prompts and completions for one tokenizer and one kind of model.
 
-    Raises DeclarationError if the tokenizer has no end token.
+    With the template `chat`, a prompt is the message of a user in the tokenizer's chat template, and a completion the
+    answer to it. Raises DeclarationError if the tokenizer has no end token, or no chat template where it is asked for.
     """
 
     tokenizer: Any
     encoder_decoder: bool
+    template: Template = "none"
 
     def __post_init__(self) -> None:
         if self.tokenizer.eos_token_id is None:
@@ -90,11 +93,13 @@ class Codec:
                 f"tokenizer {self.tokenizer.name_or_path or type(self.tokenizer).__name__}: it has no end-of-text token"
                 " (eos_token), so no completion could end; set one in tokenizer_config.json."
             )
+        if self.template == "chat":
+            _ = self._chat
 
     @cached_property
     def end(self) -> int:
-        """The token that ends a completion."""
-        return int(self.tokenizer.eos_token_id)
+        """The token that ends a completion: the tokenizer's, or the one that ends an answer in its chat template."""
+        return self._chat.end if self._chat else int(self.tokenizer.eos_token_id)
 
     @cached_property
     def pad(self) -> int:
@@ -103,16 +108,34 @@ class Codec:
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """All special tokens that the tokenizer puts before a text. Truncation keeps them."""
-        return self._affixes[0]
+        """All tokens that the tokenizer or its chat template puts before a text. Truncation keeps them."""
+        return self._chat.before if self._chat else self._affixes[0]
 
     @property
     def suffix(self) -> tuple[int, ...]:
-        """Special tokens behind a prompt: those of the tokenizer for an encoder, none for a decoder."""
+        """Tokens behind a prompt: those of the chat template; without one, of the tokenizer for an encoder."""
+        if self._chat:
+            return self._chat.behind
         return self._affixes[1] if self.encoder_decoder else ()
+
+    @cached_property
+    def vocabulary_size(self) -> int:
+        """Embeddings that a model needs: one more than the highest token that any text can give.
+
+        transformers adds `<|endoftext|>` to some tokenizers whose model has no such token; no text becomes it.
+        """
+        added = {token for token, value in self.tokenizer.added_tokens_decoder.items() if value.special}
+        never = added.union(self.tokenizer.all_special_ids)
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if getattr(getattr(backend, "model", None), "unk_token", "unknown") is not None:
+            never -= {self.tokenizer.unk_token_id}
+        produced = {self.end, self.pad, *self.prefix, *self.suffix}
+        return 1 + max(produced.union(set(self.tokenizer.get_vocab().values()) - never))
 
     def encode_prompts(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokens of whole prompts, with `prefix` and `suffix`. A prompt without any token becomes the end token."""
+        if self._chat and self._chat.strips:
+            texts = [text.strip() for text in texts]
         return [[*self.prefix, *tokens, *self.suffix] or [self.end] for tokens in self._encode(texts)]
 
     def encode_completions(self, texts: Sequence[str]) -> list[Tokens]:
@@ -140,13 +163,17 @@ class Codec:
         )
 
     def border_merges(self, prompts: Sequence[str], completions: Sequence[str]) -> int:
-        """How many pairs a tokenizer would tokenize in another way as one text, with a token over the border.
+        """How many pairs a tokenizer would tokenize in another way as one text, with a token over the border."""
+        return int(self.merges_border(prompts, completions).sum())
+
+    def merges_border(self, prompts: Sequence[str], completions: Sequence[str]) -> NDArray[np.bool_]:
+        """Which pairs these are.
 
         Looks at 32 characters on each side, which finds the same pairs as the whole texts in less time. An
-        encoder-decoder has no border.
+        encoder-decoder has no border, and in a chat template other tokens stand between.
         """
-        if self.encoder_decoder:
-            return 0
+        if self.encoder_decoder or self._chat:
+            return np.zeros(len(prompts), dtype=np.bool_)
         borders = [(p[-_BORDER:], c[:_BORDER]) for p, c in zip(prompts, completions, strict=True)]
         unique = sorted(set(borders))
         lefts, rights = [left for left, _ in unique], [right for _, right in unique]
@@ -157,7 +184,11 @@ class Codec:
             for border, (left, right), whole in zip(unique, apart, joined, strict=True)
             if [*left, *right[:-1]] != whole
         }
-        return sum(border in merged for border in borders)
+        return np.fromiter((border in merged for border in borders), dtype=np.bool_, count=len(borders))
+
+    @cached_property
+    def _chat(self) -> ChatFormat | None:
+        return chat_format(self.tokenizer) if self.template == "chat" else None
 
     @cached_property
     def _affixes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

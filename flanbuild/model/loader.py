@@ -1,22 +1,29 @@
-"""The one way to read a model and its tokenizer, from a folder or from the hub.
+"""The one way to read a model and its tokenizer: a folder, a GGUF file, an adapter, or a name on the hub.
 
     model = load_model(ModelRef.of("org/name"), option="--model", dtype=torch.float32)
 
-Only safetensors are read and no code from a model repository runs. Every weight of the model must be in its files.
+Only safetensors and GGUF are read and no code from a model repository runs. Every weight of the model must be in its
+files.
 What cannot be read raises DeclarationError with the reason and the cure in one sentence.
 """
 
+import warnings
 from collections.abc import Iterable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 from transformers.utils.hub import cached_file
 from transformers.utils.logging import disable_progress_bar
 
-from flanbuild.errors import DeclarationError
+from flanbuild.errors import DeclarationError, require
+from flanbuild.model.codec import Codec
+from flanbuild.model.files import ModelFiles, adapter_base, check_digest, check_tokenizer_path, locate
 from flanbuild.model.record import ModelRef
 from flanbuild.model.settings import Dtype
 
@@ -50,6 +57,11 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch found too little memory, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def max_positions(model: Any) -> int | None:
     """Tokens that the model has positions for, or None where it has no such limit."""
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -57,18 +69,19 @@ def max_positions(model: Any) -> int | None:
 
 
 def load_model(ref: ModelRef, *, option: str, dtype: torch.dtype) -> Any:
-    """The model with all its weights, on the CPU. `option` names in messages where the model was asked for."""
-    _check_folder(ref, option)
-    where = {"revision": ref.revision, "trust_remote_code": False}
+    """The model with all its weights, on the CPU. `option` names in messages where the model was asked for.
+
+    GGUF weights are dequantized to `dtype`. An adapter is merged into its base model.
+    """
+    found = locate(ref, option=option)
+    check_digest(ref, option=option)
+    if found.format == "adapter":
+        return _merged(found, option, dtype)
     try:
-        config = AutoConfig.from_pretrained(ref.name, **where)
-        kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model, report = kind.from_pretrained(
-            ref.name, dtype=dtype, use_safetensors=True, output_loading_info=True, **where
-        )
+        model, report = _read(found, ref, option, dtype)
     except _ERRORS as error:
         where_from = (
-            "cannot be read" if ref.kind == "folder" else "is no folder and cannot be read from the hub"
+            "is no folder and cannot be read from the hub" if found.format == "hub" else "cannot be read"
         )
         raise DeclarationError(f"{option}: '{ref.name}' {where_from}: {_reason(error)}") from error
     _check_weights(ref, option, report)
@@ -78,15 +91,16 @@ def load_model(ref: ModelRef, *, option: str, dtype: torch.dtype) -> Any:
 def load_tokenizer(ref: ModelRef, *, option: str) -> Any:
     """The tokenizer that goes with the model. A model without tokenizer files raises DeclarationError."""
     name, revision = ref.name, ref.revision
-    if ref.tokenizer is None or ref.tokenizer == ref.name:
-        _check_folder(ref, option)
-    else:
-        name, revision = ref.tokenizer, None
-        if not Path(name).is_dir() and _looks_like_a_path(name):
-            raise DeclarationError(f"{option}: '{name}' cannot be read: no such folder.")
+    if ref.tokenizer is not None and ref.tokenizer != ref.name:
+        name, revision = ref.tokenizer, ref.tokenizer_revision
+        check_tokenizer_path(name, option)
+    elif (found := locate(ref, option=option)).format == "adapter" and not _has_tokenizer(Path(found.folder)):
+        return load_tokenizer(adapter_base(Path(found.folder), option), option=option)
+    folder, gguf = _tokenizer_files(name, option)
+    options = {"revision": revision, "trust_remote_code": False} | ({"gguf_file": gguf} if gguf else {})
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-        present = _has_tokenizer_file(tokenizer, name, revision)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        present = gguf is not None or _has_tokenizer_file(tokenizer, folder, revision)
     except _ERRORS as error:
         raise DeclarationError(
             f"{option}: no tokenizer in '{name}'; name another one with --tokenizer. {_reason(error)}"
@@ -94,6 +108,84 @@ def load_tokenizer(ref: ModelRef, *, option: str) -> Any:
     if not present:  # transformers makes one up from the model's type
         raise DeclarationError(f"{option}: no tokenizer in '{name}'; name another one with --tokenizer.")
     return tokenizer
+
+
+def check_vocabulary(model: Any, codec: Codec, *, option: str, name: str) -> None:
+    """Raises DeclarationError if a text may give tokens that the model has no embedding for."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if codec.vocabulary_size > rows:
+        raise DeclarationError(
+            f"{option}: it has {codec.vocabulary_size} tokens and '{name}' has embeddings for {rows}; use the model's"
+            " own tokenizer."
+        )
+
+
+def _read(found: ModelFiles, ref: ModelRef, option: str, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+    """The model, and what transformers says of weights that are missing or do not fit."""
+    where: dict[str, Any] = {"revision": ref.revision, "trust_remote_code": False}
+    if found.format == "gguf":
+        require(f"{option}: '{ref.name}'", "train", ("gguf",))
+        where["gguf_file"] = found.gguf
+    config = AutoConfig.from_pretrained(found.folder, **where)
+    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    options: dict[str, Any] = {"dtype": dtype, "output_loading_info": True}
+    if found.format != "gguf":
+        return cast(
+            "tuple[Any, dict[str, Any]]",
+            kind.from_pretrained(found.folder, use_safetensors=True, **options, **where),
+        )
+    if hasattr(
+        transformers, "GgufConfig"
+    ):  # later versions keep the blocks on a GPU, where nothing could train
+        options["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    with redirect_stderr(StringIO()):  # a progress bar that no setting turns off
+        model, report = kind.from_pretrained(found.folder, **options, **where)
+    _forget_quantization(model)
+    return model, report
+
+
+def _forget_quantization(model: Any) -> None:
+    """The weights are ordinary tensors now, so the model can be trained and saved as any other."""
+    model.hf_quantizer = None
+    model.is_quantized = False
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+
+
+def _merged(found: ModelFiles, option: str, dtype: torch.dtype) -> Any:
+    """The base model of an adapter with the adapter's weights added to its own."""
+    require(f"{option}: the adapter '{found.folder}'", "train", ("peft",))
+    from peft import PeftModel
+
+    base = load_model(adapter_base(Path(found.folder), option), option=option, dtype=dtype)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft uses older names of transformers
+            warnings.filterwarnings("error", message=".*missing adapter keys.*")
+            model = PeftModel.from_pretrained(base, found.folder)
+            return model.merge_and_unload(safe_merge=True)
+    except (*_ERRORS, UserWarning, TypeError, AttributeError) as error:
+        raise DeclarationError(
+            f"{option}: the adapter '{found.folder}' cannot be merged into its base model: {_reason(error)}"
+        ) from error
+
+
+def _tokenizer_files(name: str, option: str) -> tuple[str, str | None]:
+    """The folder or hub name to read a tokenizer from, and the GGUF file inside it that holds it, if one does."""
+    path = Path(name)
+    if path.is_dir() and _has_tokenizer(path):
+        return name, None
+    if path.suffix == ".gguf" or (path.is_dir() and any(path.glob("*.gguf"))):
+        found = locate(ModelRef.of(name), option=option)
+        if found.format == "gguf":
+            require(f"{option}: '{name}'", "train", ("gguf",))
+            return found.folder, found.gguf
+    return name, None
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    names = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "tekken.json")
+    return any((folder / name).is_file() for name in names)
 
 
 def _has_tokenizer_file(tokenizer: Any, name: str, revision: str | None) -> bool:
@@ -108,43 +200,6 @@ def _exists(name: str, file: str, revision: str | None) -> bool:
         return cached_file(name, file, revision=revision) is not None
     except OSError:
         return False
-
-
-def _check_folder(ref: ModelRef, option: str) -> None:
-    """Recognizes what is often given in place of a model folder."""
-    path = Path(ref.name)
-    if path.suffix == ".gguf" or (path.is_dir() and _lacks_config(path) and any(path.glob("*.gguf"))):
-        raise DeclarationError(
-            f"{option}: '{ref.name}' holds GGUF weights, which flanbuild does not read; convert them to safetensors"
-            " or give the model they were made from."
-        )
-    if path.is_file():
-        raise DeclarationError(f"{option}: '{ref.name}' is a file; give the model's folder.")
-    if not path.is_dir():
-        if ref.kind == "folder" or _looks_like_a_path(ref.name):
-            raise DeclarationError(f"{option}: '{ref.name}' cannot be read: no such folder.")
-        return
-    if not _lacks_config(path):
-        _check_safetensors(ref, path, option)
-    elif (path / "adapter_config.json").is_file():
-        raise DeclarationError(
-            f"{option}: '{ref.name}' is a PEFT adapter, not a whole model; merge it into its base model first"
-            " (merge_and_unload, then save_pretrained)."
-        )
-    else:
-        raise DeclarationError(f"{option}: '{ref.name}' is no model folder: it has no config.json.")
-
-
-def _looks_like_a_path(name: str) -> bool:
-    """Whether a name that is no folder cannot be a name on the hub either."""
-    return Path(name).is_absolute() or name.startswith(".") or name.count("/") > 1
-
-
-def _check_safetensors(ref: ModelRef, path: Path, option: str) -> None:
-    if not any(path.glob("*.safetensors")):
-        others = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in path.glob(pattern))
-        hint = f", only {others[0]}; save it again with safe_serialization=True" if others else ""
-        raise DeclarationError(f"{option}: '{ref.name}' has no *.safetensors file{hint}.")
 
 
 def _check_weights(ref: ModelRef, option: str, report: dict[str, Any]) -> None:
@@ -166,10 +221,6 @@ def _listed(keys: Iterable[Any]) -> str:
     names = sorted(str(key[0] if isinstance(key, tuple) else key) for key in keys)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
-
-
-def _lacks_config(path: Path) -> bool:
-    return not (path / "config.json").is_file()
 
 
 def _reason(error: BaseException) -> str:

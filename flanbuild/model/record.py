@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal
 from flanbuild.artifacts.records import Digest, Part, Record
 
 MODEL_FILES = (
+    "README.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
     "added_tokens.json",
     "chat_template.jinja",
     "config.json",
@@ -23,7 +26,7 @@ MODEL_FILES = (
     "vocab.json",
     "vocab.txt",
 )
-"""What `save_pretrained` may write for a model and a tokenizer. A file that is left over from another model is read."""
+"""What `save_pretrained` may write for a model, an adapter and a tokenizer. A file that is left over from another model is read."""
 
 
 class MixtureRef(Part):
@@ -34,21 +37,37 @@ class MixtureRef(Part):
 
 
 class ModelRef(Part):
-    """A model with its tokenizer: a folder, or a name on the hub."""
+    """A model with its tokenizer: a path (folder of a model or an adapter, GGUF file or its folder), or a hub name."""
 
     kind: Literal["folder", "hub"]
     name: str
-    """a folder is absolute, or relative to the folder of the record that names it"""
+    """a path is absolute, or relative to the folder of the record that names it"""
     revision: str | None = None
     """the commit of a hub model"""
     tokenizer: str | None = None
-    """a folder or a hub name; None is the model's own tokenizer"""
+    """a folder, a GGUF file or a hub name; None is the model's own tokenizer"""
+    tokenizer_revision: str | None = None
+    """the commit of a tokenizer that is not the model's own"""
+    digest: Digest | None = None
+    """of the files that a local model had when it was trained from; loading it compares them"""
 
     @classmethod
-    def of(cls, name: str, revision: str | None = None, tokenizer: str | None = None) -> "ModelRef":
-        """What a person means by `name`: a folder if there is one, otherwise a name on the hub."""
+    def of(
+        cls,
+        name: str,
+        revision: str | None = None,
+        tokenizer: str | None = None,
+        tokenizer_revision: str | None = None,
+    ) -> "ModelRef":
+        """What a person means by `name`: a path if there is one, otherwise a name on the hub."""
         kind: Literal["folder", "hub"] = "folder" if Path(name).exists() else "hub"
-        return cls(kind=kind, name=name, revision=revision if kind == "hub" else None, tokenizer=tokenizer)
+        return cls(
+            kind=kind,
+            name=name,
+            revision=revision if kind == "hub" else None,
+            tokenizer=tokenizer,
+            tokenizer_revision=tokenizer_revision if tokenizer is not None else None,
+        )
 
     def resolved(self, folder: Path) -> "ModelRef":
         """The same model with its paths taken relative to `folder`, so that any working directory finds it."""
@@ -89,7 +108,7 @@ class TokenCounts(Part):
 class TrainingRecord(Record):
     """`training.json` of a model folder."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
 
     mixture: MixtureRef
     holdout: tuple[str, ...]
@@ -104,6 +123,8 @@ class TrainingRecord(Record):
     attention: str
     data: TokenCounts
     environment: Environment
+    weights: dict[str, Digest] = {}
+    """sha256 of each file of weights; evaluation compares them"""
 
 
 @cache

@@ -5,5 +5,8 @@ from typing import Literal
 Dtype = Literal["auto", "float32", "bfloat16"]
 """`auto` is bfloat16 on a GPU that supports it, and float32 elsewhere."""
 
+Template = Literal["none", "chat"]
+"""Whether prompts stand in the chat template of the tokenizer."""
+
 PROMPT_LENGTH = 1024
 """Maximum tokens of a prompt, as in FLAN 2021. A longer prompt loses its beginning."""

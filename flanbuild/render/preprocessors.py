@@ -112,7 +112,7 @@ def wsc(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def wsc273(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """WSC273: `before` is the text up to the pronoun, `continuations` each option with the text after the pronoun.
+    """WSC273: `continuations` is each option with the text after the pronoun.
 
     An option replaces the pronoun: capitalised at the beginning of a sentence, otherwise with its article in lower
     case; with 's for a possessive pronoun ("her" always is one here), without it for other personal pronouns.
@@ -130,10 +130,7 @@ def wsc273(rows: pl.LazyFrame) -> pl.LazyFrame:
         return pl.when(owns).then(name + "'s").when(thing).then(cased).otherwise(name) + after
 
     options = (replacing(pl.col("options").list.get(i, null_on_oob=True)) for i in range(2))
-    return rows.with_columns(
-        before=pl.col("text").str.head(pl.col("pronoun_loc")).str.strip_chars(),
-        continuations=pl.concat_list(*options),
-    )
+    return rows.with_columns(continuations=pl.concat_list(*options))
 
 
 def idebate(rows: pl.LazyFrame) -> pl.LazyFrame:

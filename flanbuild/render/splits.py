@@ -4,9 +4,9 @@ Carving and the order of evaluation rows depend on the task's own name and on no
 mixtures are evaluated on the same rows and no mixture trains on another's validation rows.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from flanbuild.artifacts.records import RawRecord, SplitCounts
 from flanbuild.declare.task import SPLITS, SplitName, Task
 from flanbuild.keys import keyed_order, row_keys, task_key
 from flanbuild.render.examples import DROPPED, ROW, check_ranges, examples, row_errors
+from flanbuild.render.items import ItemKeys, item_keys
 from flanbuild.render.preprocessors import SOURCE_ROW
 
 RowIndices = NDArray[np.int64]
@@ -29,8 +30,38 @@ OWN_SEED = 2021
 KEPT_BYTES = 32 << 20
 """Parquet bytes of a split up to which its evaluated fields are kept in memory (three to five times as much)."""
 
-Examples = Callable[[pl.Series | None], pl.LazyFrame]
-"""`examples` over the files of a split: all rows, or those at the given indices."""
+
+class Examples:
+    """`examples` over the upstream rows of a split: all rows, or those at the given indices; and their content keys."""
+
+    def __init__(self, task: Task, raw: pl.LazyFrame, *, keep: bool) -> None:
+        """With `keep`, all rows are evaluated once and kept in memory."""
+        self._task, self._raw = task, raw
+        self._kept = examples(task, raw).collect().lazy() if keep else None
+
+    def __call__(self, rows: pl.Series | None) -> pl.LazyFrame:
+        """The examples, those whose index is in `rows` where it is given."""
+        if self._kept is None:
+            return examples(self._task, self._raw, rows)
+        return self._kept if rows is None else self._kept.filter(pl.col(ROW).is_in(rows.implode()))
+
+    @cached_property
+    def reasons(self) -> pl.DataFrame:
+        """Of each row, in order: its index, that of its source row, and why it is left out."""
+        return self(None).select(ROW, SOURCE_ROW, DROPPED).collect(engine="streaming").sort(ROW)
+
+    @cached_property
+    def items(self) -> ItemKeys:
+        """Of each row, in order: the key of the item that it comes from."""
+        keys: ItemKeys = item_keys(self._task, self._raw)[self.reasons[SOURCE_ROW].to_numpy()]
+        return keys
+
+    @cached_property
+    def contents(self) -> ItemKeys:
+        """Of each row, in order: the key of what it holds. It differs among the rows of one source row."""
+        source = self.reasons[SOURCE_ROW].to_numpy()
+        turn = np.arange(len(source)) - np.searchsorted(source, source)
+        return row_keys(0, self.items, turn)
 
 
 class Selection:
@@ -73,11 +104,8 @@ def open_examples(task: Task, raw: Path, record: RawRecord, of: Iterable[str]) -
     names = [f"{name}.parquet" for name in of]
     artifact.check_files(raw, record, set(names))
     paths = [raw / name for name in names]
-    scanned = _scan(paths)
-    if sum(path.stat().st_size for path in paths) > KEPT_BYTES:
-        return partial(examples, task, scanned)
-    evaluated = examples(task, scanned).collect().lazy()
-    return lambda rows: evaluated if rows is None else evaluated.filter(pl.col(ROW).is_in(rows.implode()))
+    size = sum(path.stat().st_size for path in paths)
+    return Examples(task, _scan(paths), keep=size <= KEPT_BYTES)
 
 
 def split_errors(task: Task, raw: Path, of: Iterable[str]) -> AbstractContextManager[None]:
@@ -98,13 +126,15 @@ def select(
 
     FLAN's code cuts first and filters afterwards. Raises SourceError for labels and answers out of their range.
     """
-    reasons = opened(None).select(ROW, SOURCE_ROW, DROPPED).collect(engine="streaming").sort(ROW)
+    reasons = opened.reasons
     dropped = dict(sorted(reasons.filter(pl.col(DROPPED).is_not_null())[DROPPED].value_counts().iter_rows()))
     check_ranges(task, " + ".join(f"'{name}'" for name in of), dropped)
     stay = reasons.filter(pl.col(DROPPED).is_null())
     kept = stay[ROW].to_numpy()
+    carved = any(task.splits[name].rows for name in names)
+    items = opened.items[kept] if carved else kept.astype(np.uint64)
     selected: dict[SplitName, Selection] = {}
-    for name, rows in carve(task, kept, stay[SOURCE_ROW].to_numpy(), names).items():
+    for name, rows in carve(task, kept, stay[SOURCE_ROW].to_numpy(), items, names).items():
         counts = SplitCounts(
             of=of,
             upstream=reasons.height,
@@ -117,15 +147,18 @@ def select(
 
 
 def carve(
-    task: Task, kept: RowIndices, source: RowIndices, names: list[SplitName]
+    task: Task, kept: RowIndices, source: RowIndices, items: ItemKeys, names: list[SplitName]
 ) -> Mapping[SplitName, RowIndices]:
     """Kept rows by split: those with `rows` take that many in keyed order, at most an even share; one takes the rest.
 
-    Rows that come from one source row (the turns of a dialogue) stay together. The key is the dataset's, so that
-    tasks which share their rows (MNLI's two) set the same ones aside.
+    `source` and `items` are of the kept rows. Rows that come from one source row (the turns of a dialogue) stay
+    together, and so do rows of one item, in the place of the first of them. The key is the dataset's, so that tasks
+    which share their rows (MNLI's two) set the same ones aside.
     """
     order = np.argsort(row_keys(task_key(OWN_SEED, "carve", task.dataset), source), kind="stable")
-    begins = np.append(np.flatnonzero(np.diff(source[order], prepend=-1)), len(order))
+    _, first, item = np.unique(items[order], return_index=True, return_inverse=True)
+    order = order[np.argsort(first[item], kind="stable")]
+    begins = np.append(np.flatnonzero(np.diff(np.sort(first[item]), prepend=-1)), len(order))
     share = len(kept) // len(names)
     carved: dict[SplitName, RowIndices] = {}
     start = 0
@@ -139,7 +172,7 @@ def carve(
 
 
 def _whole(begins: RowIndices, start: int, end: int, most: int) -> int:
-    """`end`, moved so that no source row is divided: forward if that stays within `most`, else back."""
+    """`end`, moved so that no item is divided: forward if that stays within `most`, else back."""
     later, earlier = begins[begins >= end], begins[begins <= end]
     if len(later) and later[0] <= most:
         return int(later[0])

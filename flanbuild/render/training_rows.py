@@ -4,7 +4,7 @@ The folder of a task has `train.arrow` and `validation.arrow` with prompts, fing
 and of all test rows (for the check for contamination), and a record that counts every row that is left out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from flanbuild.errors import DeclarationError
 from flanbuild.progress import Advance
 from flanbuild.render.examples import check_expressions
 from flanbuild.render.fingerprints import row_fingerprints
+from flanbuild.render.items import ItemKeys
 from flanbuild.render.splits import (
     Examples,
     Selection,
@@ -79,6 +80,7 @@ def render(
     source = read_record(raw / RECORD, RawRecord)
     names: list[SplitName] = ["train", "validation", "test"] if trained else ["test"]
     splits: dict[SplitName, RenderedSplit] = {}
+    contents: dict[SplitName, ItemKeys] = {}
     for of, group in by_upstream(task, names).items():
         wanted = [name for name in group if name in names]
         if missing := tuple(name for name in of if name in source.missing):
@@ -87,10 +89,17 @@ def render(
         with split_errors(task, raw, of):
             opened = open_examples(task, raw, source, of)
             for name, selection in select(task, opened, of, group).items():
+                if name not in names:
+                    continue
+                chosen = selection
                 if name == "test":
-                    splits["test"] = _write_fingerprints("test", task, selection, opened, folder)
-                elif name in names:
-                    splits[name] = _write_rows(name, task, selection, opened, mixture, folder, prompts)
+                    splits[name] = _write_fingerprints(name, task, chosen, opened, folder)
+                else:
+                    limit = mixture.cap if name == "train" else None
+                    chosen = selection.ordered(mixture.seed, name, task, limit)
+                    splits[name] = _write_rows(name, task, chosen, opened, mixture, folder, prompts)
+                contents[name] = opened.contents[chosen.rows]
+    splits = {name: _with_duplicates(name, split, contents) for name, split in splits.items()}
     record = TaskRecord.of(
         task=task.name,
         dataset=task.dataset,
@@ -171,15 +180,13 @@ def _render_task(task: Task, raw: Path, mixture: Mixture, folder: Path, trained:
 def _write_rows(
     split: SplitName,
     task: Task,
-    selection: Selection,
+    chosen: Selection,
     opened: Examples,
     mixture: Mixture,
     folder: Path,
     prompts: bool,
 ) -> RenderedSplit:
     """Writes prompts, and for train the row fingerprints too."""
-    limit = mixture.cap if split == "train" else None
-    chosen = selection.ordered(mixture.seed, split, task, limit)
     details = chosen.counts.model_dump()
     if not prompts and split != "train":
         return RenderedSplit(**details)
@@ -207,6 +214,17 @@ def _write_fingerprints(
     keys = row_fingerprints(task, selection.counts.of, frame)
     digest = _write(folder / fingerprint_file(split), keys)
     return RenderedSplit(**selection.counts.model_dump(), fingerprints_digest=digest)
+
+
+def _with_duplicates(
+    name: SplitName, split: RenderedSplit, contents: Mapping[SplitName, ItemKeys]
+) -> RenderedSplit:
+    """The split with its counts of equal rows. `contents`: by split, the content keys of its rows."""
+    if (own := contents.get(name)) is None:  # missing at the source
+        return split
+    train = contents.get("train", own[:0])
+    in_train = 0 if name == "train" else int(np.isin(own, train).sum())
+    return split.model_copy(update={"duplicates": len(own) - len(np.unique(own)), "in_train": in_train})
 
 
 def _write(path: Path, table: pa.Table) -> str:

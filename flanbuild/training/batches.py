@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import Dataset
 
 from flanbuild.keys import row_keys, task_key
 from flanbuild.training.packing import PackedIndex
@@ -36,12 +37,45 @@ class Batches:
         """The examples of the sequences at positions `start` to `stop` of the endless order."""
         return [self.sequences[self._at(position)] for position in range(start, stop)]
 
+    def targets(self, start: int, stop: int) -> int:
+        """Tokens of completions in these sequences, which are what the loss is a mean of."""
+        return int(sum(self.examples.kept_completion[group].sum() for group in self.groups(start, stop)))
+
     def _at(self, position: int) -> int:
         epoch, index = divmod(position, len(self.sequences))
         if epoch not in self._orders:
             keys = row_keys(task_key(self.seed, "sequences", "train"), np.arange(len(self.sequences)), epoch)
             self._orders = {epoch: np.argsort(keys, kind="stable")}
         return int(self._orders[epoch][index])
+
+
+@dataclass(frozen=True)
+class MicroBatches(Dataset[Batch]):
+    """One process' share of the sequences from `start` to `stop`, in micro-batches of `size` sequences.
+
+    All processes have equally many, since they must call the model equally often: where no sequence is left for a
+    process, it repeats one without labels.
+    """
+
+    batches: Batches
+    finish: Callable[[Batch], Batch] | None
+    """what else to do with a collated micro-batch"""
+    start: int
+    stop: int
+    size: int
+    process: int
+    processes: int
+
+    def __len__(self) -> int:
+        return -(-(self.stop - self.start) // (self.size * self.processes))
+
+    def __getitem__(self, index: int) -> Batch:
+        mine = self.start + (index * self.processes + self.process) * self.size
+        groups = self.batches.groups(min(mine, self.stop - 1), min(mine + self.size, self.stop))
+        batch = self.batches.collate(self.batches.examples, groups)
+        if mine >= self.stop:
+            batch["labels"].fill_(IGNORED)
+        return batch if self.finish is None else self.finish(batch)
 
 
 def packed(length: int, pad: int) -> Collate:

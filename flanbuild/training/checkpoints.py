@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
 from flanbuild.artifacts.files import locked, read_json, remove_files, staged, write_json
-from flanbuild.errors import DeclarationError
+from flanbuild.errors import ArtifactError, DeclarationError
 
 _OPTIONS = StateDictOptions(full_state_dict=True, cpu_offload=True)
 _STATE = "state.json"
@@ -58,12 +59,21 @@ class Checkpoints:
         )
 
     def restore(self, model: Any, optimizer: Any) -> dict[str, Any] | None:
-        """Loads model and optimizer and returns the state, or None if there is no checkpoint. `check` comes first."""
+        """Loads model and optimizer and returns the state, or None if there is no checkpoint. `check` comes first.
+
+        Raises ArtifactError if its files are damaged.
+        """
         state = self._state()
         if state is None:
             return None
-        weights: dict[str, Any] = dict(load_file(self.folder / "model.safetensors"))
-        moments = _nested(load_file(self.folder / "optimizer.safetensors"))
+        try:
+            weights: dict[str, Any] = dict(load_file(self.folder / "model.safetensors"))
+            moments = _nested(load_file(self.folder / "optimizer.safetensors"))
+        except (OSError, SafetensorError) as error:
+            raise ArtifactError(
+                f"{self.folder}: this checkpoint is damaged ({' '.join(str(error).split())}); delete the folder to start"
+                " again."
+            ) from error
         set_state_dict(
             model,
             optimizer,

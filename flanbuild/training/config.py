@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
-from flanbuild.model.settings import PROMPT_LENGTH, Dtype
+from flanbuild.model.settings import PROMPT_LENGTH, Dtype, Template
 
 Schedule = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adafactor"]
@@ -14,12 +14,13 @@ Attention = Literal["auto", "eager", "sdpa", "flex_attention"]
 SMALL = "small"
 TRAINED = "trained"
 # Settings that may change between a run and its continuation, since they change nothing that is written.
-_WITHOUT_EFFECT = ("save_every",)
+_WITHOUT_EFFECT = ("save_every", "log_with")
 
 _LEAST = {
     **dict.fromkeys(("layers", "heads", "prompt_length", "completion_length", "batch", "steps"), 1),
     **dict.fromkeys(("gradient_accumulation", "validation_examples", "log_every", "save_every"), 1),
-    **dict.fromkeys(("warmup", "weight_decay", "seed"), 0),
+    **dict.fromkeys(("warmup", "weight_decay", "seed", "lora_rank", "lora_dropout"), 0),
+    "lora_alpha": 1,
     "vocab_size": 300,
     "hidden_size": 8,
     "seq_length": 8,
@@ -36,14 +37,19 @@ class TrainConfig:
     Adafactor with a learning rate of 3e-5.
     """
 
-    model: Annotated[str, "`small` (built from the sizes below), a model folder, or a name on the hub."] = (
-        SMALL
-    )
+    model: Annotated[
+        str,
+        "`small` (built from the sizes below), a folder of a model or an adapter, a GGUF file, or a name on the hub.",
+    ] = SMALL
     revision: Annotated[str | None, "Commit of a hub model."] = None
     tokenizer: Annotated[
         str | None,
         "`trained` on the mixture, a folder or a hub name; by default the model's own tokenizer.",
     ] = None
+    tokenizer_revision: Annotated[str | None, "Commit of a tokenizer on the hub."] = None
+    template: Annotated[
+        Template, "`chat` puts prompts into the tokenizer's chat template, which instruct models need."
+    ] = "none"
     vocab_size: Annotated[int, "Maximum tokens of a trained tokenizer."] = 2048
     hidden_size: Annotated[int, "Hidden size of the small model."] = 128
     layers: Annotated[int, "Layers of the small model."] = 2
@@ -75,6 +81,24 @@ class TrainConfig:
     attention: Annotated[
         Attention, "Attention implementation; auto is flex_attention for packed sequences on a GPU."
     ] = "auto"
+    compile: Annotated[
+        bool, "torch.compile of the model; for packed sequences, whose shapes do not change."
+    ] = False
+    gradient_checkpointing: Annotated[
+        bool, "Compute activations twice instead of keeping them: less memory, a third more time."
+    ] = False
+    lora_rank: Annotated[
+        int, "Rank of LoRA adapters that are trained in place of the weights; 0 is none."
+    ] = 0
+    lora_alpha: Annotated[int, "Scale of LoRA adapters, divided by their rank."] = 32
+    lora_dropout: Annotated[float, "Dropout of LoRA adapters."] = 0.0
+    lora_targets: Annotated[
+        str, "Layers with LoRA adapters: all-linear, or names with commas such as q_proj,v_proj."
+    ] = "all-linear"
+    lora_merge: Annotated[bool, "Write the whole model with adapters merged, in place of an adapter."] = False
+    log_with: Annotated[
+        str | None, "Tracker of accelerate that gets the losses too, such as tensorboard or wandb."
+    ] = None
     validation_examples: Annotated[int, "Validation rows used, from the first."] = 200
     log_every: Annotated[int, "Steps between two validation losses."] = 20
     save_every: Annotated[int, "Steps between two checkpoints."] = 50
@@ -105,4 +129,8 @@ class TrainConfig:
             conflicts.append(
                 f"train.hidden_size: {self.hidden_size} is not a multiple of twice the {self.heads} heads."
             )
+        if self.lora_merge and not self.lora_rank:
+            conflicts.append("train.lora_merge: there is no adapter to merge; set lora_rank.")
+        if self.compile and not self.packing:
+            conflicts.append("train.compile: padded batches have many shapes; use it with packing.")
         return conflicts

@@ -8,13 +8,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from flanbuild.errors import DeclarationError
 from flanbuild.model.codec import Codec
-from flanbuild.model.loader import load_model, load_tokenizer, max_positions
-from flanbuild.model.record import ModelRef
+from flanbuild.model.loader import check_vocabulary, load_model, load_tokenizer, max_positions
+from flanbuild.model.probes import NOISE, check_causal, draw_tokens, leak
 from flanbuild.model.tokenizer import train_tokenizer
+from flanbuild.progress import log
 from flanbuild.read import Examples
-from flanbuild.training.config import SMALL, TRAINED, TrainConfig
+from flanbuild.training.adapters import with_adapters
+from flanbuild.training.base import base_ref
+from flanbuild.training.config import SMALL, TrainConfig
 
-_LEAK = 1e-3
+_GPU_NOISE = 1e-3
+"""Float noise of other kernels; whether the model isolates examples was decided on the CPU."""
 _TOKENIZER_ROWS = 10_000
 """Rows that a tokenizer is trained on: the first ones, which are a fair draw of all tasks."""
 
@@ -32,12 +36,6 @@ def tokenizer_for(config: TrainConfig, train: Examples) -> Any:
     return load_tokenizer(base_ref(config), option=option)
 
 
-def base_ref(config: TrainConfig) -> ModelRef:
-    """The model that training starts from, as given. A small model has no name before it is saved."""
-    tokenizer = None if config.tokenizer == TRAINED else config.tokenizer
-    return ModelRef.of(config.model, config.revision, tokenizer)
-
-
 def starting_model(config: TrainConfig, codec_tokenizer: Any) -> Any:
     """The model that training starts from, in float32: the same weights each time.
 
@@ -46,39 +44,77 @@ def starting_model(config: TrainConfig, codec_tokenizer: Any) -> Any:
     if config.model == SMALL:
         return _small(config, Codec(codec_tokenizer, encoder_decoder=False))
     model = load_model(base_ref(config), option="train.model", dtype=torch.float32)
-    _check(model, config, codec_tokenizer)
+    _check(model, config)
+    codec = Codec(codec_tokenizer, bool(model.config.is_encoder_decoder), config.template)
+    check_vocabulary(model, codec, option="train.tokenizer", name=config.model)
     return model
 
 
-def set_up(model: Any, config: TrainConfig, device: torch.device) -> None:
-    """Moves the model to the device and sets its attention. Raises DeclarationError if packed examples would mix."""
+def set_up(model: Any, config: TrainConfig, device: torch.device) -> Any:
+    """The model ready to train: checked, on the device, with its attention set, and with adapters if they are asked for.
+
+    Weights that no text reaches, such as those of a vision tower, are frozen, with a message. Raises DeclarationError
+    if the model sees the tokens it has to predict, or if packed examples would see each other.
+    """
+    if device.type == "cpu" and config.attention == "flex_attention":
+        raise DeclarationError(
+            "train.attention: flex_attention has no backward pass on a CPU; use sdpa, or auto, which takes"
+            " flex_attention on a GPU."
+        )
+    check_causal(model, option="train.model", name=config.model)
+    _check_isolation(model, config, NOISE)
+    _freeze_idle(model)
     model.to(device)
     on_gpu = device.type == "cuda" and config.packing and model._supports_flex_attn
     attention = ("flex_attention" if on_gpu else None) if config.attention == "auto" else config.attention
     if attention:
         model.set_attn_implementation(attention)
-    if config.packing and leak(model) > _LEAK:
+    if device.type != "cpu":
+        _check_isolation(model, config, _GPU_NOISE)
+    if config.gradient_checkpointing:
+        _checkpoint_activations(model, config)
+    return with_adapters(model, config) if config.lora_rank else model
+
+
+def _checkpoint_activations(model: Any, config: TrainConfig) -> None:
+    if not model.supports_gradient_checkpointing:
+        raise DeclarationError(f"train.gradient_checkpointing: '{config.model}' does not support it.")
+    current = getattr(model, "activation_checkpointing_enable", None)  # transformers 5.20 renamed it
+    (current or model.gradient_checkpointing_enable)({"use_reentrant": False})
+
+
+def _check_isolation(model: Any, config: TrainConfig, noise: float) -> None:
+    if config.packing and leak(model) > noise:
         raise DeclarationError(
             f"train.packing: '{config.model}' lets packed examples see each other, which would spoil training:"
             " use --no-packing."
         )
 
 
-@torch.no_grad()
-def leak(model: Any, **options: Any) -> float:
-    """How far the logits of a packed example are from its own when alone, in standard deviations of the latter.
+def _freeze_idle(model: Any) -> None:
+    """Freezes weights that get no gradient from text; optimizers and checkpoints would miss their state."""
+    idle = idle_parameters(model)
+    for name in idle:
+        model.get_parameter(name).requires_grad_(False)
+    if idle:
+        count = sum(model.get_parameter(name).numel() for name in idle)
+        log(
+            f"train: {len(idle)} tensors ({count:,} weights) take no part in text and are frozen: {idle[0]}, …"
+        )
 
-    About 1e-6 where examples are isolated, above 0.01 where they are not.
-    """
-    training, device = model.training, model.device
-    model.eval()
-    tokens = torch.arange(1, 33, device=device)[None] % model.config.get_text_config().vocab_size
-    positions = torch.arange(16, device=device)[None]
-    options = {"use_cache": False, **options}
-    together = model(input_ids=tokens, position_ids=positions.repeat(1, 2), **options).logits[:, 16:].float()
-    alone = model(input_ids=tokens[:, 16:], position_ids=positions, **options).logits.float()
-    model.train(training)
-    return float((together - alone).abs().max() / alone.std())
+
+def idle_parameters(model: Any) -> list[str]:
+    """Names of the weights that a text gives no gradient, except experts that this text was not sent to."""
+    model.zero_grad()
+    tokens = draw_tokens(model, 48, draw=0)
+    with torch.enable_grad():
+        inputs = {"input_ids": tokens}
+        if model.config.is_encoder_decoder:
+            inputs["labels"] = draw_tokens(model, 8, draw=1)
+        model(**inputs, use_cache=False).logits.float().square().mean().backward()
+    idle = [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None]
+    model.zero_grad()
+    return [name for name in idle if ".experts." not in name]
 
 
 def _small(config: TrainConfig, codec: Codec) -> Any:
@@ -101,17 +137,11 @@ def _small(config: TrainConfig, codec: Codec) -> Any:
         return LlamaForCausalLM(shape)
 
 
-def _check(model: Any, config: TrainConfig, tokenizer: Any) -> None:
+def _check(model: Any, config: TrainConfig) -> None:
     positions = max_positions(model) or config.seq_length
-    rows = model.get_input_embeddings().weight.shape[0]
     if config.seq_length > positions:
         raise DeclarationError(
             f"train.seq_length: found {config.seq_length}, '{config.model}' reads at most {positions} tokens."
-        )
-    if len(tokenizer) > rows:
-        raise DeclarationError(
-            f"train.tokenizer: it has {len(tokenizer)} tokens and '{config.model}' has embeddings for {rows}; use the"
-            " model's own tokenizer."
         )
     if config.packing and model.config.is_encoder_decoder:
         raise DeclarationError(

@@ -17,7 +17,9 @@ import numpy as np
 from flanbuild.artifacts.files import locked, staged, write_json
 from flanbuild.artifacts.records import MANIFEST, TRAINING, write_record
 from flanbuild.errors import ArtifactError, require
+from flanbuild.model.chat import log_unused_template
 from flanbuild.model.codec import Codec, Truncation
+from flanbuild.model.files import locate, model_digest
 from flanbuild.model.record import (
     MODEL_FILES,
     Environment,
@@ -30,6 +32,7 @@ from flanbuild.model.record import (
 from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, log, silent
 from flanbuild.read import Examples, load
+from flanbuild.training.base import base_ref
 from flanbuild.training.config import SMALL, TrainConfig
 from flanbuild.training.packing import PackedIndex, one_each, pack
 from flanbuild.training.tokens import TokenizedExamples, tokenize
@@ -63,37 +66,41 @@ def train(
 
     work = work or out.parent / ".work" / out.name
     train_rows, validation_rows = (_rows(mixture, split) for split in ("train", "validation"))
-    accelerator = loop.accelerator_for(config)
+    accelerator = loop.accelerator_for(config, work)
     tokenizer = models.tokenizer_for(config, train_rows)
     dtype = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
-    checkpoints = Checkpoints(work / "checkpoint", _identity(train_rows, tokenizer, config, dtype))
+    base = _base(base_ref(config), out)
+    identity = _identity(train_rows, tokenizer, config, dtype) | {"model digest": base.digest}
+    checkpoints = Checkpoints(work / "checkpoint", identity)
     checkpoints.check()
     model = models.starting_model(config, tokenizer)
     commit = getattr(model.config, "_commit_hash", None)
-    models.set_up(model, config, accelerator.device)
-    codec = Codec(tokenizer, encoder_decoder=bool(model.config.is_encoder_decoder))
+    model = models.set_up(model, config, accelerator.device)
+    codec = Codec(tokenizer, bool(model.config.is_encoder_decoder), config.template)
     train_batches, validation_batches = (
         _batches(rows, codec, config, work, progress) for rows in (train_rows, validation_rows)
     )
     if accelerator.is_main_process:
+        log_unused_template("train", config.model, tokenizer, config.template)
         _log_counts(train_batches, train_rows)
+        _log_settings(model, config, accelerator, train_batches.examples)
     result = loop.fit(accelerator, model, train_batches, validation_batches, config, checkpoints, progress)
     if accelerator.is_main_process:
         record = TrainingRecord.of(
             mixture=MixtureRef(name=train_rows.manifest.name, digest=train_rows.digest),
             holdout=train_rows.manifest.holdout,
             config=config.numbers(),
-            base=_base(models.base_ref(config), out, commit),
+            base=base.model_copy(update={"revision": commit or base.revision})
+            if base.kind == "hub"
+            else base,
             tokenizer=tokenizer_digest(tokenizer),
             dtype=dtype,
             attention=str(result.model.config._attn_implementation),
             data=_counts(train_batches.examples, train_batches.sequences, config),
             environment=_environment(accelerator),
         )
-        with locked(out), staged(out, _WRITTEN) as folder:
-            _write(folder, result, tokenizer, config)
-            write_record(folder / TRAINING, record)
-            write_json(folder / "metrics.json", _metrics(train_batches, train_rows, result, config))
+        metrics = _metrics(train_batches, train_rows, result, config)
+        _write(out, result, tokenizer, config, record, metrics)
         checkpoints.clear()
     accelerator.wait_for_everyone()
 
@@ -146,17 +153,18 @@ def _identity(rows: Examples, tokenizer: Any, config: TrainConfig, dtype: str) -
     }
 
 
-def _base(ref: ModelRef, out: Path, commit: str | None) -> ModelRef:
-    """The model before training as `training.json` names it: with the tokenizer that training used.
+def _base(ref: ModelRef, out: Path) -> ModelRef:
+    """The model before training as `training.json` names it: with its digest and the tokenizer that training used.
 
     A relative path becomes relative to the model folder, so that evaluation finds it from any working directory.
     """
     if ref.name == SMALL:
         return ModelRef(kind="folder", name=_UNTUNED)
+    own = ref.model_copy(update={"tokenizer": ".", "tokenizer_revision": None})
     if ref.kind == "hub":
-        return ref.model_copy(update={"revision": commit or ref.revision, "tokenizer": "."})
+        return own
     name = ref.name if Path(ref.name).is_absolute() else os.path.relpath(ref.name, out)
-    return ref.model_copy(update={"name": name, "tokenizer": "."})
+    return own.model_copy(update={"name": name, "digest": model_digest(ref, option="train.model")})
 
 
 def _environment(accelerator: Any) -> Environment:
@@ -220,16 +228,47 @@ def _log_counts(batches: "Batches", rows: Examples) -> None:
         )
 
 
-def _write(folder: Path, result: "TrainResult", tokenizer: Any, config: TrainConfig) -> None:
-    from flanbuild.training import models
+def _log_settings(model: Any, config: TrainConfig, accelerator: Any, examples: TokenizedExamples) -> None:
+    """What a user should know before the first step: the memory needed, and a peak that is never reached."""
+    from flanbuild.training.memory import log_estimate
 
-    result.model.save_pretrained(folder, state_dict=result.weights)
-    tokenizer.save_pretrained(folder)
-    if config.model == SMALL:
-        models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)
-        tokenizer.save_pretrained(folder / _UNTUNED)
-    _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), result.log.steps)
-    _write_csv(folder / "validation.csv", ("step", "loss"), result.log.validation)
+    share = float(examples.kept_completion.sum() / examples.lengths.sum())
+    sequences = config.batch // (accelerator.num_processes * config.gradient_accumulation)
+    bf16 = accelerator.mixed_precision == "bf16"
+    log_estimate(model, config, sequences, accelerator.device, bf16=bf16, kept=share)
+    if config.warmup >= config.steps:
+        log(
+            f"train: train.warmup of {config.warmup} steps is not shorter than the run of {config.steps}, so the learning"
+            " rate never reaches its peak"
+        )
+
+
+def _write(
+    out: Path,
+    result: "TrainResult",
+    tokenizer: Any,
+    config: TrainConfig,
+    record: TrainingRecord,
+    metrics: dict[str, Any],
+) -> None:
+    """Writes the model folder, whole or not at all."""
+    from flanbuild.training import models
+    from flanbuild.training.adapters import save_adapted
+
+    with locked(out), staged(out, _WRITTEN) as folder:
+        if config.lora_rank:
+            save_adapted(result.model, result.weights, folder, record.base.name, merge=config.lora_merge)
+        else:
+            result.model.save_pretrained(folder, state_dict=result.weights)
+        tokenizer.save_pretrained(folder)
+        if config.model == SMALL:
+            models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)
+            tokenizer.save_pretrained(folder / _UNTUNED)
+        weights = locate(ModelRef.of(str(folder)), option="train").weights()
+        write_record(folder / TRAINING, record.with_changes(weights=weights))
+        write_json(folder / "metrics.json", metrics)
+        _write_csv(folder / "log.csv", ("step", "loss", "learning_rate"), result.log.steps)
+        _write_csv(folder / "validation.csv", ("step", "loss"), result.log.validation)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[dict[str, float]]) -> None:

@@ -5,23 +5,29 @@ The cache of a run may be shared: a file lock lets one process tokenize while th
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from itertools import chain
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flanbuild.artifacts.executor import JOBS, Workers, run
 from flanbuild.artifacts.files import locked, read_json, staged, write_json
 from flanbuild.model.codec import Codec, Ints, Tokens, Truncation, kept
 from flanbuild.model.tokenizer import tokenizer_digest
-from flanbuild.progress import Progress, silent
+from flanbuild.progress import Advance, Progress, silent
 from flanbuild.read import Examples
 
-_FORMAT = 2  # raise it when equal inputs give other tokens
+_PART_ROWS = 4096
+_LEAST_PARTS = 6
+"""Fewer parts than these are not worth the start of other processes, each of which imports the tokenizer."""
+_FORMAT = 3  # raise it when equal inputs give other tokens
 
 
 @dataclass(frozen=True)
@@ -127,26 +133,92 @@ def _write(
     truncation: Truncation,
     rows: int,
     tokens: int | None,
-    advance: Any,
+    advance: Advance,
 ) -> None:
-    prompts, completions, merges, left = [], [], 0, tokens
+    began, done, left = monotonic(), 0, tokens
+    parts: list[_Part] = []
     with (folder / "tokens.bin").open("wb") as file:
-        for batch in examples.batches(rows):
-            texts = batch["prompt"].to_pylist(), batch["completion"].to_pylist()
-            left_side, right_side = codec.encode_prompts(texts[0]), codec.encode_completions(texts[1])
-            count = len(left_side)
-            if left is not None:
-                count, left = _reached(_lengths(left_side), _lengths(right_side), truncation, left)
-            _write_alternating(file, left_side[:count], right_side[:count])
-            merges += codec.border_merges(texts[0][:count], texts[1][:count])
-            prompts.append(_lengths(left_side[:count]))
-            completions.append(_lengths(right_side[:count]))
-            advance(len(left_side))
-            if left is not None and left <= 0:
-                break
-    np.save(folder / "prompts.npy", np.concatenate(prompts))
-    np.save(folder / "completions.npy", np.concatenate(completions))
-    write_json(folder / "counts.json", {"border_merges": merges})
+        while done < rows and (left is None or left > 0):
+            stop = min(rows, done + _next_rows(parts, left))
+            for part in _encode(examples, done, stop, codec, folder):
+                done += len(part.prompts)
+                advance(len(part.prompts), f"{_rate([*parts, part], began):,.0f} tokens/s")
+                if left is not None:
+                    count, left = _reached(part.prompts, part.completions, truncation, left)
+                    part = part.first(count)
+                part.tokens.tofile(file)
+                parts.append(replace(part, tokens=part.tokens[:0]))
+    np.save(folder / "prompts.npy", np.concatenate([part.prompts for part in parts]))
+    np.save(folder / "completions.npy", np.concatenate([part.completions for part in parts]))
+    write_json(folder / "counts.json", {"border_merges": sum(int(part.merges.sum()) for part in parts)})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A range of rows: their tokens one after another, the lengths of their sides, and which ones merge."""
+
+    tokens: NDArray[np.int32]
+    prompts: Ints
+    completions: Ints
+    merges: NDArray[np.bool_]
+
+    def first(self, rows: int) -> "_Part":
+        """The first rows of the range."""
+        end = int((self.prompts[:rows] + self.completions[:rows]).sum())
+        return _Part(self.tokens[:end], self.prompts[:rows], self.completions[:rows], self.merges[:rows])
+
+
+def _next_rows(parts: Sequence[_Part], left: int | None) -> int:
+    """How many rows to encode next: a first part shows how many tokens a row has."""
+    if not parts:
+        return _PART_ROWS
+    if left is None:
+        return sys.maxsize
+    rows = sum(len(part.prompts) for part in parts)
+    tokens = sum(int(part.prompts.sum() + part.completions.sum()) for part in parts)
+    return int(left * rows / tokens * 1.02) + 100
+
+
+def _encode(examples: Examples, start: int, stop: int, codec: Codec, folder: Path) -> Iterator[_Part]:
+    """The rows from `start` to `stop` in order, in parts: on all cores where they are many."""
+    cuts = [*range(start, stop, _PART_ROWS), stop]
+    ranges = list(pairwise(cuts))
+    if len(ranges) < _LEAST_PARTS or JOBS == 1:
+        for first, last in ranges:
+            yield _encoded(examples, first, last, codec)
+        return
+    for wave in (ranges[at : at + 4 * JOBS] for at in range(0, len(ranges), 4 * JOBS)):
+        paths = [folder / f"{first}.part.npz" for first, _ in wave]
+        items = [(_encode_to, (examples, *part, codec, path)) for part, path in zip(wave, paths, strict=True)]
+        run(items, Workers(JOBS))
+        for path in paths:
+            with np.load(path) as arrays:
+                yield _Part(**arrays)
+            path.unlink()
+
+
+def _encode_to(examples: Examples, start: int, stop: int, codec: Codec, path: Path) -> None:
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the other cores have parts of their own
+    part = _encoded(examples, start, stop, codec)
+    np.savez(path, **vars(part))
+
+
+def _encoded(examples: Examples, start: int, stop: int, codec: Codec) -> _Part:
+    rows = examples.table_of(start, stop)
+    prompts, completions = rows["prompt"].to_pylist(), rows["completion"].to_pylist()
+    left, right = codec.encode_prompts(prompts), codec.encode_completions(completions)
+    tokens = chain.from_iterable(chain(*pair) for pair in zip(left, right, strict=True))
+    return _Part(
+        tokens=np.fromiter(tokens, dtype=np.int32),
+        prompts=_lengths(left),
+        completions=_lengths(right),
+        merges=codec.merges_border(prompts, completions),
+    )
+
+
+def _rate(parts: Sequence[_Part], began: float) -> float:
+    tokens = sum(int(part.prompts.sum() + part.completions.sum()) for part in parts)
+    return tokens / max(monotonic() - began, 1e-6)
 
 
 def _reached(prompts: Ints, completions: Ints, truncation: Truncation, left: int) -> tuple[int, int]:
@@ -157,11 +229,6 @@ def _reached(prompts: Ints, completions: Ints, truncation: Truncation, left: int
     return count, left - int(total[count - 1])
 
 
-def _write_alternating(file: BinaryIO, left: Sequence[Tokens], right: Sequence[Tokens]) -> None:
-    tokens = chain.from_iterable(chain(*pair) for pair in zip(left, right, strict=True))
-    np.fromiter(tokens, dtype=np.int32).tofile(file)
-
-
 def _lengths(sides: Sequence[Tokens]) -> Ints:
     return np.fromiter(map(len, sides), dtype=np.int64, count=len(sides))
 
@@ -169,5 +236,13 @@ def _lengths(sides: Sequence[Tokens]) -> Ints:
 def _name(examples: Examples, codec: Codec, truncation: Truncation, rows: int, tokens: int | None) -> str:
     """The folder's name: the split, and a digest of all that decides its tokens."""
     shards = [shard.sha256 for shard in examples.shards]
-    value = [_FORMAT, shards, tokenizer_digest(codec.tokenizer), astuple(truncation), rows, tokens]
+    value = [
+        _FORMAT,
+        shards,
+        tokenizer_digest(codec.tokenizer),
+        astuple(truncation),
+        rows,
+        tokens,
+        codec.template,
+    ]
     return f"{examples.split}-{hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]}"

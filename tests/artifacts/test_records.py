@@ -134,7 +134,7 @@ def test_a_missing_file_a_folder_and_a_named_pipe_are_told_apart(tmp_path):
 
 
 def test_the_record_of_another_kind_of_artifact_is_refused(path):
-    with pytest.raises(ArtifactError, match=r"format 2 instead of 3"):
+    with pytest.raises(ArtifactError, match=rf"format {RawRecord.FORMAT} instead of {TaskRecord.FORMAT}"):
         read_record(path, TaskRecord)
 
 

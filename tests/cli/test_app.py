@@ -121,7 +121,7 @@ def test_looking_and_building_load_no_model_library(arguments, tmp_path):
     code = (
         "import sys\nfrom flanbuild.cli.app import app\n"
         f"try: app({arguments!r})\nexcept SystemExit as stop: assert not stop.code, stop.code\n"
-        "print(sorted({'torch', 'transformers', 'datasets', 'accelerate'} & set(sys.modules)))"
+        "print(sorted({'torch', 'transformers', 'datasets', 'accelerate', 'altair', 'jinja2'} & set(sys.modules)))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
@@ -146,6 +146,7 @@ def test_show_prints_a_page_with_its_templates():
 
     assert "aps/super_glue (rte)" in shown
     assert "→ {answer}" in shown
+    assert "roles:\n  passage:\n  - premise\n  question:\n  - hypothesis\n" in shown
 
 
 def test_preview_prints_the_raw_row_and_its_ten_prompts():
@@ -264,8 +265,8 @@ def test_the_plan_is_the_mixture(tmp_path):
     flanbuild("mixture", *arguments)
     manifest = read_record(tmp_path / "mixtures" / "flan2021-without-nli" / MANIFEST, Manifest)
 
-    assert {entry["task"]: entry["given"] for entry in planned} == {
-        name: task.given for name, task in manifest.tasks.items()
+    assert {entry["task"]: (entry["given"], entry["duplicates"], entry["in_train"]) for entry in planned} == {
+        name: (task.given, task.duplicates, task.in_train) for name, task in manifest.tasks.items()
     }
 
 

@@ -33,7 +33,37 @@ def test_a_held_out_cluster_states_its_rule(flan2021, tasks):
     assert held_out["nli"].asked
     assert held_out["nli"].rule == "held out: --holdout nli"
     assert not held_out["paraphrase"].asked
-    assert held_out["paraphrase"].rule == "related to nli in flan2021.yaml"
+    assert held_out["paraphrase"].rule == "related to nli (paper, section 2.2)"
+
+
+def test_a_pair_that_the_paper_does_not_have_names_the_file(flan2021, tasks):
+    declared = flan2021.model_copy(update={"related": (("nli", "coreference"),)})
+
+    assert (
+        hold_out(declared, ["nli"], tasks.values())["coreference"].rule == "related to nli in flan2021.yaml"
+    )
+
+
+def test_every_mixture_has_the_pairs_of_the_paper_unless_it_says_none(tmp_path, tasks):
+    (tmp_path / "plain.yaml").write_text("seed: 1\n")
+    (tmp_path / "none.yaml").write_text("related: []\n")
+
+    plain, none = (load_mixture(tmp_path / f"{name}.yaml") for name in ("plain", "none"))
+
+    assert set(hold_out(plain, ["nli"], tasks.values())) == {"nli", "paraphrase"}
+    assert set(hold_out(none, ["nli"], tasks.values())) == {"nli"}
+
+
+def test_pairs_of_the_paper_whose_clusters_are_not_there_are_no_fault(flan2021, tasks):
+    known = [task for task in tasks.values() if task.cluster in ("nli", "sentiment")]
+    declared = flan2021.model_copy(update={"clusters": ("nli", "sentiment")})
+
+    assert list(declared.unknown_clusters(known)) == []
+    assert set(hold_out(declared, ["nli"], known)) == {"nli"}
+
+
+def test_a_held_out_dataset_knows_what_the_paper_would_hold_out_with_it(flan2021, tasks):
+    assert hold_out(flan2021, ["rte"], tasks.values())["rte"].paper == ("nli", "paraphrase")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ BROKEN = {
     "an empty option": ("entailment: yes", "entailment: ''", "rte.yaml:7: options.entailment: an option needs text."),
     "a field that rendering needs": ("fields: {premise: premise,", "fields: {_row: premise, premise: premise,", "rte.yaml:6: fields._row: a field's name is an identifier that is not reserved; found '_row'."),
     "a field with FLAN's name of the answer": ("fields: {premise: premise,", "fields: {answer_str: premise, premise: premise,", "rte.yaml:6: fields.answer_str: a field cannot be called 'answer_str', which flanbuild fills in itself."),
+    "a role for an unknown field": ("options:", "roles: {passage: premis}\noptions:", "rte.yaml:7: roles.passage: no field or string column 'premis'. Did you mean 'premise'?"),
+    "a role for a column without text": ("options:", "roles: {answer: [label]}\noptions:", "rte.yaml:7: roles.answer: no field or string column 'label'."),
+    "a role for the answer, which has one": ("options:", "roles: {answer: answer}\noptions:", "rte.yaml:7: roles.answer: {answer} always has the role answer and is not listed."),
+    "two roles for one field": ("options:", "roles: {passage: premise, question: [hypothesis, premise]}\noptions:", "rte.yaml:7: roles.question: 'premise' already has the role passage."),
+    "an unknown role": ("options:", "roles: {questions: premise}\noptions:", "rte.yaml:7: roles.questions: no key 'questions' is known here. Did you mean 'question'?"),
     "a control character": ("Wording one", "Wording\x0bone", "rte.yaml:11: character U+000B is not allowed in YAML."),
     "a placeholder with a format": ("{premise}", "{premise:>8}", "rte.yaml:10: templates[0].inputs: '{premise}' is not a plain {name}"),
 }  # fmt: skip
@@ -110,6 +115,23 @@ def test_a_task_file_of_a_later_folder_replaces_a_built_in_one(pages, tmp_path):
     loaded = load_tasks([built_in, own.parent])
 
     assert loaded["rte"].templates[0].inputs.startswith("My wording")
+
+
+def test_a_role_is_one_name_or_a_list(pages):
+    folder = pages(PAGE + "roles: {passage: premise, question: [hypothesis]}\n")
+
+    roles = load_tasks([folder])["rte"].roles
+
+    assert (roles.passage, roles.question, roles.answer) == (("premise",), ("hypothesis",), ())
+
+
+def test_a_subset_replaces_the_roles(pages):
+    folder = pages(PAGE + "roles: {passage: premise}\nsubsets:\n  a: {}\n  b: {roles: {question: premise}}\n")
+
+    loaded = load_tasks([folder])
+
+    assert (loaded["rte/a"].roles.passage, loaded["rte/b"].roles.passage) == (("premise",), ())
+    assert loaded["rte/b"].roles.question == ("premise",)
 
 
 def test_a_subset_replaces_whole_keys_and_is_a_task(pages):

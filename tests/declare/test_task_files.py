@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flanbuild.artifacts.columns import check_schema, conform
-from flanbuild.declare.task import ANSWER, OPTIONS, Task
+from flanbuild.declare.expression import is_text
+from flanbuild.declare.task import ANSWER, OPTIONS, Task, placeholders
 from flanbuild.declare.task_files import load_task_file
 from flanbuild.render.examples import CHOICES, DROPPED, check_expressions, examples
 from flanbuild.render.templates import text
@@ -69,6 +70,26 @@ def test_a_task_has_ten_templates_and_at_most_three_are_inverted(task):
     # Paper, section 2.1.
     assert len(task.templates) >= 10
     assert len(task.templates) - len(task.forward) <= 3
+
+
+@every_task
+def test_a_text_that_a_forward_template_shows_has_one_role(task):
+    # A field has the role of its name or, where only its column is named, that of its column.
+    role_of = {name: role for role, names in task.roles for name in names}
+    prompts = (template.inputs + template.targets for template in (task.templates[i] for i in task.forward))
+    shown = {name for prompt in prompts for name in placeholders(prompt)} - {ANSWER, OPTIONS}
+
+    for name in sorted(shown):
+        sql = task.fields[name]
+        columns = [] if is_text(sql) else pl.sql_expr(sql).meta.root_names()
+        named = [role_of[name]] if name in role_of else [role_of[c] for c in columns if c in role_of]
+        assert is_text(sql) or len(set(named)) == 1, f"{name} has the roles {named}"
+
+
+@every_task
+def test_every_task_has_a_question(task):
+    # Only the question and the whole item can be contaminated; a passage alone is shared by other items.
+    assert task.roles.question
 
 
 def test_no_two_task_files_share_their_templates():

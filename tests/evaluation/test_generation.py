@@ -53,7 +53,7 @@ def bart():
 def answers(model, tokenizer, batch: int) -> list[str]:
     ready = eval_model(model, tokenizer, EvaluateConfig(max_new_tokens=6, batch=batch))
     requests = generation_requests(ready, PROMPTS, task="toy").requests
-    return generate(ready, requests, lambda count: None, task="toy")
+    return generate(ready, requests, lambda count: None, task="toy").texts
 
 
 @pytest.mark.parametrize("build", [llama, t5, bart])

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import toys
+from architectures import build
 from transformers import (
     BloomConfig,
     BloomForCausalLM,
@@ -16,11 +17,13 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from flanbuild.errors import ExecutionError
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.models import EvalModel, eval_model
 from flanbuild.evaluation.ranking import (
     loglikelihood_encoder_decoder,
     loglikelihood_pairs,
+    loglikelihood_single,
     loglikelihood_trees,
     loglikelihoods,
     method_for,
@@ -140,7 +143,7 @@ def test_a_model_that_ignores_masks_is_asked_pair_by_pair(tokenizer):
 
     torch.manual_seed(0)
     careless = eval_model(Careless(LlamaConfig(**SHAPE)), tokenizer, EvaluateConfig())
-    assert method_for(careless) is loglikelihood_pairs
+    assert method_for(careless) is loglikelihood_pairs  # positions keep padding apart too
 
 
 def test_a_long_prompt_keeps_its_end_and_is_counted(llama):
@@ -155,3 +158,59 @@ def test_options_end_as_completions_do_in_training(llama):
     request = ranking_requests(llama, ["ok?\n"], [["woof", "meow"]], task="toy").requests[0]
     texts = [llama.codec.tokenizer.decode(option) for option in request.options]
     assert texts == [f"woof{END}", f"meow{END}"]
+
+
+@pytest.mark.parametrize("method", [loglikelihood_trees, loglikelihood_pairs])
+def test_no_batch_holds_more_tokens_than_it_may(method, llama):
+    many = [Request([5] * 20, [[6 + i, 1] for i in range(50)]), *ASKED]
+    shapes = []
+    embeddings = llama.model.model.embed_tokens
+    hook = embeddings.register_forward_pre_hook(lambda _, given: shapes.append(given[0].numel()))
+    small = EvalModel(llama.model, llama.codec, EvaluateConfig(batch_tokens=60))
+    found = loglikelihoods(small, many, method, advance, task="toy")
+    hook.remove()
+    assert max(shapes) <= 60
+    for scores, wanted in zip(found, loglikelihood_pairs(llama, many), strict=True):
+        assert scores == pytest.approx(wanted, abs=1e-4)
+
+
+def test_progress_counts_requests_and_not_their_parts(llama):
+    small = EvalModel(llama.model, llama.codec, EvaluateConfig(batch_tokens=12))
+    counts = []
+    loglikelihoods(small, ASKED, loglikelihood_pairs, counts.append, task="toy")
+    assert sum(counts) == len(ASKED)
+
+
+def test_a_window_wider_than_the_longest_request_does_not_forbid_trees(tokenizer):
+    torch.manual_seed(0)
+    wide = eval_model(
+        MistralForCausalLM(MistralConfig(**SHAPE, num_key_value_heads=2, sliding_window=64)),
+        tokenizer,
+        EvaluateConfig(),
+    )
+    assert method_for(wide, longest=40) is loglikelihood_trees
+    assert method_for(wide, longest=80) is loglikelihood_pairs
+
+
+def test_a_model_that_padding_disturbs_is_asked_one_option_at_a_time(tokenizer):
+    model = eval_model(build("rwkv", {}), tokenizer, EvaluateConfig())
+    assert method_for(model, longest=40) is loglikelihood_single
+
+
+def test_the_probe_leaves_a_model_in_bfloat16_as_it_was(tokenizer):
+    torch.manual_seed(0)
+    network = LlamaForCausalLM(LlamaConfig(**SHAPE)).to(torch.bfloat16)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert method_for(eval_model(network, tokenizer, EvaluateConfig()), longest=40) is loglikelihood_trees
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert network.dtype == torch.bfloat16
+
+
+def test_too_little_memory_is_a_sentence_that_names_the_setting(llama):
+    def full(model, requests):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(
+        ExecutionError, match=r"toy: the memory of the device .* lower evaluate\.batch_tokens"
+    ):
+        loglikelihoods(llama, ASKED, full, advance, task="toy")

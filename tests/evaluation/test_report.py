@@ -3,17 +3,33 @@ from pathlib import Path
 
 import pytest
 
-from flanbuild.artifacts.records import write_record
+from flanbuild.artifacts.records import read_record, write_record
 from flanbuild.cli.console import print_table
 from flanbuild.errors import ArtifactError, DeclarationError
-from flanbuild.evaluation.record import MetricScores, ModelRun, PaperScores, ScoreRecord, TemplateScores
+from flanbuild.evaluation.record import (
+    Difference,
+    MetricScores,
+    ModelRun,
+    PaperScores,
+    ScoreRecord,
+    TemplateScores,
+)
 from flanbuild.evaluation.report import HEADER, report
 from flanbuild.model.record import Environment, MixtureRef
 
 pytestmark = pytest.mark.needs("report")
 
 FIGURES = TemplateScores(
-    mean=60.0, sd=5.0, best=65.0, best_template=0, worst=55.0, worst_template=1, templates=2
+    mean=60.0,
+    sd=5.0,
+    stderr=2.5,
+    best=65.0,
+    best_template=0,
+    worst=55.0,
+    worst_template=1,
+    best_on_dev=55.0,
+    best_on_dev_template=1,
+    templates=2,
 )
 
 
@@ -23,42 +39,50 @@ def evaluation(tmp_path):
     folder = tmp_path / "reports" / "nli"
     folder.mkdir(parents=True)
     accuracy = MetricScores(
-        tuned=FIGURES, untuned=FIGURES.model_copy(update={"mean": 40.0}), majority=50.0, random=50.0
+        rows=20,
+        tuned=FIGURES,
+        untuned=FIGURES.model_copy(update={"mean": 40.0}),
+        difference=Difference(mean=20.0, low=8.0, high=31.0),
+        majority=50.0,
+        random=50.0,
     )
     paper = PaperScores(mean=78.3, sd=7.9, best=84.1, checked="mean")
     tasks = {"rte": {"accuracy": accuracy.model_copy(update={"paper": paper})}, "cb": {"accuracy": accuracy}}
     run = ModelRun(
         name=None,
         revision=None,
-        weights={},
+        weights={"model.safetensors": "w" * 64},
         tokenizer="t" * 64,
         dtype="float32",
         attention="sdpa",
         ranking="trees",
         truncated_prompts={"cb": 3},
         border_merges={"rte": 2},
+        constant={"cb": {"no": 2}},
     )
     record = ScoreRecord.of(
         mixture=MixtureRef(name="toy", digest="0123"),
         holdout=("nli",),
-        config={},
+        protocol="flan",
+        config={"examples": 10, "tokenizer": None},
         evaluation_sets={},
         models={"tuned": run},
         not_asked={"untuned": "no such folder"},
         scores={"nli": tasks},
-        metrics={"rte": ("accuracy",), "cb": ("accuracy",)},
+        seen={"misc": {"trec": {"accuracy": accuracy}}},
+        metrics={"rte": ("accuracy",), "cb": ("accuracy",), "trec": ("accuracy",)},
         not_evaluated={"nli/gone": "the task has no test split"},
         environment=Environment(device="cpu", versions={}),
     )
     write_record(folder / "scores.json", record)
     lines = [
-        f"{m},nli,{t},accuracy,{i},{60 + i},10"
+        f"{m},nli,{t},test,accuracy,{i},{60 + i},10"
         for m in ("tuned", "untuned")
         for t in ("rte", "cb")
         for i in (0, 1)
     ]
     (folder / "templates.csv").write_text(
-        "model,cluster,task,metric,template,score,rows\n" + "\n".join(lines) + "\n"
+        "model,cluster,task,split,metric,template,score,rows\n" + "\n".join(lines) + "\n"
     )
     (folder / "training.csv").write_text("step,loss,learning_rate\n1,5.0,0.1\n2,4.0,0.1\n")
     (folder / "validation.csv").write_text("step,loss\n2,4.5\n")
@@ -68,9 +92,28 @@ def evaluation(tmp_path):
 def test_the_page_shows_each_task_beside_its_baselines_and_the_paper(evaluation, tmp_path):
     report([evaluation], tmp_path / "out")
     page = (tmp_path / "out/report.md").read_text()
-    assert "| rte | accuracy | 60.0 ± 5.0 | 65.0 | 55.0 | 40.0 ± 5.0 | 50.0 | 50.0 | 78.3 ± 7.9* |" in page
-    assert "| cb | accuracy | 60.0 ± 5.0 | 65.0 | 55.0 | 40.0 ± 5.0 | 50.0 | 50.0 | – |" in page
-    assert "| mean of 2 tasks |  | 60.0 | 65.0 | 55.0 | 40.0 | 50.0 | 50.0 | – |" in page
+    figures = "20 | 60.0 ± 5.0 (2.5) | 55.0 | 40.0 ± 5.0 (2.5) | 55.0 | +20.0 [+8.0, +31.0] | 50.0 | 50.0"
+    assert f"| rte | accuracy | {figures} | 78.3 ± 7.9* | 84.1 |" in page
+    assert f"| cb | accuracy | {figures} | – | – |" in page
+    mean = "60.0 | 55.0 | 40.0 | 55.0 | 20.0 | 50.0 | 50.0 | – | –"
+    assert f"| mean of 2 tasks |  |  | {mean} |" in page
+
+
+def test_a_task_of_few_rows_does_not_move_the_mean_of_its_cluster(evaluation, tmp_path):
+    record = read_record(evaluation / "scores.json", ScoreRecord)
+    few = record.scores["nli"]["cb"]["accuracy"].model_copy(update={"rows": 2})
+    tasks = {**record.scores["nli"], "few": {"accuracy": few}}
+    metrics = {**record.metrics, "few": ("accuracy",)}
+    write_record(evaluation / "scores.json", record.with_changes(scores={"nli": tasks}, metrics=metrics))
+    report([evaluation], tmp_path / "out")
+    assert "| mean of 2 tasks |" in (tmp_path / "out/report.md").read_text()
+
+
+def test_trained_tasks_have_a_table_of_their_own(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    page = (tmp_path / "out/report.md").read_text()
+    assert "### misc, trained on, dev rows" in page
+    assert "| trec | accuracy | 20 |" in page
 
 
 def test_the_page_names_what_was_left_out_and_truncated(evaluation, tmp_path):
@@ -80,7 +123,15 @@ def test_the_page_names_what_was_left_out_and_truncated(evaluation, tmp_path):
     assert "- untuned: no such folder" in page
     assert "- tuned, cb: 3" in page
     assert "- tuned, rte: 2" in page
-    assert "Run on cpu: tuned in float32, options ranked by trees." in page
+    assert "- tuned, cb: always answers 'no' under 2 of 2 templates" in page
+
+
+def test_the_page_says_what_was_run(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    page = (tmp_path / "out/report.md").read_text()
+    assert "Mixture `toy` without nli, digest `0123`. Protocol flan, run on cpu." in page
+    assert f"- tuned: model folder, model.safetensors `{'w' * 16}`, float32, options ranked by trees" in page
+    assert "- settings: examples 10" in page
 
 
 def test_every_picture_of_the_page_is_there(evaluation, tmp_path):
@@ -117,16 +168,16 @@ def test_series_carry_the_name_of_their_evaluation(evaluation, tmp_path):
 def test_scores_are_there_for_a_program(evaluation, tmp_path):
     report([evaluation], tmp_path / "out")
     with (tmp_path / "out/scores.csv").open() as file:
-        found = {tuple(list(row.values())[:6]): row["value"] for row in csv.DictReader(file)}
-    assert found["nli", "nli", "rte", "accuracy", "untuned", "mean"] == "40.0"
-    assert found["nli", "nli", "rte", "accuracy", "majority", "mean"] == "50.0"
+        found = {tuple(list(row.values())[:7]): row["value"] for row in csv.DictReader(file)}
+    assert found["nli", "held out", "nli", "rte", "accuracy", "untuned", "mean"] == "40.0"
+    assert found["nli", "held out", "nli", "rte", "accuracy", "majority", "mean"] == "50.0"
 
 
 def test_a_pipe_gets_plain_tables(evaluation, tmp_path, capsys):
     for title, rows in report([evaluation], tmp_path / "out"):
         print_table(title, HEADER, rows)
 
-    assert "rte\taccuracy\t60.0 ± 5.0" in capsys.readouterr().out
+    assert "rte\taccuracy\t20\t60.0 ± 5.0" in capsys.readouterr().out
 
 
 def test_a_model_that_was_not_trained_here_has_no_losses(evaluation, tmp_path):
@@ -150,7 +201,7 @@ def test_a_folder_without_scores_is_named(evaluation, tmp_path):
 
 def test_scores_of_another_format_are_named(evaluation, tmp_path):
     (evaluation / "scores.json").write_text('{"format": 1}')
-    with pytest.raises(ArtifactError, match=r"scores\.json: format 1 instead of 2"):
+    with pytest.raises(ArtifactError, match=r"scores\.json: format 1 instead of 3"):
         report([evaluation], tmp_path / "out")
 
 

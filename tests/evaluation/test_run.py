@@ -15,14 +15,24 @@ from flanbuild.errors import ArtifactError, DeclarationError, ExecutionError
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.metrics import METRICS
 from flanbuild.evaluation.paper import PAPER, SEEN_BEST
+from flanbuild.evaluation.ranking import loglikelihoods
 from flanbuild.evaluation.record import ScoreRecord
 from flanbuild.evaluation.rows import EvaluationRows
 from flanbuild.evaluation.run import evaluate
-from flanbuild.evaluation.scores import Answers, by_template, majority, random_guess, summary
+from flanbuild.evaluation.scores import (
+    Answers,
+    best_template,
+    by_template,
+    constants,
+    majority,
+    random_guess,
+    summary,
+)
 from flanbuild.training.run import train
 
-CONFIG = EvaluateConfig(max_new_tokens=8)
+CONFIG = EvaluateConfig(max_new_tokens=8, seen_examples=12)
 RANKED = [toys.evaluation_row(i, t) for i in range(60, 78) for t in (0, 1)]
+DEV = [toys.evaluation_row(i, t) for i in range(78, 90) for t in (0, 1)]
 WRITTEN = [toys.evaluation_row(i, t, ranked=False) for i in range(60, 78) for t in (0, 1)]
 
 
@@ -38,6 +48,10 @@ def place(tmp_path_factory):
         "gone": (["accuracy"], None),
     }
     toys.hold_out(place / "mixture", place / "evaluation", tasks)
+    toys.write_evaluation_set(place / "evaluation/nli/rte", "rte", ["accuracy", "macro_f1"], RANKED, dev=DEV)
+    toys.write_evaluation_set(place / "evaluation/misc/sounds", "sounds", ["accuracy"], RANKED, dev=DEV)
+    for cluster, task in (("misc", "sounds"), ("misc", "unbuilt")):
+        toys.train_on(place / "mixture", cluster, task)
     train(place / "mixture", place / "model", toys.TINY)
     return place
 
@@ -93,7 +107,7 @@ def test_a_tuned_model_generates_the_answer_and_stops(record):
 
 
 def test_a_task_without_test_split_is_listed_with_the_reason(record):
-    assert record.not_evaluated == {"nli/gone": "the task has no test split"}
+    assert record.not_evaluated["nli/gone"] == "the task has no test split"
     assert "gone" not in record.scores["nli"]
 
 
@@ -110,16 +124,17 @@ def test_scores_json_records_what_ran(record, place):
     assert record.environment.device == "cpu"
     assert record.environment.versions["transformers"] == version("transformers")
     assert record.mixture.digest == read_record(place / "mixture/manifest.json", Manifest).digest
-    assert record.evaluation_sets["rte"] == xxh3_of(place / "evaluation/nli/rte/test.arrow")
+    assert record.evaluation_sets["rte"]["test"] == xxh3_of(place / "evaluation/nli/rte/test.arrow")
 
 
 def test_scores_can_be_recomputed_from_the_predictions(report):
     table = read_table(report / "predictions.arrow").to_pylist()
-    mine = [row for row in table if row["model"] == "tuned" and row["task"] == "rte" and row["template"] == 0]
+    wanted = {"model": "tuned", "task": "rte", "split": "test", "template": 0}
+    mine = [row for row in table if wanted.items() <= row.items()]
     right = sum(row["prediction"] == row["answer"] for row in mine) / len(mine)
     with (report / "templates.csv").open() as file:
-        listed = {tuple(list(row.values())[:5]): float(row["score"]) for row in csv.DictReader(file)}
-    assert listed["tuned", "nli", "rte", "accuracy", "0"] == pytest.approx(100 * right, abs=1e-3)
+        listed = {tuple(list(row.values())[:6]): float(row["score"]) for row in csv.DictReader(file)}
+    assert listed["tuned", "nli", "rte", "test", "accuracy", "0"] == pytest.approx(100 * right, abs=1e-3)
     assert all(row["prediction"] == row["options"][row["logliks"].index(max(row["logliks"]))] for row in mine)
 
 
@@ -137,8 +152,80 @@ def test_fewer_examples_are_the_first_rows_under_all_templates(place, tmp_path):
         replace(CONFIG, examples=3),
     )
     table = read_table(tmp_path / "few/predictions.arrow").to_pylist()
-    asked = {(row["row"], row["template"]) for row in table if row["task"] == "rte"}
+    asked = {(row["row"], row["template"]) for row in table if (row["task"], row["split"]) == ("rte", "test")}
     assert asked == {(row, template) for row in (60, 61, 62) for template in (0, 1)}
+
+
+def test_dev_rows_are_scored_and_choose_a_template(record):
+    accuracy = record.scores["nli"]["rte"]["accuracy"]
+    assert accuracy.tuned.best_on_dev_template in (0, 1)
+    assert accuracy.tuned.best_on_dev > 90
+    assert record.scores["nli"]["said"]["rouge1"].tuned.best_on_dev is None
+
+
+def test_every_score_has_its_rows_and_its_standard_error(record):
+    for metrics in record.scores["nli"].values():
+        for scores in metrics.values():
+            assert scores.rows == 18
+            assert scores.untuned.stderr is not None
+
+
+def test_the_difference_has_an_interval_that_holds_it(record):
+    difference = record.scores["nli"]["rte"]["accuracy"].difference
+    assert difference.low < difference.mean < difference.high
+    assert difference.low > 0
+
+
+def test_a_trained_task_is_scored_on_its_dev_rows(record):
+    accuracy = record.seen["misc"]["sounds"]["accuracy"]
+    assert (accuracy.rows, list(record.evaluation_sets["sounds"])) == (12, ["dev"])
+    assert accuracy.tuned.mean > 90 > accuracy.untuned.mean
+
+
+def test_a_trained_task_with_too_few_dev_rows_is_not_chosen(place, tmp_path):
+    few = replace(CONFIG, examples=1, dev_examples=0, seen_examples=13)
+    evaluate(place / "model/untuned", place / "mixture", place / "evaluation", tmp_path / "out", few)
+    assert read_record(tmp_path / "out/scores.json", ScoreRecord).seen == {}
+
+
+def test_a_trained_task_without_evaluation_set_is_listed_with_the_command(record):
+    assert "`flanbuild evalset unbuilt` makes it" in record.not_evaluated["misc/unbuilt"]
+
+
+def test_a_killed_evaluation_continues_from_what_was_scored(place, tmp_path, monkeypatch, report):
+    folder = tmp_path / "report"
+    asked = []
+
+    def stops_at_the_third(model, requests, method, advance, *, task):
+        asked.append(task)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return loglikelihoods(model, requests, method, advance, task=task)
+
+    monkeypatch.setattr("flanbuild.evaluation.ranking.loglikelihoods", stops_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(place / "model", place / "mixture", place / "evaluation", folder, CONFIG)
+    evaluate(place / "model", place / "mixture", place / "evaluation", folder, CONFIG)
+    assert asked == ["rte", "rte", "sounds", "sounds", "rte", "rte", "sounds"]
+    assert all((folder / path.name).read_bytes() == path.read_bytes() for path in report.iterdir())
+    assert [path.name for path in tmp_path.glob(".report.*")] == [".report.lock"]
+
+
+def test_each_protocol_reports_its_own_accuracies(place, tmp_path):
+    few = replace(CONFIG, examples=2, seen_tasks=0, dev_examples=0)
+    found = {}
+    for name in ("flan", "lm-eval", "t0"):
+        out = tmp_path / name
+        config = replace(few, protocol=name)
+        evaluate(place / "model", place / "mixture", place / "evaluation", out, config)
+        found[name] = read_record(out / "scores.json", ScoreRecord)
+    assert [record.protocol for record in found.values()] == ["flan", "lm-eval", "t0"]
+    declared = {"accuracy", "macro_f1"}
+    assert [set(record.scores["nli"]["rte"]) - declared for record in found.values()] == [
+        {"accuracy_norm"},
+        {"accuracy_norm", "accuracy_bytes"},
+        set(),
+    ]
 
 
 def test_a_model_without_training_record_is_evaluated_alone(place, tmp_path):
@@ -228,7 +315,7 @@ def test_a_model_whose_scores_are_no_numbers_stops_the_run(task, place, tmp_path
 
 
 def test_truncated_prompts_and_border_merges_are_recorded_by_task(place, tmp_path):
-    few = replace(CONFIG, examples=2, prompt_length=8)
+    few = replace(CONFIG, examples=2, prompt_length=8, dev_examples=0, seen_tasks=0)
     evaluate(place / "model/untuned", place / "mixture", place / "evaluation", tmp_path / "out", few)
     run = read_record(tmp_path / "out/scores.json", ScoreRecord).models["tuned"]
     assert run.truncated_prompts == {"rte": 4, "said": 4}
@@ -262,17 +349,50 @@ def test_of_distances_the_lowest_is_best():
     assert summary("edit_distance", {0: 5.0, 1: 2.0}).best_template == 1
 
 
-def test_majority_is_the_commonest_answer():
-    assert majority(rows([["no", "yes"]] * 4, ["yes", "no", "yes", "yes"]), "accuracy") == 75
+def test_majority_is_the_commonest_answer_of_the_dev_rows():
+    test = rows([["no", "yes"]] * 4, ["yes", "no", "no", "no"])
+    dev = rows([["no", "yes"]] * 3, ["yes", "no", "yes"])
+    assert majority(test, dev, "accuracy") == 25
 
 
-def test_majority_of_options_that_differ_is_the_commonest_place():
-    options = [["red", "blue"], ["one", "two"], ["up", "down"], ["in", "out"]]
-    assert majority(rows(options, ["blue", "two", "up", "out"]), "accuracy") == 75
+def test_majority_of_options_that_differ_is_the_commonest_position():
+    test = rows(
+        [["red", "blue"], ["one", "two"], ["up", "down"], ["in", "out"]], ["blue", "two", "up", "out"]
+    )
+    dev = rows([["a", "b"], ["c", "d"], ["e", "f"]], ["b", "c", "f"])
+    assert majority(test, dev, "accuracy") == 75
 
 
 def test_majority_of_free_text_is_the_commonest_reference():
-    assert majority(rows([[]] * 4, ["x", "y", "x", "z"]), "exact_match") == 50
+    dev = rows([[]] * 3, ["x", "z", "x"])
+    assert majority(rows([[]] * 4, ["x", "y", "x", "z"]), dev, "exact_match") == 50
+
+
+def test_without_dev_rows_there_is_no_majority():
+    assert majority(rows([["no", "yes"]], ["yes"]), rows([], []), "accuracy") is None
+
+
+def test_the_best_template_on_dev_decides_which_test_score_is_the_papers_number():
+    found = summary("accuracy", {0: 50.0, 1: 70.0}, dev={0: 90.0, 1: 80.0})
+    assert (found.best, found.best_on_dev, found.best_on_dev_template) == (70, 50, 0)
+
+
+def test_of_equal_templates_the_first_is_best():
+    assert best_template("accuracy", {2: 50.0, 1: 70.0, 3: 70.0}) == 1
+
+
+def test_an_answer_that_never_changes_is_counted_by_template():
+    asked = rows([["no", "yes"]] * 4, ["yes", "no", "yes", "no"], templates=[0, 0, 1, 1])
+    assert constants(asked, ["no", "no", "yes", "no"]) == {"no": 1}
+
+
+def test_where_options_differ_a_position_can_be_constant():
+    asked = rows([["a", "b"], ["c", "d"]], ["a", "d"])
+    assert constants(asked, ["b", "d"]) == {"option 2": 1}
+
+
+def test_a_single_row_is_no_constant_answer():
+    assert constants(rows([["a", "b"]], ["a"]), ["a"]) == {}
 
 
 def test_a_random_guess_is_counted_over_the_options_of_each_row():

@@ -44,6 +44,7 @@ def test_a_plan_is_the_mixture(build, changed):
     assert [entry.task for entry in allocations] == sorted(SMALL)
     for entry in allocations:
         task = manifest.tasks[entry.task]
+        assert (entry.duplicates, entry.in_train) == (task.duplicates, task.in_train)
         assert (entry.count, entry.rows, entry.rate, entry.out, entry.repeats) == (
             task.given,
             task.rows,
@@ -53,6 +54,29 @@ def test_a_plan_is_the_mixture(build, changed):
         )
     assert held.keys() == manifest.held_out.keys()
     assert sum(entry.share for entry in allocations) == 1
+
+
+def test_training_on_what_the_paper_would_hold_out_is_said_once_and_recorded(build, caplog):
+    with_paraphrase = build(mixture={"related": ()})
+
+    with caplog.at_level("INFO", "flanbuild"):
+        with_paraphrase.plan(["nli"])
+    said = [line for line in caplog.messages if line.startswith("nli is held out")]
+
+    assert said == [
+        "nli is held out, and the mixture trains on 1 task(s) of paraphrase (mrpc), which the paper would have held "
+        "out with it (section 2.2)."
+    ]
+    assert with_paraphrase.mix(["nli"]).manifest.related_in_training == {"nli": ("mrpc",)}
+
+
+def test_a_hold_out_as_the_paper_makes_it_needs_no_notice(build):
+    assert build().mix(["nli"]).manifest.related_in_training == {}
+
+
+def test_a_dataset_alone_leaves_tasks_of_its_cluster_in_training(build):
+    assert build().mix(["squad"]).manifest.related_in_training == {}  # the only task of its cluster here
+    assert build().mix(["rte"]).manifest.related_in_training == {"rte": ("mrpc",)}
 
 
 def test_a_plan_after_the_mixture_counts_nothing_anew(build):

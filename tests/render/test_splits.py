@@ -34,7 +34,7 @@ def with_validation(task, rows):
 def test_carving_parts_the_rows_and_takes_at_most_half(tasks, rows, asked):
     kept = np.array(sorted(rows), np.int64)
 
-    parts = carve(with_validation(tasks["rte"], asked), kept, kept, ["train", "validation"])
+    parts = carve(with_validation(tasks["rte"], asked), kept, kept, kept, ["train", "validation"])
 
     assert sorted([*parts["train"], *parts["validation"]]) == sorted(rows)
     assert len(parts["validation"]) == min(asked, len(rows) // 2)
@@ -46,11 +46,36 @@ def test_carving_parts_no_dialogue(tasks, turns, asked):
     source = np.repeat(np.arange(len(turns)), turns)
     kept = np.arange(len(source))
 
-    parts = carve(with_validation(tasks["rte"], asked), kept, source, ["train", "validation"])
+    parts = carve(with_validation(tasks["rte"], asked), kept, source, source, ["train", "validation"])
 
     assert sorted([*parts["train"], *parts["validation"]]) == kept.tolist()
     assert not set(source[parts["train"]]) & set(source[parts["validation"]])
     assert len(parts["validation"]) <= len(kept) // 2
+
+
+@given(st.lists(st.integers(0, 30), max_size=60), st.integers(1, 60))
+@settings(max_examples=100, deadline=None)
+def test_carving_puts_no_item_on_both_sides(tasks, items, asked):
+    kept, items = np.arange(len(items)), np.array(items, np.uint64)
+
+    parts = carve(with_validation(tasks["rte"], asked), kept, kept, items, ["train", "validation"])
+
+    assert sorted([*parts["train"], *parts["validation"]]) == kept.tolist()
+    assert not set(items[parts["train"]]) & set(items[parts["validation"]])
+    assert len(parts["validation"]) <= len(kept) // 2
+
+
+def test_equal_rows_move_no_other_item_out_of_its_place(tasks):
+    # Row 200 repeats the item of each row in turn; the order of the others is that of the rows without it.
+    task, rows = with_validation(tasks["rte"], 20), np.arange(200)
+    alone = carve(task, rows, rows, rows, ["train", "validation"])["validation"].tolist()
+    more = np.arange(201)
+
+    for twin in range(0, 200, 10):
+        items = np.append(rows, twin)
+        carved = carve(task, more, more, items, ["train", "validation"])["validation"].tolist()
+        assert (twin in carved) == (200 in carved)
+        assert len(set(carved) - {200} - set(alone)) <= 1  # row 200 may come early, and its twin with it
 
 
 def test_tasks_of_one_dataset_carve_the_same_rows(tasks):
@@ -60,7 +85,8 @@ def test_tasks_of_one_dataset_carve_the_same_rows(tasks):
     other = one.model_copy(update={"dataset": "other"})
 
     first, second, third = (
-        carve(task, rows, rows, ["train", "validation"])["validation"].tolist() for task in (one, twin, other)
+        carve(task, rows, rows, rows, ["train", "validation"])["validation"].tolist()
+        for task in (one, twin, other)
     )
 
     assert first == second != third
@@ -70,7 +96,11 @@ def test_a_larger_carve_contains_the_smaller_one(tasks):
     rows = np.arange(200)
 
     few, many = (
-        set(carve(with_validation(tasks["rte"], count), rows, rows, ["train", "validation"])["validation"])
+        set(
+            carve(with_validation(tasks["rte"], count), rows, rows, rows, ["train", "validation"])[
+                "validation"
+            ]
+        )
         for count in (10, 30)
     )
 

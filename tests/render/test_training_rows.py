@@ -1,11 +1,14 @@
 """What rendering does to rows: nothing is lost uncounted, and every choice depends on names alone."""
 
+import json
 from collections import Counter
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import PAGE
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from raw_rows import build_raw
 
 from flanbuild.artifacts.arrow import RENDERED_SCHEMA, read_table
@@ -239,3 +242,70 @@ def test_rows_with_braces_quotes_and_newlines_come_through_as_they_are(pages, fl
     }
     assert record.splits["train"].dropped == {"not labelled": 1}
     assert fingerprint_file("train") in record.files()
+
+
+@pytest.fixture
+def own(pages, flan2021, tmp_path):
+    """Renders a task of these premises, by upstream split; returns its record and the tables by split."""
+
+    def run(train, test, **changed):
+        text = PAGE.replace(
+            "repo: aps/super_glue, config: rte", "files: {train: train.jsonl, validation: test.jsonl}"
+        )
+        folder = pages(text, name="own")
+        for name, premises in (("train", train), ("test", test)):
+            rows = [{"premise": premise, "hypothesis": "So it is.", "label": 0} for premise in premises]
+            (folder / "nli" / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        task = load_tasks([folder])["own"]
+        build_raw(task, SampleSource(1), tmp_path / "raw")
+        out = tmp_path / "out"
+        record = render(task, tmp_path / "raw", flan2021.model_copy(update=changed), out)
+        return record, {path.stem: read_table(path) for path in out.glob("*.arrow")}
+
+    return run
+
+
+def premises(table):
+    return {text.split("\n")[0].partition(": ")[2].lower() for text in table.column("prompt").to_pylist()}
+
+
+def test_a_carved_split_shares_no_item_with_train(own):
+    # 80 rows, 40 of them distinct apart from case; 20 rows are carved.
+    record, tables = own([f"rain {i}" for i in range(40)] + [f"RAIN {i}" for i in range(40)], ["sun"])
+
+    assert not premises(tables["train"]) & premises(tables["validation"])
+    assert record.splits["validation"].in_train == 0
+    assert (record.splits["validation"].rows, record.splits["train"].rows) == (20, 60)
+    assert (record.splits["validation"].duplicates, record.splits["train"].duplicates) == (10, 30)
+
+
+@given(st.lists(st.integers(0, 12), min_size=4, max_size=40), st.lists(st.integers(0, 12), max_size=10))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_counts_of_equal_rows_add_up(own, train, test):
+    record, tables = own([f"rain {i}" for i in train], [f"Rain {i}!" for i in (*test, 99)])
+    splits = record.splits
+    distinct = {name: split.rows - split.duplicates for name, split in splits.items()}
+
+    trained = premises(tables["train"]) if splits["train"].rows else set()
+    assert distinct["train"] + distinct["validation"] == len(set(train))
+    assert distinct["train"] == len(trained)
+    assert splits["test"].in_train == sum(f"rain {i}" in trained for i in test)
+    assert splits["validation"].in_train == splits["train"].in_train == 0
+
+
+def test_a_tasks_own_test_rows_in_train_are_counted(own):
+    record, tables = own([f"rain {i}" for i in range(60)], ["sun", "Rain  7.", "rain 8", "rain 8", "snow"])
+    test = record.splits["test"]
+
+    in_train = {"rain 7": 1, "rain 8": 2}  # rows of test; a premise that was carved is not in train
+    assert test.in_train == sum(in_train.get(premise, 0) for premise in premises(tables["train"]))
+    assert test.duplicates == 1
+
+
+@pytest.mark.parametrize("cap", [10, 1000])
+def test_only_rows_that_can_be_drawn_count(own, cap):
+    train = [f"rain {i}" for i in range(60)]
+
+    record, tables = own(train, train, cap=cap)
+
+    assert record.splits["test"].in_train == len(premises(tables["train"])) == record.splits["train"].rows

@@ -248,10 +248,10 @@ def test_a_checkpoint_restores_each_optimizer(optimizer, mixture, tmp_path, monk
     train(mixture, tmp_path / "whole", config)
     step = loop._Stepper.step
 
-    def dies(self, number):
+    def dies(self, number, micro_batches):
         if number == 6:
             raise KeyboardInterrupt
-        return step(self, number)
+        return step(self, number, micro_batches)
 
     monkeypatch.setattr(loop._Stepper, "step", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -266,10 +266,10 @@ def test_a_checkpoint_of_other_settings_stops_the_run_and_is_kept(mixture, tmp_p
 
     step = loop._Stepper.step
 
-    def dies(self, number):
+    def dies(self, number, micro_batches):
         if number == 4:
             raise KeyboardInterrupt
-        return step(self, number)
+        return step(self, number, micro_batches)
 
     monkeypatch.setattr(loop._Stepper, "step", dies)
     with pytest.raises(KeyboardInterrupt):

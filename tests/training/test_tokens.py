@@ -191,3 +191,23 @@ def test_a_prompt_without_special_tokens_keeps_its_end_alone():
     examples = TokenizedExamples(np.arange(6), np.array([0, 6]), np.array([4]), np.array([2]), np.array([2]))
     assert examples.prompt(0).tolist() == [2, 3]
     assert examples.completion(0).tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("tokens", [None, 700])
+def test_parts_and_processes_change_no_token(tokens, mixture, codec, cache, tmp_path, monkeypatch):
+    from flanbuild.training import tokens as module
+
+    whole = tokenize(mixture, codec, tmp_path / "whole", TRUNCATION, rows=40, tokens=tokens)
+    monkeypatch.setattr(module, "_PART_ROWS", 7)
+    monkeypatch.setattr(module, "_LEAST_PARTS", 2)
+    monkeypatch.setattr(module, "JOBS", 2)
+    parts = tokenize(mixture, codec, tmp_path / "parts", TRUNCATION, rows=40, tokens=tokens)
+    for name in ("tokens", "starts", "prompts", "kept_prompt", "kept_completion"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name)), name
+    assert whole.border_merges == parts.border_merges
+    assert [path.name for path in (tmp_path / "parts").rglob("*.npz")] == []
+
+
+def test_a_range_of_rows_is_read_across_shards_and_batches(mixture):
+    rows = mixture.table_of(5, 23).to_pylist()
+    assert rows == [dict(mixture[index]) for index in range(5, 23)]

@@ -1,0 +1,1 @@
+"""A mixture, or what it holds out, in the layouts that other programs read."""

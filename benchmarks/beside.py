@@ -58,7 +58,7 @@ def _row(name: str, python: str) -> str:
     alone = _resolve([name], python)
     found = re.search(rf"^{re.escape(name)}==(\S+)$", alone.stdout, re.MULTILINE)
     if not found:
-        return f"| {name} | | does not resolve alone: {_reason(name, alone.stderr)} | |"
+        return f"| {name} | | does not resolve alone: {reason(name, alone.stderr)} | |"
     pinned = f"{name}=={found[1]}"
     cells = [
         _cell(name, _resolve([pinned, "pyproject.toml", *extra], python))
@@ -77,10 +77,10 @@ def _resolve(wanted: Sequence[str], python: str) -> subprocess.CompletedProcess[
 
 
 def _cell(name: str, resolved: subprocess.CompletedProcess[str]) -> str:
-    return "resolves" if resolved.returncode == 0 else f"no: {_reason(name, resolved.stderr)}"
+    return "resolves" if resolved.returncode == 0 else f"no: {reason(name, resolved.stderr)}"
 
 
-def _reason(name: str, explanation: str) -> str:
+def reason(name: str, explanation: str) -> str:
     """The two requirements that exclude each other; uv's whole explanation if it has another form."""
     words = " ".join(re.sub(r"[×╰─▶│→]", " ", explanation).split())
     theirs = re.search(rf"\b{re.escape(name)}\S* depends on (\S+?),? (?:and flanbuild|we can|and)", words)

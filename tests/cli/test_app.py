@@ -72,7 +72,7 @@ def complete(*words, cwd):
         (["evalset", "rte", "clo"], ["closed_book_qa"]),
         (["plan", "fl"], ["flan2021"]),
         (["plan", "mi"], ["mine.yaml"]),
-        (["render", "--mixture", "sm"], ["smoke"]),
+        (["render", "--mixture", "smok"], ["smoke"]),
     ],
     ids=lambda words: " ".join(words),
 )  # fmt: skip

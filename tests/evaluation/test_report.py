@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from flanbuild.artifacts.records import read_record, write_record
-from flanbuild.cli.console import print_table
+from flanbuild.cli.table import print_table
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.evaluation.record import (
     Difference,

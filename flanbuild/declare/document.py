@@ -96,7 +96,8 @@ class StrictModel(BaseModel):
     def _no_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
         """pydantic reads true as 1, so that `cap: true` would take one row of each task."""
         inner = value.values() if isinstance(value, dict) else (value,)
-        kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
+        annotation: Any = cls.model_fields[info.field_name or ""].annotation
+        kinds = _kinds(annotation)
         if kinds & {int, float} and bool not in kinds and any(isinstance(item, bool) for item in inner):
             raise PydanticCustomError("boolean", "expected a number")
         return value
@@ -182,8 +183,8 @@ def read(path: Path, faults: Faults) -> Any:
         tab = " Indent with spaces, not tabs." if any("\t" in line for line in marked) else ""
         faults.append(f"{path}{line}: {problem}.{tab}")
     except ValueError as error:  # a date or a number that cannot be
-        number = _line_of_fault(text)
-        faults.append(f"{path}{number}: a value cannot be read as YAML: {str(error).split(';')[0]}.")
+        where = _line_of_fault(text)
+        faults.append(f"{path}{where}: a value cannot be read as YAML: {str(error).split(';')[0]}.")
     except ReaderError as error:  # a control character
         number = text.count("\n", 0, error.position) + 1
         faults.append(f"{path}:{number}: character U+{ord(text[error.position]):04X} is not allowed in YAML.")

@@ -154,8 +154,8 @@ def local_path(option: str) -> Callable[[Any], Any]:
             if isinstance(path, Path) and _URL.match(str(path)):
                 url = str(path).replace(":/", "://", 1)
                 raise DeclarationError(
-                    f"{option} {url}: a URL is not supported; name a local folder and upload it afterwards. Only "
-                    "--mirror takes a URL."
+                    f"{option} {url}: a URL is not supported; name a local folder, and copy to or from the URL "
+                    "yourself. Only --mirror takes a URL."
                 )
         return value
 

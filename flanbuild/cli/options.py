@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flanbuild.artifacts.executor import JOBS, Workers, cluster
-from flanbuild.cli.console import progress
+from flanbuild.cli.console import local_path, progress
 from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -175,4 +175,5 @@ def load(mixture: str) -> "Mixture":
     """A mixture by its name in the mixtures folder, or by its file."""
     from flanbuild.declare.mixture import load_mixture
 
+    local_path("MIXTURE")(Path(mixture))
     return load_mixture(Path(mixture) if Path(mixture).suffix else mixtures_folder() / f"{mixture}.yaml")

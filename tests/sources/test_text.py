@@ -453,6 +453,8 @@ def test_text_pairs_of_different_length_name_the_shorter_file(tmp_path):
 def test_text_pairs_that_are_not_utf8_name_the_line(tmp_path):
     with pytest.raises(SourceError, match="fr:2: byte 0xe9 is not UTF-8"):
         lines(tmp_path, en=b"1\n2\n", fr=b"1\n\xe9t\xe9\n")
+    with pytest.raises(SourceError, match="en:2: byte 0xe9 is not UTF-8"):
+        lines(tmp_path, en=b"1\n\xe9t\xe9\n", fr=b"1\n2\n")
 
 
 # --- the two readers of CSV ------------------------------------------------------------------------------------------

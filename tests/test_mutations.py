@@ -1,5 +1,6 @@
 """Damaged inputs of every kind end as docs/robustness.md says: a small part of benchmarks/mutations.py."""
 
+import os
 import subprocess
 import sys
 
@@ -12,7 +13,10 @@ KINDS = 16
 def table(seed, tries):
     """The exit code, the cells of each row of the table by kind, and the whole output."""
     command = [sys.executable, SCRIPT, "--seed", seed, "--tries", tries]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False, env=environment
+    )
     lines = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     header, *rows = lines or [[]]
     counts = {name: dict(zip(header[1:], map(int, row), strict=True)) for name, *row in rows}

@@ -7,6 +7,7 @@ data/mixtures/<mixture>-without-<holdout>/    shards, manifest and dataset card
 data/cache/counts/<fingerprint>/              what `plan` counted
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ class Addresses:
     data: Path
 
     def __post_init__(self) -> None:
-        if self.data.exists() and not self.data.is_dir():
+        if os.path.lexists(self.data) and not self.data.is_dir():
             raise DeclarationError(f"--data {self.data}: not a folder.")
 
     @property
@@ -59,8 +60,13 @@ class Addresses:
         """
         note = self.data / ".mixture-files" / mixture
         own = path.resolve()
+        for place in (note.parent, note):
+            if os.path.lexists(place) and place.is_dir() is (place == note):
+                raise DeclarationError(
+                    f"{place}: in the way of the note of which file the mixture '{mixture}' stands for; move it away."
+                )
         if note.is_file():
-            other = Path(note.read_text(encoding="utf-8"))
+            other = Path(note.read_text(encoding="utf-8", errors="replace"))
             if other.is_file() and own.is_file() and not other.samefile(own):
                 raise DeclarationError(
                     f"{path}: {other} is a mixture named '{mixture}' too, and both would be built in "

@@ -129,7 +129,7 @@ def _feature(kind: Any, labels: Sequence[str]) -> Any:
 
 def _class_ids(column: pa.ChunkedArray, names: Sequence[str]) -> pa.ChunkedArray:
     """Class ids for ids, words, booleans and whole floats; only the distinct values are converted one by one."""
-    if pa.types.is_integer(column.type) and _in_range(column, len(names)):
+    if pa.types.is_integer(column.type) and _in_range(column, len(names)) and "-1" not in names:
         return column.cast(pa.int64())
     if pa.types.is_null(column.type):
         return column.cast(pa.int64())
@@ -173,6 +173,10 @@ def _cast_all(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
             pc.is_inf(before)
         ):
             raise pa.ArrowInvalid("a number is too large")
+        if after.type.bit_width < before.type.bit_width and pc.sum(pc.equal(after, 0)) != pc.sum(
+            pc.equal(before, 0)
+        ):
+            raise pa.ArrowInvalid("a number is too small")
     return found
 
 
@@ -260,7 +264,8 @@ def _castable(actual: pa.DataType, declared: pa.DataType) -> bool:
     if pa.types.is_dictionary(actual):
         return _castable(actual.value_type, declared)
     if pa.types.is_string(declared):
-        return _is_string(actual) or pa.types.is_temporal(actual) or pa.types.is_decimal(actual)
+        date = pa.types.is_temporal(actual) and not pa.types.is_duration(actual)
+        return _is_string(actual) or date or pa.types.is_decimal(actual)
     if pa.types.is_integer(declared) or pa.types.is_floating(declared):
         return _is_number(actual)
     return bool(pa.types.is_boolean(declared) and pa.types.is_boolean(actual))

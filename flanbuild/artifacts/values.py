@@ -26,9 +26,12 @@ from flanbuild.errors import nearest
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_ZERO = re.compile(r"[^eE]*[1-9]")
+"""A digit other than zero before the exponent."""
 _NOT_FINITE = {"nan", "inf", "+inf", "-inf", "infinity", "-infinity"}
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _YES, _NO = {"true", "yes"}, {"false", "no"}
+UNCLEAR = "the number -1 means unlabelled, but a class is called '-1'; write the labels as text or as words"
 _EXACT = 2**53
 """Up to here a 64-bit float holds every whole number."""
 
@@ -70,7 +73,8 @@ def to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def to_labels(values: Sequence[Any], names: Sequence[str]) -> list[int | None]:
     """Class ids for values that are ids, class names, booleans or whole floats. Null and -1 mean unlabelled.
 
-    Raises Misfit for a word that names no class, and for ids outside 0 to n - 1, with the values that were found.
+    Text that spells a number is a class name before it is an id: with the classes 1 and 2, "1" and "1.0" are the first
+    class. Raises Misfit for a word that names no class, and for ids outside 0 to n - 1, with the values that were found.
     """
     known = {name: index for index, name in enumerate(names)}
     ids: list[int | None] = []
@@ -152,14 +156,14 @@ def _label(value: Any, names: Sequence[str], known: Mapping[str, int]) -> int | 
     if isinstance(value, bool):
         return _label_of_bool(value, names)
     if isinstance(value, int):
-        return value
+        return _label_of_number(value, known)
     if isinstance(value, str):
         return _label_of_text(value, names, known)
     if isinstance(value, float) and math.isnan(value):
         return None
     try:
         if int(value) == value:
-            return int(value)
+            return _label_of_number(int(value), known)
     except (TypeError, ValueError, OverflowError):
         pass
     raise _Wrong(f"expected a class, found {show(value)}")
@@ -174,7 +178,7 @@ def _label_of_text(text: str, names: Sequence[str], known: Mapping[str, int]) ->
     if word in known:
         return known[word]
     if _WHOLE.fullmatch(word):
-        return _whole(word)
+        return _label_of_digits(_whole(word), names, known)
     if word.lower() in ("true", "false"):
         return _label_of_bool(word.lower() == "true", names)
     normal = unicodedata.normalize("NFC", word)
@@ -182,6 +186,22 @@ def _label_of_text(text: str, names: Sequence[str], known: Mapping[str, int]) ->
     if len(same) == 1:
         return same[0]
     raise _Wrong(f"no class '{shorten(text)}'.{nearest(word, names)}")
+
+
+def _label_of_number(number: int, known: Mapping[str, int]) -> int:
+    """The number as an id, unless it is -1 where a class has that name."""
+    if number == -1 and "-1" in known:
+        raise _Wrong(UNCLEAR)
+    return number
+
+
+def _label_of_digits(number: int, names: Sequence[str], known: Mapping[str, int]) -> int:
+    """The class that has the number as its name; an id only if no class name is a number other than its own id."""
+    if str(number) in known:
+        return known[str(number)]
+    if any(_WHOLE.fullmatch(name) and name != str(index) for index, name in enumerate(names)):
+        raise _Wrong(f"no class '{number}'.{nearest(str(number), names)}")
+    return number
 
 
 def _label_of_bool(value: bool, names: Sequence[str]) -> int:
@@ -202,8 +222,9 @@ def _fitter(kind: pa.DataType) -> Callable[[Any], Any]:
         low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
         return lambda value: _integer(value, kind, low, high)
     if pa.types.is_floating(kind):
-        largest = float(np.finfo(f"float{kind.bit_width}").max)
-        return lambda value: _float(value, kind, largest)
+        limits = np.finfo(f"float{kind.bit_width}")
+        largest, smallest = float(limits.max), float(limits.smallest_subnormal) / 2
+        return lambda value: _float(value, kind, largest, smallest)
     if pa.types.is_boolean(kind):
         return _boolean
     if pa.types.is_list(kind):
@@ -243,7 +264,15 @@ def _integer(value: Any, kind: pa.DataType, low: int, high: int) -> int | None:
     return number
 
 
-def _float(value: Any, kind: pa.DataType, largest: float) -> float | None:
+def _exact(value: Any) -> int | None:
+    """The whole number that an integer, or text of digits, stands for."""
+    if isinstance(value, str):
+        text = value.strip()
+        return _whole(text) if _WHOLE.fullmatch(text) and len(text) <= 40 else None
+    return value if isinstance(value, int) else None
+
+
+def _float(value: Any, kind: pa.DataType, largest: float, smallest: float) -> float | None:
     if isinstance(value, str):
         text = value.strip()
         if not text:
@@ -260,10 +289,15 @@ def _float(value: Any, kind: pa.DataType, largest: float) -> float | None:
             number = float(value)
         except OverflowError:
             number = math.inf
-    if number is None or (isinstance(value, int) and abs(number) <= largest and int(number) != value):
+    exact = _exact(value)
+    if number is None or (exact is not None and abs(number) <= largest and int(number) != exact):
         raise _Wrong(f"expected {kind}, found {show(value)}")
     if abs(number) > largest:
         raise _Wrong(f"expected {kind}, found {show(value)}, which is too large for it")
+    if 0 < abs(number) < smallest or (
+        number == 0 and isinstance(value, str) and _NOT_ZERO.match(value.strip())
+    ):
+        raise _Wrong(f"expected {kind}, found {show(value)}, which is too small for it")
     return number
 
 

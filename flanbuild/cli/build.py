@@ -138,7 +138,9 @@ def gc(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Mixture folder.", callback=local_path("DIR"))
+    ],
     evaluation: Annotated[
         Path | None,
         typer.Option(
@@ -171,8 +173,10 @@ def verify(
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="Mixture folder.")],
-    after: Annotated[Path, typer.Argument(metavar="B", help="Mixture folder to compare with.")],
+    before: Annotated[Path, typer.Argument(metavar="A", help="Mixture folder.", callback=local_path("A"))],
+    after: Annotated[
+        Path, typer.Argument(metavar="B", help="Mixture folder to compare with.", callback=local_path("B"))
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Compare two mixtures: declarations, and examples that were added, removed, re-rendered or moved.

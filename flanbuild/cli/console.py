@@ -47,7 +47,7 @@ def exit_on_error() -> Iterator[None]:
     _show_log()
     try:
         yield
-    except (KeyboardInterrupt, Exception) as error:
+    except BaseException as error:
         code = _exit_code(error)
         if code is None:
             raise
@@ -68,7 +68,7 @@ def _exit_code(error: BaseException) -> int | None:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
-    if _library(error) in _COMMAND_LINE:
+    if _library(error) in _COMMAND_LINE or isinstance(error, SystemExit | GeneratorExit):
         return None
     known = isinstance(error, OSError | MemoryError) or _library(error) in _LIBRARIES
     return 1 if known else BUG
@@ -112,6 +112,8 @@ def _printable(line: str) -> str:
 
 def _library(error: BaseException) -> str:
     """The top-level module of the exception's class. pyarrow's and the JSON module's classes also derive from builtins."""
+    if type(error).__name__ == "PanicException":  # of polars, derived from BaseException alone
+        return "polars"
     for kind in type(error).__mro__:
         if (module := kind.__module__.partition(".")[0]) in (*_LIBRARIES, *_COMMAND_LINE):
             return module
@@ -152,8 +154,8 @@ def local_path(option: str) -> Callable[[Any], Any]:
             if isinstance(path, Path) and _URL.match(str(path)):
                 url = str(path).replace(":/", "://", 1)
                 raise DeclarationError(
-                    f"{option} {url}: a URL is not supported; name a local folder and upload it afterwards. Only "
-                    "--mirror takes a URL."
+                    f"{option} {url}: a URL is not supported; name a local folder, and copy to or from the URL "
+                    "yourself. Only --mirror takes a URL."
                 )
         return value
 

@@ -74,7 +74,9 @@ def preview(
 
 
 def why(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A mixture folder.", callback=local_path("DIR"))
+    ],
     row: Annotated[int, typer.Argument(metavar="ROW", help="Index of the example in the split, from 0.")],
     split: Annotated[str, typer.Option(help="Split: train or validation.")] = "train",
     tasks: Tasks = None,

@@ -9,7 +9,7 @@ import typer
 
 from flanbuild.artifacts.executor import JOBS, Workers, cluster
 from flanbuild.cli.completion import mixture_names, task_names
-from flanbuild.cli.console import progress
+from flanbuild.cli.console import local_path, progress
 from flanbuild.declare import project
 from flanbuild.errors import DeclarationError
 
@@ -135,6 +135,7 @@ class DataOptions(SourceOptions):
 
     def build(self, mixture: str) -> "Build":
         """A mixture's build over all tasks."""
+        local_path("MIXTURE")(Path(mixture))
         return self.build_of(project.find_mixture(mixture))
 
     def checked_build(self, mixture: str) -> "Build":

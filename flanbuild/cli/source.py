@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flanbuild.cli.completion import mixture_names
-from flanbuild.cli.console import progress
+from flanbuild.cli.console import local_path, progress
 from flanbuild.cli.options import TASKS_HELP, AsJson, TaskName, TaskNames
 from flanbuild.cli.table import print_table
 from flanbuild.declare import project
@@ -139,6 +139,7 @@ def licenses(
     """On what terms the datasets come, as their task files state them; with a mixture, what its terms leave out."""
     found = project.task_files(tasks or ())
     if mixture:
+        local_path("--mixture")(Path(mixture))
         declared = project.find_mixture(mixture)
         found = {name: found[name] for name in declared.members(found.values())}
     rows = [

@@ -5,12 +5,12 @@ instead of stopping at the first one.
 """
 
 import re
-from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -18,6 +18,7 @@ from ruamel.yaml.events import (
     AliasEvent,
     MappingEndEvent,
     MappingStartEvent,
+    ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
 )
@@ -53,6 +54,7 @@ _EXPECTED = {
     "bool_type": "true or false",
     "dict_type": "a mapping of keys to values",
     "float_parsing": "a number",
+    "finite_number": "a finite number",
     "float_type": "a number",
     "fraction_parsing": "a number or a fraction such as 1/3",
     "int_from_float": "a whole number",
@@ -63,8 +65,13 @@ _EXPECTED = {
     "tuple_type": "a list",
 }
 
-_PATTERNS = {r"^[^\x00-\x1f\x7f]+$": "expected one line of text"}
+_PATTERNS = {
+    r"^[^\x00-\x1f\x7f]+$": "expected one line of text",
+    r"^[^/\\\x00-\x1f\x7f][^\x00-\x1f\x7f]*$": "expected a path relative to the task file or the repository",
+}
 """Patterns with a plainer wording."""
+_OTHER_FORMS = ("dict_type", "list_type", "string_type", "tuple_type")
+"""Errors of a form that a value does not have."""
 _DERIVED = ("name", "dataset", "cluster", "path")
 """Fields of models that follow from a file's position, so that nobody declares them."""
 _TOO = {
@@ -72,6 +79,7 @@ _TOO = {
     "greater_than_equal": "a number of at least {ge}",
     "less_than": "a number less than {lt}",
     "less_than_equal": "a number of at most {le}",
+    "too_short": "a list of at least {min_length} item(s)",
     "string_too_short": "text of at least {min_length} character(s)",
     "string_too_long": "text of at most {max_length} characters",
 }
@@ -82,6 +90,17 @@ class StrictModel(BaseModel):
     """A frozen model of a declaration, in which an unknown key is a fault."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """pydantic reads true as 1, so that `cap: true` would take one row of each task."""
+        inner = value.values() if isinstance(value, dict) else (value,)
+        annotation: Any = cls.model_fields[info.field_name or ""].annotation
+        kinds = _kinds(annotation)
+        if kinds & {int, float} and bool not in kinds and any(isinstance(item, bool) for item in inner):
+            raise PydanticCustomError("boolean", "expected a number")
+        return value
 
 
 class Faults(list[str]):
@@ -163,10 +182,32 @@ def read(path: Path, faults: Faults) -> Any:
         marked = text.split("\n")[mark.line : mark.line + 1] if mark else []  # empty at the end of the file
         tab = " Indent with spaces, not tabs." if any("\t" in line for line in marked) else ""
         faults.append(f"{path}{line}: {problem}.{tab}")
+    except ValueError as error:  # a date or a number that cannot be
+        where = _line_of_fault(text)
+        faults.append(f"{path}{where}: a value cannot be read as YAML: {str(error).split(';')[0]}.")
     except ReaderError as error:  # a control character
         number = text.count("\n", 0, error.position) + 1
         faults.append(f"{path}:{number}: character U+{ord(text[error.position]):04X} is not allowed in YAML.")
     return None
+
+
+def _line_of_fault(text: str) -> str:
+    """`:line` of the first line up to which the text has a date or a number that cannot be read."""
+    for node in _scalars(text):
+        try:
+            YAML(typ="safe").load(node.value)
+        except ValueError:
+            return f":{node.start_mark.line + 1}"
+        except YAMLError:
+            continue
+    return ""
+
+
+def _scalars(text: str) -> Iterator[Any]:
+    """The plain scalars of a text, in their order."""
+    for event in YAML(typ="safe").parse(text):
+        if isinstance(event, ScalarEvent) and event.implicit[0]:
+            yield event
 
 
 def validate(model: type[Model], data: Any, faults: Faults, under: Keys = ()) -> Model | None:
@@ -180,10 +221,16 @@ def validate(model: type[Model], data: Any, faults: Faults, under: Keys = ()) ->
             for detail in details
             if (new := _present_name(detail, model)) is not None
         }
+        told = [(_real_keys(detail, data), detail["type"] in _OTHER_FORMS) for detail in details]
         for detail in details:
             if detail["type"] == "missing" and detail["loc"] in renamed:
                 continue  # present under its former name, which has a fault of its own
-            faults.add((*under, *_real_keys(detail, data)), _sentence(detail, model))
+            keys = _real_keys(detail, data)
+            if detail["type"] in _OTHER_FORMS and any(
+                other[: len(keys)] == keys and (other != keys or not form) for other, form in told
+            ):
+                continue  # the value has another of the forms that are allowed, and a fault in it
+            faults.add((*under, *keys), _sentence(detail, model))
         return None
 
 
@@ -224,7 +271,9 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     last = str(detail["loc"][-1]) if detail["loc"] else ""
     kind = detail["type"]
     if kind == "missing":
-        return f"'{last}' is missing."
+        return (
+            f"'{last}' is missing." if not last.isdigit() else f"item {int(last) + 1} of the list is missing."
+        )
     if kind == "extra_forbidden":
         if (new := _present_name(detail, model)) is not None:
             return f"no key '{last}' is known here; it is now called '{new}'."
@@ -261,6 +310,12 @@ def _names(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         inner = _model_in(field.annotation) if field else None
         model = inner or model
     return [name for name in model.model_fields if name not in _DERIVED]
+
+
+@cache
+def _kinds(annotation: Any) -> frozenset[Any]:
+    """The classes that an annotation is made of, without those inside models."""
+    return frozenset((annotation,)).union(*map(_kinds, get_args(annotation)))
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -15,6 +15,8 @@ MAX_LENGTH = 2_000
 """Characters of one expression."""
 MAX_NODES = 400
 MAX_DEPTH = 60
+MAX_GROWTH = 10_000
+"""How many times as long as its row a text may become by replacements inside each other."""
 
 FUNCTIONS = (
     "abs", "array_contains", "array_get", "array_length", "array_to_string", "array_upper", "btrim", "cast", "ceil",
@@ -90,6 +92,12 @@ def _faults(sql: str) -> Iterator[str]:
             f"parts and a depth of {MAX_DEPTH}."
         )
         return
+    if (growth := _growth(tree)) > MAX_GROWTH:
+        yield (
+            f"`{shown(sql)}`: replacements inside each other can make a text {growth:,} times as long; allowed is "
+            f"{MAX_GROWTH:,} times."
+        )
+        return
     if isinstance(tree, exp.Alias):
         yield f"`{shown(sql)}` gives its result another name; quote a column's name with \" if it begins with a digit."
         return
@@ -113,8 +121,16 @@ def _node_faults(node: object, sql: str) -> Iterator[str]:
             yield f"`{shown(sql)}`: type {node.this.name} is not allowed.{nearest(node.this.name, TYPES)}"
     elif isinstance(node, exp.In) and node.args.get("query"):
         yield f"`{shown(sql)}`: a query inside an expression is not allowed."
+    elif isinstance(node, exp.Div | exp.IntDiv | exp.Mod) and _is_zero(node.expression):
+        yield f"`{shown(sql)}`: a division by zero."
     elif kind not in _OPERATORS and kind != "TrimPosition":
         yield f"`{shown(sql)}`: {_plain(kind)} is not allowed; an expression depends on one row and on nothing else."
+
+
+def _is_zero(node: object) -> bool:
+    from sqlglot import exp
+
+    return isinstance(node, exp.Literal) and not node.is_string and float(node.name) == 0
 
 
 def _pattern_faults(node: object, sql: str) -> Iterator[str]:
@@ -133,6 +149,36 @@ def _pattern_faults(node: object, sql: str) -> Iterator[str]:
         pl.Series([""]).str.contains(pattern.name)
     except PolarsError as error:
         yield f"`{shown(sql)}`: '{pattern.name}' is not a regular expression ({reason(error)})."
+
+
+def _growth(tree: object) -> int:
+    """An upper bound of how many times as long a text becomes: the product along each path of replacements."""
+    from sqlglot import exp
+
+    assert isinstance(tree, exp.Expression)
+    largest, waiting = 1, [(tree, 1)]
+    while waiting:
+        node, growth = waiting.pop()
+        growth = min(growth * _growth_of(node), 10**18)
+        largest = max(largest, growth)
+        waiting += [(child, growth) for child in node.iter_expressions()]
+    return largest
+
+
+def _growth_of(node: object) -> int:
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Replace | exp.RegexpReplace):
+        return 1
+    old, new = node.args.get("expression"), node.args.get("replacement")
+    if new is None:
+        return 1
+    if not isinstance(new, exp.Literal):
+        return 100  # a column as long as a hundred letters
+    length = len(new.name)
+    if isinstance(node, exp.RegexpReplace):
+        return max(1, length) + len(re.findall(r"[$\\]", new.name))
+    return max(1, -(-length // max(1, len(old.name)))) if isinstance(old, exp.Literal) else max(1, length)
 
 
 def _depth(tree: object) -> int:

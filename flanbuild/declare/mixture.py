@@ -1,5 +1,6 @@
 """What a mixture declares, which tasks it has, and which tasks a hold-out takes out of it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -35,6 +36,8 @@ MAX_EXAMPLES = 1_000_000_000
 """Training examples of a mixture; putting n in order takes about 60 n bytes of memory."""
 MAX_TEMPLATES = 10_000
 MAX_SHARDS = 10_000
+WITHOUT = "-without-"
+"""Between the name of a mixture and what is held out in the name of its folder."""
 
 ClusterName = Annotated[str, Field(pattern=SEGMENT)]
 Style = Literal["instruction", "none", "dataset_name"]
@@ -217,7 +220,7 @@ class Mixture(StrictModel):
     def folder(self, holdout: Iterable[str]) -> str:
         """The name of the mixture's folder: `flan2021-without-nli`."""
         names = sorted({name.replace("/", ".") for name in holdout})
-        return "-".join([self.name, *(["without", *names] if names else [])])
+        return self.name + (WITHOUT + "-".join(names) if names else "")
 
 
 @dataclass(frozen=True)
@@ -235,9 +238,16 @@ class HeldOut:
 def load_mixture(path: Path) -> Mixture:
     """The mixture that a file declares. Raises DeclarationError with all faults of the file."""
     faults = Faults(path)
+    if path.exists() and not path.is_file():
+        raise DeclarationError(f"{path}: not a file.")
     if not path.is_file():
         hint = nearest(path.stem, (other.stem for other in path.parent.glob("*.yaml")))
         raise DeclarationError(f"{path}: no such mixture.{hint}")
+    if not re.fullmatch(SEGMENT, path.stem) or WITHOUT in path.stem:
+        raise DeclarationError(
+            f"{str(path)!r}: a mixture is named after its file, which has letters, digits, '_', '.' and '-', begins with "
+            f"a letter or a digit, and is without '{WITHOUT}', which stands before what is held out."
+        )
     data = read(path, faults) or {}
     if not faults and not isinstance(data, dict):
         faults.add((), "a mixture is a mapping of keys such as cap, rate, size, related.")

@@ -1,5 +1,6 @@
 """The values of params.yaml: defaults of the command line, and values that DVC passes to the stages."""
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -81,8 +82,10 @@ def load_params(path: Path = FILE) -> Params:
     Keys of another tool's params.yaml are ignored; a key that resembles one of ours is a fault. Raises
     DeclarationError with all faults.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Params()
+    if not path.is_file():
+        raise DeclarationError(f"{path}: not a file.")
     faults = Faults(path)
     data = read(path, faults) or {}
     if isinstance(data, dict):

@@ -52,7 +52,7 @@ def _as_split(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_normal, json_schema_input_type=str), Field(min_length=1)]
-RepoPath = Annotated[str, Field(pattern=r"^[^/\\].*$")]
+RepoPath = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
 Files = Annotated[
     tuple[RepoPath, ...] | dict[str, RepoPath],
     BeforeValidator(_in_tuple, json_schema_input_type=RepoPath | tuple[RepoPath, ...] | dict[str, RepoPath]),
@@ -72,7 +72,7 @@ class CsvDialect(StrictModel):
 
     @model_validator(mode="after")
     def _two_characters(self) -> "CsvDialect":
-        if self.delimiter is not None and self.delimiter == self.quote:
+        if self.quote and self.quote in ((self.delimiter,) if self.delimiter else (",", "\t")):
             raise ValueError("delimiter and quote are the same character")
         return self
 
@@ -110,6 +110,7 @@ class Split(StrictModel):
     of: Annotated[
         tuple[Segment, ...],
         BeforeValidator(_in_tuple, json_schema_input_type=Segment | tuple[Segment, ...]),
+        Field(min_length=1),
     ]
     """One upstream split or several."""
     rows: Annotated[int, Field(gt=0)] | None = None

@@ -33,6 +33,7 @@ def check(task: Task) -> Iterator[Fault]:
     """All faults of the task, each with the keys that it is about."""
     if task.local:
         yield from _check_files(task)
+    yield from _check_splits(task)
     yield from _check_columns(task)
     yield from _check_fields(task)
     yield from _check_roles(task)
@@ -53,6 +54,30 @@ def _check_files(task: Task) -> Iterator[Fault]:
                 yield ("splits", name), f"no '{upstream}' in source.files.{hint}"
 
 
+def _check_splits(task: Task) -> Iterator[Fault]:
+    if not task.splits:
+        yield ("splits",), "a task needs at least one of train, validation and test."
+    whole: dict[str, str] = {}
+    for name, split in task.splits.items():
+        for upstream in split.of:
+            if split.of.count(upstream) > 1:
+                yield (
+                    ("splits", name),
+                    f"'{upstream}' is named {split.of.count(upstream)} times, which repeats its rows.",
+                )
+            elif split.rows is None and whole.setdefault(upstream, name) != name:
+                yield (
+                    ("splits", name),
+                    f"'{whole[upstream]}' takes all rows of '{upstream}' too; set rows aside with "
+                    f"{{of: {upstream}, rows: N}}.",
+                )
+    if task.subset is None:  # subsets may share a source and read a part of it each
+        known = task.upstream_splits()
+        for key in ("files", "rows"):
+            for upstream in sorted(set(getattr(task.source, key)) - set(known)):
+                yield ("source", key, upstream), f"no split reads '{upstream}'.{nearest(upstream, known)}"
+
+
 def _check_columns(task: Task) -> Iterator[Fault]:
     for name, kind in task.columns.items():
         if name in RESERVED:
@@ -71,6 +96,8 @@ def _check_columns(task: Task) -> Iterator[Fault]:
         yield ("labels",), "labels name the classes of a class_label column, and no column is one."
     for name in sorted({name for name in task.labels if task.labels.count(name) > 1}):
         yield ("labels",), f"class '{name}' occurs twice."
+    if any(not name.strip() for name in task.labels):
+        yield ("labels",), "a class name needs text; an empty cell means unlabelled."
 
 
 def _type_faults(kind: Any) -> Iterator[str]:
@@ -144,7 +171,7 @@ def _check_options_by_class(task: Task, options: Mapping[str, str]) -> Iterator[
             ("options",),
             f"class '{name}' has no option: {len(task.labels)} labels, {len(options)} options.",
         )
-    words = list(options.values())
+    words = [word.strip() for word in options.values()]
     for word in sorted({word for word in words if words.count(word) > 1}):
         yield ("options",), f"two classes share the option '{word}'."
     for name, word in options.items():
@@ -178,7 +205,15 @@ def _check_forward(task: Task, i: int, template: Template) -> Iterator[Fault]:
             ("templates", i, "targets"),
             "with options, a forward target is {answer} alone, so that it can be ranked.",
         )
-    shown = _fields_of(template.inputs) & task.answer_fields
+    fields = _fields_of(template.inputs)
+    sql = task.answer.strip() if task.answer is not None else task.label_column
+    for name in sorted(name for name in fields & set(task.fields) if task.fields[name].strip() == sql):
+        if task.options is not None:
+            yield (
+                ("templates", i, "inputs"),
+                f"a forward template must not show {{{name}}}, which is the answer.",
+            )
+    shown = fields & task.answer_fields
     if shown and _fields_of(template.targets) & task.answer_fields:
         name = min(shown)
         yield ("templates", i, "inputs"), f"a forward template must not show the {{{name}}} that it asks for."
@@ -198,7 +233,7 @@ def _check_text(task: Task, keys: Keys, text: str) -> Iterator[Fault]:
     for name in names:
         if name not in known:
             yield keys, f"no field '{name}'.{nearest(name, known)}"
-    for name in re.findall(r"(?<!\{)\{\{\s*(\w+)\s*\}\}(?!\})", text):
+    for name in re.findall(r"(?<!\{)\{\{[-~]?\s*(\w+)\b[^{}]*\}\}(?!\})", text):
         if name in known:
             yield keys, f"doubled braces are literal text; write {{{name}}} for the field."
     side = "a target" if keys[-1] == "targets" else "a prompt"

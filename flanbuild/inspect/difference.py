@@ -66,6 +66,8 @@ class RowChanges:
     removed: int = 0
     rerendered: int = 0
     moved: int = 0
+    templates: list[int] = field(default_factory=list)
+    """numbers of the templates under which examples have another text, if the others gave the same"""
     causes: list[str] = field(default_factory=list)
 
     def kinds(self) -> tuple[str, ...]:
@@ -120,6 +122,7 @@ class _Examples:
     task: NDArray[np.int16]
     identity: NDArray[np.int64]
     text: NDArray[np.uint64]
+    template: NDArray[np.int32]
 
     def places(self, task: str) -> Places:
         """Where the task's examples stand, in the order of their identity."""
@@ -166,7 +169,12 @@ def _examples(folder: Path, manifest: Manifest, split: Split) -> _Examples:
     tasks = sorted(manifest.tasks)
     number = pl.Enum(tasks)
     columns: list[tuple[NDArray[Any], ...]] = [
-        (np.empty(0, np.int16), np.empty(0, np.int64), np.empty(0, np.uint64))
+        (
+            np.empty(0, np.int16),
+            np.empty(0, np.int64),
+            np.empty(0, np.uint64),
+            np.empty(0, np.int32),
+        )
     ]
     for batch in load(folder, split).batches():
         frame = pl.DataFrame(pl.from_arrow(batch)).select(
@@ -174,10 +182,11 @@ def _examples(folder: Path, manifest: Manifest, split: Split) -> _Examples:
             identity=pl.col("row") * _REPEATS + pl.col("repeat"),
             # Compared within this process only: between versions of polars its hash differs.
             text=pl.struct("prompt", "completion", "template", pl.col("options").list.join("\x1f")).hash(),
+            template=pl.col("template").cast(pl.Int32),
         )
         columns.append(tuple(frame[name].to_numpy() for name in frame.columns))
-    task, identity, text = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    return _Examples(tasks, task, identity, text)
+    task, identity, text, template = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return _Examples(tasks, task, identity, text, template)
 
 
 def _rows(before: _Examples, after: _Examples, split: str) -> Iterator[RowChanges]:
@@ -194,9 +203,18 @@ def _rows(before: _Examples, after: _Examples, split: str) -> Iterator[RowChange
         found[task] = RowChanges(
             task, split, len(new) - len(in_new), len(old) - len(in_old), int(other.sum())
         )
+        found[task].templates = _templates(before.template[old[in_old]], after.template[new[in_new]], other)
     for task, moved in _moved(common).items():
         found[task].moved = moved
     yield from (rows for rows in found.values() if rows.kinds())
+
+
+def _templates(old: NDArray[np.int32], new: NDArray[np.int32], other: NDArray[np.bool_]) -> list[int]:
+    """The templates of the examples whose text differs; none if examples changed their template, or all templates did."""
+    if (old != new).any() or not other.any():
+        return []
+    changed, same = set(old[other].tolist()), set(old[~other].tolist())
+    return sorted(changed) if same - changed else []
 
 
 def _moved(common: Mapping[str, tuple[Places, Places]]) -> dict[str, int]:
@@ -220,7 +238,9 @@ def _causes(
     of_task = {one.key: one for one in declared if one.where == rows.task}
     if "in" in of_task:
         return [str(of_task["in"])]
-    found = [f"declaration of {rows.task} differs"] if "declaration" in of_task else []
+    places = ", ".join(f"templates[{number}]" for number in rows.templates)
+    under = f", seen in {places}" if places else ""
+    found = [f"declaration of {rows.task} differs{under}"] if "declaration" in of_task else []
     found += [
         str(one) for key, one in of_task.items() if key in ("source.kind", "source.commit", "source.digest")
     ]

@@ -70,10 +70,13 @@ def open_text(path: str, open_file: Open, newline: str) -> Iterator[IO[str]]:
         with open_bytes(path, open_file) as raw:
             yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline=newline)
     except UnicodeDecodeError:
-        raise SourceError(_not_utf8(path, open_file)) from None
+        if fault := _not_utf8(path, open_file):
+            raise SourceError(fault) from None
+        raise  # of another file, which is open too
 
 
 def _not_utf8(path: str, open_file: Open) -> str:
+    """The sentence about the first line that is not UTF-8; empty if there is none."""
     with open_bytes(path, open_file) as raw:
         for number, line in enumerate(raw, start=1):
             try:
@@ -81,7 +84,7 @@ def _not_utf8(path: str, open_file: Open) -> str:
             except UnicodeDecodeError as error:
                 byte = line[error.start]
                 return f"{path}:{number}: byte 0x{byte:02x} is not UTF-8; convert the file to UTF-8."
-    return f"{path}: not UTF-8; convert the file to UTF-8."
+    return ""
 
 
 def _name(raw: IO[bytes]) -> str:

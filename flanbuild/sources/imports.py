@@ -133,7 +133,8 @@ def _by_split(task: Task, given: Sequence[str]) -> dict[str, list[Location]]:
         name, equals, path = word.partition("=")
         file = path if equals else word
         if not Path(file).is_file():
-            raise DeclarationError(f"import: {file}: no such file.")
+            what = "not a file" if Path(file).exists() else "no such file"
+            raise DeclarationError(f"import: {file}: {what}.")
         split = name if equals else _split_of(task, file)
         if split not in task.upstream_splits():
             raise DeclarationError(

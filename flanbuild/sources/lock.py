@@ -97,6 +97,11 @@ class Lock:
         """Returns the task's entry. Raises SourceError if it has none, or if its declaration changed."""
         found = self.tasks.get(task.name)
         if found is None:
+            if not self.tasks:
+                raise SourceError(
+                    f"{self.path}: no task is locked; `flanbuild lock` pins all of them, `flanbuild lock NAME` some; "
+                    f"`--unlocked` reads what the hub has today; {WITHOUT}."
+                )
             by_hand = f" {' '.join(task.source.manual.split())}" if task.source.manual else ""
             raise SourceError(
                 f"{self.path}: no entry for '{task.name}'. `flanbuild lock {task.name}` pins it to a commit; "

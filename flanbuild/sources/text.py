@@ -163,6 +163,7 @@ def _exact_delimited(path: str, open_file: Open, declared: Declared) -> Iterator
         cells = _cells(path, file, declared)
         header = _header(path, cells, declared)
         names, positions = list(header.positions), list(header.positions.values())
+        quote = _dialect(path, declared)[1]
         batch = _Batch()
         for line, row in cells:
             if not row:
@@ -173,11 +174,13 @@ def _exact_delimited(path: str, open_file: Open, declared: Declared) -> Iterator
                     f"{show(row[: len(header.names) + 2])}."
                 )
             chosen = [row[i] for i in positions]
+            header.count_spaced(chosen, quote)
             if batch.add(chosen, line, sum(map(len, chosen))):
                 yield _table([path], names, batch, declared)
                 batch = batch.next()
         if batch.rows:
             yield _table([path], names, batch, declared)
+    header.warn(path)
 
 
 @dataclass
@@ -190,17 +193,29 @@ class _Header:
     """lines that the header takes"""
     quoted: int = 0
 
+    spaced: int = 0
+
     def count_quoted(self, columns: Any) -> None:
         """Counts cells that begin and end with a quotation mark in files that have no quoting."""
         for column in columns:
             marked = pc.match_substring_regex(column, '^".+"$')
             self.quoted += pc.sum(marked).as_py() or 0
 
+    def count_spaced(self, row: Sequence[str], quote: str) -> None:
+        """Counts cells with a space before their quotation marks, which are text then."""
+        if quote:
+            self.spaced += sum(cell[:1] == " " and cell.lstrip()[:1] == quote == cell[-1:] for cell in row)
+
     def warn(self, path: str) -> None:
         if self.quoted:
             log(
                 f"{path}: {self.quoted:,} cells begin and end with a quotation mark, which is part of the text here; "
                 "`csv: {quote: '\"'}` under `source` reads them as quoted."
+            )
+        if self.spaced:
+            log(
+                f"{path}: {self.spaced:,} cells have a space before their quotation marks, which are part of the text "
+                "then; remove the spaces after the delimiter to have them quoted."
             )
 
 
@@ -241,7 +256,20 @@ def _check_columns(path: str, names: Sequence[str], columns: pa.Schema) -> None:
     present = {name.partition(".")[0] for name in names}
     for name in columns.names:
         if name not in present and name not in names:
-            raise SourceError(f"{path}: no column '{name}'.{nearest(name, names)}")
+            raise SourceError(f"{path}: no column '{name}'.{_other_delimiter(names) or nearest(name, names)}")
+
+
+def _other_delimiter(names: Sequence[str]) -> str:
+    """A hint where a header is one cell that another delimiter would divide."""
+    if len(names) != 1:
+        return ""
+    marks = {";": ";", "\t": r"\t", "|": "|", ",": ","}
+    found = next((shown for mark, shown in marks.items() if mark in names[0]), "")
+    return (
+        f' The header is one cell; `csv: {{delimiter: "{found}"}}` under `source` divides it.'
+        if found
+        else ""
+    )
 
 
 def _dialect(path: str, declared: Declared) -> tuple[str, str]:

@@ -71,6 +71,37 @@ def test_tasks_lie_below_their_cluster(tmp_path):
     assert addresses.mixture("small", ["nli"]) == tmp_path / "mixtures" / "small-without-nli"
 
 
+@pytest.mark.parametrize("place", [".mixture-files/small", ".mixture-files"])
+def test_what_is_in_the_way_of_the_note_of_a_name_is_one_sentence(place, files, tmp_path):
+    addresses = Addresses(tmp_path / "data")
+    if place.endswith("small"):
+        (addresses.data / place).mkdir(parents=True)
+    else:
+        addresses.data.mkdir()
+        (addresses.data / place).write_text("")
+
+    with pytest.raises(DeclarationError, match=rf"{place}: in the way of the note .*; move it away"):
+        addresses.claim("small", files[0])
+
+
+def test_a_damaged_note_of_a_name_is_written_again(files, tmp_path):
+    addresses = Addresses(tmp_path / "data")
+    note = addresses.data / ".mixture-files" / "small"
+    note.parent.mkdir(parents=True)
+    note.write_bytes(b"\xff\x00")
+
+    addresses.claim("small", files[0])
+
+    assert note.read_text() == str(files[0])
+
+
+def test_a_link_to_nowhere_for_a_data_folder_is_one_sentence(tmp_path):
+    (tmp_path / "data").symlink_to("nowhere")
+
+    with pytest.raises(DeclarationError, match=r"--data .*data: not a folder"):
+        Addresses(tmp_path / "data")
+
+
 def test_a_file_for_a_data_folder_is_one_sentence(tmp_path):
     (tmp_path / "data").touch()
 

@@ -113,6 +113,16 @@ def test_a_boolean_is_the_class_that_means_it(tasks):
         assert conform(task, table, "a file").column("label").to_pylist() == ids
 
 
+def test_a_class_that_is_called_minus_one_is_not_taken_for_unlabelled(tasks):
+    task = tasks["rte"].model_copy(update={"labels": ("-1", "0", "1")})
+    table = pa.table({"premise": ["a", "b"], "hypothesis": ["a", "b"], "label": [0, -1]})
+
+    with pytest.raises(
+        SourceError, match=r"row 1: the number -1 means unlabelled, but a class is called '-1'"
+    ):
+        conform(task, table, "a file")
+
+
 def test_a_word_in_another_normal_form_is_its_class(tasks):
     task = tasks["rte"].model_copy(update={"labels": ("rot", "gr\u00fcn")})
     table = pa.table({"premise": ["a"], "hypothesis": ["b"], "label": ["gru\u0308n"]})
@@ -152,6 +162,8 @@ def test_a_value_that_does_not_change_is_converted(kind, values, expected, confo
     ("kind", "values", "message"),
     [
         ("int64", pa.array([1.0, 2.5]), r"row 101: expected int64, found 2.5"),
+        ("float32", pa.array([0.0, 1e-60]), r"row 101: expected float, found 1e-60"),
+        ("string", pa.array([1], pa.duration("s")), r"expected string, but a file has duration"),
         ("int8", pa.array([1, 2, 300]), r"row 102: expected int8, found 300"),
         ("float32", pa.array([0.1, 1e300]), r"row 101: expected float, found 1e\+300"),
         (

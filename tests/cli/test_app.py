@@ -303,6 +303,23 @@ def test_a_command_refuses_a_url_and_makes_no_folder_of_that_name(arguments, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["mixture", "s3://bucket/mine.yaml"], "MIXTURE s3://bucket/mine.yaml"),
+        (["verify", "s3://bucket/mix"], "DIR s3://bucket/mix"),
+        (["diff", "here", "s3://bucket/mix"], "B s3://bucket/mix"),
+        (["why", "s3://bucket/mix", "0"], "DIR s3://bucket/mix"),
+    ],
+    ids=["mixture", "verify", "diff", "why"],
+)
+def test_a_url_in_place_of_a_mixture_is_refused(arguments, name, tmp_path):
+    run = flanbuild(*arguments, cwd=tmp_path)
+
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"flanbuild: {name}: a URL is not supported")
+
+
 ROWS = "text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(40))
 TASK = """\
 source: {files: {train: ../data/train.csv, test: ../data/test.csv}, license: mit}

@@ -99,6 +99,13 @@ def test_control_characters_do_not_reach_the_terminal(capsys):
     assert "\x1b" not in line_of(DeclarationError("no column '\x1b[31mred'."), capsys)[1]
 
 
+def test_a_panic_of_polars_is_a_sentence_although_it_is_no_exception_of_python(capsys):
+    code, line = line_of(pl.exceptions.PanicException("assertion failed"), capsys)
+
+    assert code == 1
+    assert line.startswith("flanbuild: polars cannot read or write a file: assertion failed.")
+
+
 def test_ctrl_c_is_one_line_and_130(capsys):
     assert line_of(KeyboardInterrupt(), capsys) == (130, "flanbuild: stopped.\n")
 

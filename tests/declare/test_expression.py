@@ -24,6 +24,8 @@ def test_every_expression_of_every_task_file_is_allowed(tasks):
         "CASE WHEN a IS NULL THEN 'none' ELSE a END",
         "x IN ('a', 'b') OR n BETWEEN 1 AND 3",
         "COALESCE(NULLIF(trim(x), ''), '-')",
+        "REPLACE(" * 20 + "x" + ", ' .', '.')" * 20,
+        "n / 2",
     ],
 )
 def test_row_wise_expressions_are_allowed(sql):
@@ -50,6 +52,13 @@ def test_row_wise_expressions_are_allowed(sql):
         ("1st", "quote a column's name with \""),
         ("REGEXP_LIKE(x, '(')", "not a regular expression"),
         ("REGEXP_LIKE(x, y)", "written as text"),
+        ("CAST(x AS INT) / 0", "a division by zero"),
+        ("n % 0.0", "a division by zero"),
+        (
+            "REPLACE(" * 20 + "x" + ", 'x', 'xxxxxxxxxx')" * 20,
+            "replacements inside each other can make a text",
+        ),
+        ("REPLACE(" * 4 + "x" + ", 'x', y)" * 4, "replacements inside each other can make a text"),
         ("a; b", "not one SQL expression"),
         ("", "not one SQL expression"),
         ("SELECT a FROM t", "select"),

@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 
 import pytest
@@ -139,6 +140,10 @@ def test_an_unknown_cluster_is_named_with_its_nearest(flan2021, tasks):
         ("templates: 3\ntemplates_per_example: 4", r"m.yaml: templates_per_example is at most templates"),
         ("raet: {max: 3}", r"m.yaml:1: raet: no key 'raet' is known here. Did you mean 'rate'\?"),
         ("- a", r"m.yaml: a mixture is a mapping"),
+        ("cap: true", r"m.yaml:1: cap: expected a number \(found True\)"),
+        ("size: {passes: .nan}", r"m.yaml:1: size.passes: expected a finite number \(found nan\)"),
+        ("related: [[nli]]", r"m.yaml:1: related\[0\]: item 2 of the list is missing"),
+        ("cap: 5\nseed: 2020-99-99", r"m.yaml:2: a value cannot be read as YAML: month must be in 1..12"),
     ],
 )
 def test_a_faulty_mixture_is_refused_with_its_position(tmp_path, text, sentence):
@@ -147,6 +152,24 @@ def test_a_faulty_mixture_is_refused_with_its_position(tmp_path, text, sentence)
 
     with pytest.raises(DeclarationError, match=sentence):
         load_mixture(path)
+
+
+@pytest.mark.parametrize("name", ["a\n.yaml", "a b.yaml", "smoke-without-nli.yaml"])
+def test_a_mixture_whose_name_does_not_fit_its_folder_is_refused(name, tmp_path):
+    (tmp_path / name).write_text("seed: 1\n")
+
+    with pytest.raises(DeclarationError, match="a mixture is named after its file") as caught:
+        load_mixture(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mixture_that_is_a_folder_or_a_pipe_is_told_so(tmp_path):
+    (tmp_path / "a.yaml").mkdir()
+    os.mkfifo(tmp_path / "b.yaml")
+
+    for name in ("a.yaml", "b.yaml"):
+        with pytest.raises(DeclarationError, match=f"{name}: not a file"):
+            load_mixture(tmp_path / name)
 
 
 def test_a_missing_mixture_names_the_nearest(flan2021):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from flanbuild.declare.params import Params, load_params
@@ -39,6 +41,16 @@ def test_a_misspelt_key_or_value_is_a_fault_with_its_line(params, text, sentence
         params(text)
 
     assert str(caught.value).endswith(sentence)
+
+
+def test_what_is_no_file_is_a_fault(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+
+    for name in ("folder", "link", "pipe"):
+        with pytest.raises(DeclarationError, match=f"{name}: not a file"):
+            load_params(tmp_path / name)
 
 
 def test_a_file_that_is_no_mapping_is_a_fault(params):

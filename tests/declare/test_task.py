@@ -49,6 +49,22 @@ BROKEN = {
     "a prompt without its row": ("{premise}\n      {hypothesis}\n      {options_}", "x", "rte.yaml:10: templates[0].inputs: a prompt without a field is the same for every row."),
     "doubled braces around a field": ("{premise}", "{{ premise }}", "rte.yaml:10: templates[0].inputs: doubled braces are literal text; write {premise} for the field."),
     "a prompt with its answer": ("{premise}", "{premise} {answer}", "rte.yaml:10: templates[0].inputs: a forward template must not show the {answer} that it asks for."),
+    "options that differ in a space": ("entailment: yes, not_entailment: no}", "entailment: no, not_entailment: 'no '}", "rte.yaml:7: options: two classes share the option 'no'."),
+    "a class without a name": ("[entailment, not_entailment]", "[entailment, not_entailment, '']", "rte.yaml:3: labels: a class name needs text; an empty cell means unlabelled."),
+    "braces of Jinja with a filter": ("{premise}", "{hypothesis} {{ premise | upper }}", "rte.yaml:10: templates[0].inputs: doubled braces are literal text; write {premise} for the field."),
+    "braces of Jinja with a method": ("{premise}", "{hypothesis} {{premise.strip()}}", "rte.yaml:10: templates[0].inputs: doubled braces are literal text; write {premise} for the field."),
+    "a date that cannot be": ("license: unknown", "license: 2020-99-99", "rte.yaml:1: a value cannot be read as YAML: month must be in 1..12."),
+    "a number of 5,000 digits": ("license: unknown", f"license: unknown, rows: {{train: {'9' * 5000}}}", "rte.yaml:1: a value cannot be read as YAML: Exceeds the limit"),
+    "a boolean in place of a number": ("license: unknown", "license: unknown, rows: {train: true}", "rte.yaml:1: source.rows: expected a number (found {'train': True})."),
+    "rows of a split that nothing reads": ("license: unknown", "license: unknown, rows: {trian: 5}", "rte.yaml:1: source.rows.trian: no split reads 'trian'. Did you mean 'train'?"),
+    "files of a split that nothing reads": ("license: unknown", "license: unknown, files: {tset: x.csv}", "rte.yaml:1: source.files.tset: no split reads 'tset'."),
+    "an absolute path": ("license: unknown", "license: unknown, files: {train: /etc/passwd}", "rte.yaml:1: source.files.train: expected a path relative to the task file or the repository (found '/etc/passwd')."),
+    "one character for two purposes": ("license: unknown", "license: unknown, csv: {quote: ','}", "rte.yaml:1: source.csv: delimiter and quote are the same character"),
+    "a split of no upstream split": ("{train: train,", "{train: [],", "rte.yaml:4: splits.train: expected a list of at least 1 item(s) (found [])."),
+    "a split that names one twice": ("{train: train,", "{train: [train, train],", "rte.yaml:4: splits.train: 'train' is named 2 times, which repeats its rows."),
+    "two splits of the same rows": ("test: validation}", "test: train}", "rte.yaml:4: splits.test: 'train' takes all rows of 'train' too; set rows aside with {of: train, rows: N}."),
+    "no split": ("{train: train, validation: {of: train, rows: 20}, test: validation}", "{}", "rte.yaml:4: splits: a task needs at least one of train, validation and test."),
+    "a field that is the label in a prompt with options": ("fields: {premise: premise,", "fields: {premise: label,", "rte.yaml:10: templates[0].inputs: a forward template must not show {premise}, which is the answer."),
     "an empty option": ("entailment: yes", "entailment: ''", "rte.yaml:7: options.entailment: an option needs text."),
     "a field that rendering needs": ("fields: {premise: premise,", "fields: {_row: premise, premise: premise,", "rte.yaml:6: fields._row: a field's name is an identifier that is not reserved; found '_row'."),
     "a field with FLAN's name of the answer": ("fields: {premise: premise,", "fields: {answer_str: premise, premise: premise,", "rte.yaml:6: fields.answer_str: a field cannot be called 'answer_str', which flanbuild fills in itself."),
@@ -319,6 +335,14 @@ def test_a_folder_of_a_cluster_in_place_of_the_folder_above_is_named(pages):
 def test_a_folder_without_task_files_is_named(tmp_path):
     with pytest.raises(DeclarationError, match=r"no task file; one is .*<cluster>/<dataset>.yaml"):
         load_tasks([tmp_path])
+
+
+def test_a_value_of_several_forms_has_the_fault_of_the_form_that_it_has(pages):
+    found = faults(
+        pages(PAGE.replace("{entailment: yes, not_entailment: no}", "{entailment: 0, not_entailment: no}"))
+    )
+
+    assert [fault.partition(": ")[2] for fault in found] == ["options.entailment: expected text (found 0)."]
 
 
 def test_a_subset_with_a_newline_in_its_name_is_refused(pages):

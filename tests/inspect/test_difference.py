@@ -75,8 +75,19 @@ def test_another_template_is_rerendered_rows_of_one_task(against, tmp_path):
     assert [one.split(" ")[:2] for one in declared] == [["rte:", "declaration"]]
     assert counts(rows["rte", "train"]) == (0, 0, 30, 0)  # one of ten templates
     assert counts(rows["rte", "validation"]) == (0, 0, 3, 0)
-    assert rows["rte", "train"].causes == ["declaration of rte differs"]
+    assert rows["rte", "train"].causes == ["declaration of rte differs, seen in templates[0]"]
     assert {task for task, _ in rows} == {"rte"}
+
+
+def test_another_field_is_seen_in_no_template_more_than_in_others(against, tmp_path):
+    tasks = dict(few(tmp_path).tasks)
+    fields = {**tasks["rte"].fields, "premise": "UPPER(premise)"}
+    tasks["rte"] = tasks["rte"].model_copy(update={"fields": fields})
+
+    _, rows = against(tasks=tasks)
+
+    assert rows["rte", "train"].templates == []
+    assert rows["rte", "train"].causes == ["declaration of rte differs"]
 
 
 def test_another_seed_moves_rows(against):

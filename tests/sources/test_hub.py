@@ -158,6 +158,16 @@ def test_a_task_without_an_entry_is_refused_with_what_to_do(lock, client, member
     assert record.source.commit
 
 
+def test_an_empty_lock_says_so_instead_of_naming_one_task(members, tmp_path):
+    task = next(iter(members))
+
+    with pytest.raises(
+        SourceError, match=r"lock.json: no task is locked; `flanbuild lock` pins all of them"
+    ) as caught:
+        Lock(tmp_path / "lock.json").entry(task)
+    assert task.name not in str(caught.value)
+
+
 def test_an_entry_of_another_declaration_is_refused(lock, client, members, tmp_path):
     [task] = [task for task in members if task.name == "copa"]
     changed = fewer_rows(task, config="rte")

@@ -26,6 +26,12 @@ def test_an_import_outside_a_project_writes_only_below_the_folder_of_imports(pag
     }
 
 
+def test_a_folder_in_place_of_a_file_is_told_so(tmp_path):
+    result = CliRunner().invoke(app, ["import", "rte", f"train={tmp_path}"])
+
+    assert f"import: {tmp_path}: not a file." in str(result.output)
+
+
 def test_fewer_rows_than_the_task_file_declares_are_refused(tasks, tmp_path):
     task = tasks["story_cloze"]
     given = given_files(task, tmp_path / "given", rows=20)

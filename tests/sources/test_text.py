@@ -78,6 +78,14 @@ def test_quoted_cells_of_a_file_without_quoting_are_mentioned(read, caplog):
     assert "1 cells begin and end with a quotation mark" in caplog.text
 
 
+def test_a_space_before_a_quotation_mark_is_mentioned(read, caplog):
+    caplog.set_level("INFO", "flanbuild")
+
+    assert cells(read('n,text\n1, "a"\n', "text n")) == [' "a"']
+
+    assert "1 cells have a space before their quotation marks" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -135,6 +143,14 @@ def test_a_row_with_another_number_of_cells_is_a_fault_with_its_line(row, kind, 
     [
         ("", "rows.csv: the file is empty; expected a header with text, n"),
         ("\n\n", "rows.csv: the file is empty"),
+        (
+            "text;n\na;1\n",
+            r'no column .text.. The header is one cell; `csv: {delimiter: ";"}` under `source`',
+        ),
+        (
+            "text\tn\na\t1\n",
+            r'no column .text.. The header is one cell; `csv: {delimiter: "\\t"}` under `source`',
+        ),
         ("text,text,n\na,b,1\n", "the header has 2 columns 'text'"),
         ("texts,n\n", "no column 'text'. Did you mean 'texts'?"),
         ("text\nn\n", "no column 'n'"),
@@ -207,6 +223,9 @@ JSON_FAULTS = [
     ("f", 10**400, "too large"),
     ("f", "1_0.5", "expected float"),
     ("f", False, "expected float"),
+    ("f", 1e-60, "too small"),
+    ("f", "1e-400", "too small"),
+    ("f", "16777216000000001", "expected float"),
     ("b", 1, "expected bool, found 1"),
     ("text", 5, "expected string, found 5"),
     ("text", {"a": 1}, "expected string"),
@@ -285,6 +304,39 @@ def test_labels_that_count_from_one_are_a_fault_that_asks(read):
         r"where unlabelled; do the labels count from 1\?$",
     ):
         read(body, "text label")
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "ids"),
+    [
+        (("1", "2"), ['"1"', '"2.0"'], [0, 1]),
+        (("-1", "0", "1"), ['"-1"', '"0"', '"1"', '" -1.0 "', "null"], [0, 1, 2, 0, None]),
+        (("0", "1"), ['"0"', "1", '"1.0"'], [0, 1, 1]),
+    ],
+)
+def test_text_that_spells_a_number_is_the_class_of_that_name(names, rows, ids, tmp_path):
+    (tmp_path / "rows.jsonl").write_text("".join(f'{{"label": {row}}}\n' for row in rows))
+    declared = Declared(pa.schema([("label", pa.int64())]), {"label": names})
+
+    tables = tables_of("rows.jsonl", lambda path: (tmp_path / path).open("rb"), declared)
+
+    assert [label for table in tables for label in table.column("label").to_pylist()] == ids
+
+
+@pytest.mark.parametrize(
+    ("names", "row", "message"),
+    [
+        (("1", "2"), '"0"', r"no class '0'. Allowed: 1, 2."),
+        (("-1", "0", "1"), "-1", r"the number -1 means unlabelled, but a class is called '-1'"),
+        (("-1", "0", "1"), "-1.0", r"the number -1 means unlabelled, but a class is called '-1'"),
+    ],
+)
+def test_a_number_that_may_be_a_class_or_an_id_is_a_fault(names, row, message, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(f'{{"label": {row}}}\n')
+    declared = Declared(pa.schema([("label", pa.int64())]), {"label": names})
+
+    with pytest.raises(SourceError, match=rf"rows.jsonl:1: column label: {message}"):
+        list(tables_of("rows.jsonl", lambda path: (tmp_path / path).open("rb"), declared))
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
@@ -410,6 +462,8 @@ def test_text_pairs_of_different_length_name_the_shorter_file(tmp_path):
 def test_text_pairs_that_are_not_utf8_name_the_line(tmp_path):
     with pytest.raises(SourceError, match="fr:2: byte 0xe9 is not UTF-8"):
         lines(tmp_path, en=b"1\n2\n", fr=b"1\n\xe9t\xe9\n")
+    with pytest.raises(SourceError, match="en:2: byte 0xe9 is not UTF-8"):
+        lines(tmp_path, en=b"1\n\xe9t\xe9\n", fr=b"1\n2\n")
 
 
 # --- the two readers of CSV ------------------------------------------------------------------------------------------

@@ -121,6 +121,20 @@ class Template(StrictModel):
     """`inverted`: for training only."""
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(_in_tuple, json_schema_input_type=str | tuple[str, ...])]
+
+
+class Roles(StrictModel):
+    """What each text of a row is in its item, as names of fields or of string columns. A field goes before a column."""
+
+    passage: Names = ()
+    """Text that several items share: an article, a context, a premise."""
+    question: Names = ()
+    """Text that makes the item: a question, a hypothesis, the text to classify, summarise or translate."""
+    answer: Names = ()
+    """Text of the answer or of a candidate answer, beside {answer} and {options_}, which always have this role."""
+
+
 SplitDeclaration = Annotated[
     Split, BeforeValidator(_as_split, json_schema_input_type=Split | Segment | tuple[Segment, ...])
 ]
@@ -151,6 +165,8 @@ class Task(StrictModel):
     """Name → SQL condition; a row must meet all of them."""
     fields: dict[str, str]
     """Template name → SQL expression over the columns."""
+    roles: Roles = Roles()
+    """Which texts are passage, question and answer."""
     options: dict[str, str] | tuple[str, ...] | str | None = None
     """Answer options: class name → text, a list of SQL expressions, or one expression that is a list."""
     answer: str | None = None

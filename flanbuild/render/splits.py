@@ -70,10 +70,11 @@ def open_examples(task: Task, raw: Path, record: RawRecord, of: Iterable[str]) -
 
     Raises DamagedError if a raw file is not as the record names it.
     """
+    of = tuple(of)
     names = [f"{name}.parquet" for name in of]
     artifact.check_files(raw, record, set(names))
     paths = [raw / name for name in names]
-    scanned = _scan(paths)
+    scanned = scan(raw, of)
     if sum(path.stat().st_size for path in paths) > KEPT_BYTES:
         return partial(examples, task, scanned)
     evaluated = examples(task, scanned).collect().lazy()
@@ -84,11 +85,12 @@ def split_errors(task: Task, raw: Path, of: Iterable[str]) -> AbstractContextMan
     """Turns errors of polars over these upstream splits into a sentence with the first row that fails."""
     of = tuple(of)
     names = " + ".join(f"'{name}'" for name in of)
-    return row_errors(task, names, lambda: _scan([raw / f"{name}.parquet" for name in of]))
+    return row_errors(task, names, lambda: scan(raw, of))
 
 
-def _scan(paths: Iterable[Path]) -> pl.LazyFrame:
-    return pl.concat([pl.scan_parquet(path, glob=False) for path in paths])
+def scan(raw: Path, of: Iterable[str]) -> pl.LazyFrame:
+    """The raw rows of upstream splits, one after the other. `raw`: the task's raw folder."""
+    return pl.concat([pl.scan_parquet(raw / f"{name}.parquet", glob=False) for name in of])
 
 
 def select(

@@ -1,0 +1,362 @@
+"""Which training rows carry items of an index: whole parts by hash, longer ones by weighted n-grams.
+
+    matches = find_matches(index, {"text": pl.Series([...])}, threshold=0.3)
+
+A part of SHORT words and more is found in a row where the n-grams that both have come to `threshold` of the part's,
+each n-gram weighted by its inverse document frequency. A shorter part is found where all its words stand in the row one
+after the other. An item is found where all its parts are, a question where its own words suffice, and a passage where
+only a longer part is. Nothing depends on names or order of texts, nor on other items of the index.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from flanbuild.mix.index import PAIRS, SCALE, SHORT, Group, Index, Postings
+from flanbuild.mix.lookup import groups
+from flanbuild.mix.words import Grams, Integers, words_of
+
+PASSAGE, QUESTION, ITEM = 1, 2, 3
+"""Kinds of match; a higher one includes more of the item."""
+KINDS: Final = {PASSAGE: "passage", QUESTION: "question", ITEM: "item"}
+ROLES: Final = ("passage", "question", "text")
+
+MATCH_SCHEMA: Final = {
+    "row": pl.Int64,
+    "item": pl.Int64,
+    "kind": pl.Int8,
+    "exact": pl.Boolean,
+    "score": pl.Float64,
+}
+"""A training row and an item that it carries, both as positions; exact: all parts are whole texts of the row."""
+
+LEAST_WORDS = 6
+"""Words of an item that is found inside a longer text; fewer are common phrases."""
+LEAST_EQUAL_WORDS = 4
+"""Words of an item whose parts are whole texts of the row."""
+LEAST_QUESTION_WORDS = 8
+"""Words of a question that is found without its passage."""
+MOST_WORDS = 0.8
+"""Share of the words of an item's passages, or of its questions if it has no passage, that must be found."""
+SUPPORT = 0.5
+"""Share of the pairs of words of a short part that suffices where the rest of its item is found."""
+SUPPORT_OF_THRESHOLD = 0.75
+"""The same for longer parts, as a share of their threshold."""
+_COMMON_ROWS, _COMMON_SHARE = 20, 500
+"""A short text in more rows than this, or than one in so many, is a common phrase."""
+_COMMON_PAIRS = 1 << 18
+"""An n-gram that gives more pairs of a row and a part than this is no evidence of either."""
+_BLOCK = 1 << 21
+"""Pairs that are compared at once; it changes no result."""
+
+Flags = NDArray[np.bool_]
+
+
+class _Hits(NamedTuple):
+    """Rows and what stands in them, as pairs; a pair may come several times."""
+
+    rows: Integers
+    keys: Integers
+
+
+class _Found(NamedTuple):
+    """Parts that are found in rows, by sorted key row * parts + part."""
+
+    keys: Integers
+    score: NDArray[np.float64]
+    equal: Flags
+    """the part is a whole text of the row"""
+    alone: Flags
+    """the part is evidence by itself"""
+    common: Flags
+
+
+def threshold_for(n: Integers, threshold: float, ngram: int) -> NDArray[np.float64]:
+    """The share that parts with n-grams of size n need: the threshold for `ngram`, up to twice as much for n = 3.
+
+    >>> threshold_for(np.array([3, 8]), 0.3, 8).tolist()
+    [0.6, 0.3]
+    """
+    span = max(ngram - 3, 1)
+    return np.minimum(threshold * (1 + (ngram - np.minimum(n, ngram)) / span), 1.0)
+
+
+def find_matches(
+    index: Index, texts: Mapping[str, pl.Series], *, threshold: float, ngram: int
+) -> dict[str, pl.DataFrame]:
+    """For each reference of the index the matches with rows of MATCH_SCHEMA, sorted.
+
+    `texts` are columns of equal length, one string a row. Of all matches those are kept that are the best of their
+    row or the best of their item: all rows and all items that match are there, but not each pair of them.
+    """
+    rows = max((len(column) for column in texts.values()), default=0)
+    equal, short, grams = _scan(index, texts)
+    found = _found(index, rows, equal, short, grams, threshold, ngram)
+    anchors = found.alone & ~found.common
+    row, part = np.divmod(found.keys[anchors], max(len(index.words), 1))
+    pairs = _row_pairs(index, texts, np.unique(row))
+    parts = [_empty() for _ in index.groups]
+    for block_row, block_item in _candidates(index, row, part):
+        for number, group in enumerate(index.groups):
+            first, end = index.first_items[number : number + 2]
+            here = (block_item >= first) & (block_item < end)
+            if here.any():
+                judged = _judged(index, group, block_row[here], block_item[here] - first, found, pairs)
+                parts[number] = _best(pl.concat([parts[number], judged]))
+    return {group.items.name: frame for group, frame in zip(index.groups, parts, strict=True)}
+
+
+def _scan(index: Index, texts: Mapping[str, pl.Series]) -> tuple[_Hits, _Hits, dict[int, _Hits]]:
+    """One pass over all texts: parts that equal a text, short parts inside a text, n-grams of longer parts."""
+    equal: list[_Hits] = []
+    short: list[_Hits] = []
+    grams: dict[int, list[_Hits]] = {n: [] for n in index.grams if n != PAIRS}
+    for column in texts.values():
+        for words in words_of(column):
+            of_words, text = Grams(words), words.texts()
+            filled = np.flatnonzero(words.counts)
+            equal.append(_parts_in(index.whole, words.first + filled, of_words.whole()[filled]))
+            for n, postings in index.short.items():
+                starts, hashes = of_words.of(n)
+                short.append(_parts_in(postings, text[starts], hashes))
+            for n, hits in grams.items():
+                starts, hashes = of_words.of(n)
+                where, keys = index.grams[n].lookup.find(hashes)
+                hits.append(_Hits(text[starts[where]], keys))
+    return _joined(equal), _joined(short), {n: _joined(hits) for n, hits in grams.items()}
+
+
+def _parts_in(postings: Postings, rows: Integers, hashes: NDArray[np.uint64]) -> _Hits:
+    where, keys = postings.lookup.find(hashes)
+    of, parts = postings.expand(keys)
+    return _Hits(rows[where][of], parts)
+
+
+def _joined(hits: list[_Hits]) -> _Hits:
+    empty = np.zeros(0, np.int64)
+    return _Hits(
+        np.concatenate([empty, *(hit.rows for hit in hits)]),
+        np.concatenate([empty, *(hit.keys for hit in hits)]),
+    )
+
+
+def _found(
+    index: Index,
+    rows: int,
+    equal: _Hits,
+    short: _Hits,
+    grams: Mapping[int, _Hits],
+    threshold: float,
+    ngram: int,
+) -> _Found:
+    """All parts that are found in rows, whole or by n-grams."""
+    count = max(len(index.words), 1)
+    frames = [
+        pl.DataFrame({"key": hits.rows * count + hits.keys}).select(
+            "key", score=pl.lit(1.0), equal=pl.lit(value)
+        )
+        for hits, value in ((equal, True), (short, False))
+    ]
+    for n, hits in grams.items():
+        frames += list(_scores(index, n, hits, rows, threshold, ngram))
+    merged = pl.concat(frames).group_by("key").agg(pl.col("score").max(), pl.col("equal").any()).sort("key")
+    keys, score, is_equal = (merged[name].to_numpy() for name in ("key", "score", "equal"))
+    part = keys % count
+    sizes, words = index.sizes[part], index.words[part]
+    needed = np.where(sizes > 0, threshold_for(np.maximum(sizes, 3), threshold, ngram), 1.0)
+    times = np.bincount(part, minlength=count)[part]
+    common = (
+        (words < SHORT)
+        & ~(is_equal & (words >= LEAST_WORDS))
+        & (times > max(_COMMON_ROWS, rows // _COMMON_SHARE))
+    )
+    return _Found(keys, score, is_equal, score >= needed, common)
+
+
+def _scores(
+    index: Index, n: int, hits: _Hits, rows: int, threshold: float, ngram: int
+) -> Iterator[pl.DataFrame]:
+    """Of parts with n-grams of size n the weighted share found in each row, where it is enough to support an item."""
+    postings = index.grams[n]
+    pairs = pl.DataFrame({"row": hits.rows, "gram": hits.keys}).unique().sort("row", "gram")
+    row, gram = pairs["row"].to_numpy(), pairs["gram"].to_numpy()
+    postings, weights = _weighted(
+        index, postings, np.bincount(gram, minlength=len(postings.lookup.keys)), rows
+    )
+    total = np.bincount(postings.parts, weights, minlength=len(index.words))
+    needed = SUPPORT_OF_THRESHOLD * float(threshold_for(np.array([n]), threshold, ngram)[0])
+    sizes = postings.starts[gram + 1] - postings.starts[gram]
+    for start, end in _blocks(row, sizes):
+        of, place = groups(sizes[start:end])
+        posting = postings.starts[gram[start:end]][of] + place
+        key = row[start:end][of] * max(len(index.words), 1) + postings.parts[posting]
+        sums = (
+            pl.DataFrame({"key": key, "weight": weights[posting]}).group_by("key").agg(pl.col("weight").sum())
+        )
+        part = sums["key"].to_numpy() % max(len(index.words), 1)
+        score = sums["weight"].to_numpy() / total[part]
+        enough = score >= needed
+        yield pl.DataFrame({"key": sums["key"].to_numpy()[enough], "score": score[enough]}).with_columns(
+            equal=pl.lit(False)
+        )
+
+
+def _weighted(
+    index: Index, postings: Postings, times: Integers, rows: int
+) -> tuple[Postings, NDArray[np.int64]]:
+    """Postings without n-grams that are too common, and the inverse document frequency of the others.
+
+    The frequency counts the training rows of this task and the parts of one reference.
+    """
+    key = np.repeat(np.arange(len(times)), np.diff(postings.starts))
+    group = index.group_of[postings.parts]
+    of_pair, inverse = np.unique(key * len(index.groups) + group, return_inverse=True)
+    parts = np.bincount(inverse, minlength=len(of_pair))[inverse]
+    kept = parts * times[key] <= _COMMON_PAIRS
+    sizes = np.array([each.count for each in index.groups], np.int64)[group]
+    weights = np.log1p((rows + sizes) / (times[key] + parts)) * SCALE
+    starts = np.concatenate([[0], np.cumsum(kept)])[postings.starts]
+    return Postings(postings.lookup, starts, postings.parts[kept]), weights[kept].round().astype(np.int64)
+
+
+def _blocks(row: Integers, sizes: Integers) -> Iterator[tuple[int, int]]:
+    """Bounds of consecutive entries that come to about _BLOCK members, without cutting a row in two."""
+    begins = np.flatnonzero(np.diff(row, prepend=-1))
+    members = np.concatenate([[0], np.cumsum(sizes)])[begins]
+    starts = begins[np.flatnonzero(np.diff(members // _BLOCK, prepend=-1))] if len(begins) else begins
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), len(row)], strict=False)
+
+
+def _candidates(index: Index, row: Integers, part: Integers) -> Iterator[tuple[Integers, Integers]]:
+    """The pairs of a row and an item one of whose parts is found in it."""
+    bounds, items = index.owners
+    sizes = bounds[part + 1] - bounds[part]
+    for start, end in _blocks(row, sizes):
+        of, place = groups(sizes[start:end])
+        item = items[bounds[part[start:end]][of] + place]
+        pairs = pl.DataFrame({"row": row[start:end][of], "item": item}).unique().sort("row", "item")
+        yield pairs["row"].to_numpy(), pairs["item"].to_numpy()
+
+
+def _row_pairs(index: Index, texts: Mapping[str, pl.Series], rows: Integers) -> Integers:
+    """Sorted keys (row * pairs + pair) of the pairs of words of short parts that stand in these rows."""
+    lookup = index.grams[PAIRS].lookup
+    keys = [np.zeros(0, np.int64)]
+    for column in texts.values() if len(lookup.keys) and len(rows) else ():
+        for words in words_of(column.gather(rows)):
+            starts, hashes = Grams(words).of(PAIRS)
+            where, pair = lookup.find(hashes)
+            keys.append(rows[words.texts()[starts[where]]] * len(lookup.keys) + pair)
+    return np.unique(np.concatenate(keys))
+
+
+def _judged(
+    index: Index, group: Group, rows: Integers, items: Integers, found: _Found, pairs: Integers
+) -> pl.DataFrame:
+    """The kind of match of each pair of a row and an item, and its score; pairs that are no match are left out."""
+    parts = group.parts[items]
+    present = parts >= 0
+    words = np.where(present, index.words[parts], 0)
+    evidence = words > 1  # one word is none, neither for an item nor against it
+    place = _position(found.keys, rows[:, None] * max(len(index.words), 1) + parts)
+    is_found = evidence & (place >= 0)
+    score = np.where(is_found, found.score[place], 0.0)
+    alone = is_found & found.alone[place]
+    exact = is_found & found.equal[place]
+    rare = alone & ~found.common[place]
+    for column in range(parts.shape[1]):
+        weak = np.flatnonzero(evidence[:, column] & ~is_found[:, column] & (words[:, column] < SHORT))
+        if len(weak):
+            share = _support(index, rows[weak], parts[weak], column, pairs)
+            score[weak, column] = np.where(share >= SUPPORT, share, 0.0)
+    judged = [
+        _view(view, group, words * evidence, score, exact, rare)
+        for view in sorted({column.view for column in group.items.columns})
+    ]
+    kind, mean, equal = (np.stack(arrays) for arrays in zip(*judged, strict=True))
+    best = np.argmax(kind + mean / 2, axis=0), np.arange(len(rows))
+    kept = kind[best] > 0
+    columns = (rows, items, kind[best], equal[best], mean[best].round(6))
+    frame = dict(zip(MATCH_SCHEMA, (column[kept] for column in columns), strict=True))
+    return pl.DataFrame(frame, schema=MATCH_SCHEMA)
+
+
+def _view(
+    view: int, group: Group, words: Integers, score: NDArray[np.float64], exact: Flags, rare: Flags
+) -> tuple[NDArray[np.int8], NDArray[np.float64], Flags]:
+    """For each pair the kind of match by the parts of one view, its score, and whether it is exact.
+
+    `words`, `score`, `exact` and `rare` (found by itself, and no common phrase) have a column for each part.
+    """
+    columns = [(column.view == view, column.role) for column in group.items.columns]
+    passages, asked, others = (
+        words * np.array([mine and role == name for mine, role in columns]) for name in ROLES
+    )
+    all_words = passages + asked + others
+    have = score > 0
+    has_passage = passages.any(1)
+    item = _mostly(passages, have) & ~((others > 0) & ~have).any(1) & ((all_words > 0) & rare).any(1)
+    item &= np.where(has_passage, ~((asked > 0) & ~have).any(1), _mostly(asked, have))
+    all_equal = ~((all_words > 0) & ~exact).any(1)
+    size = (all_words * have).sum(1)
+    item &= (size >= LEAST_WORDS) | (all_equal & (size >= LEAST_EQUAL_WORDS))
+    question = ~item & has_passage & asked.any(1) & ~((asked > 0) & ~rare).any(1)
+    question &= asked.sum(1) >= LEAST_QUESTION_WORDS
+    long = all_words * ((all_words >= SHORT) & rare)
+    kind = np.select([item, question, long.any(1)], [ITEM, QUESTION, PASSAGE], 0).astype(np.int8)
+    counted = np.where(item[:, None], all_words, np.where(question[:, None], asked, long))
+    mean = (score * counted).sum(1) / np.maximum(counted.sum(1), 1)
+    return kind, mean, ~((counted > 0) & ~exact).any(1)
+
+
+def _mostly(words: Integers, have: Flags) -> Flags:
+    """Whether the parts that are found have nearly all words of these; a title may be missing."""
+    return (words * have).sum(1) >= MOST_WORDS * words.sum(1)
+
+
+def _support(
+    index: Index, rows: Integers, parts: Integers, column: int, pairs: Integers
+) -> NDArray[np.float64]:
+    """The share of the pairs of words of a short part that a row has, without those of the item's longer parts.
+
+    What the passage says too is no evidence that a row has the question.
+    """
+    bounds, grams, weights = index.pairs
+    own = parts[:, column]
+    of, place = groups(bounds[own + 1] - bounds[own])
+    posting = bounds[own][of] + place
+    gram, weight = grams[posting], weights[posting]
+    keys = max(len(index.grams[PAIRS].lookup.keys), 1)
+    inner = np.zeros(len(gram), np.bool_)
+    for other in range(parts.shape[1]):
+        long = parts[of, other]
+        inner |= (long >= 0) & (_position(index.inner, long * keys + gram) >= 0)
+    there = _position(pairs, rows[of] * keys + gram) >= 0
+    all_of = np.bincount(of, weight * ~inner, minlength=len(rows))
+    have = np.bincount(of, weight * (~inner & there), minlength=len(rows))
+    return np.where(all_of > 0, have / np.maximum(all_of, 1), 1.0)
+
+
+def _position(keys: Integers, wanted: Integers) -> Integers:
+    """The index of each wanted key among sorted keys, or -1."""
+    if not len(keys):
+        return np.full(wanted.shape, -1)
+    place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
+    return np.where(keys[place] == wanted, place, -1)
+
+
+def _best(matches: pl.DataFrame) -> pl.DataFrame:
+    """The best match of each row and the best of each item, sorted by row and item."""
+    strength = ["kind", "exact", "score"]
+    by_row = matches.sort(*strength, "item", descending=[True, True, True, False]).unique("row", keep="first")
+    by_item = matches.sort(*strength, "row", descending=[True, True, True, False]).unique(
+        "item", keep="first"
+    )
+    return pl.concat([by_row, by_item]).unique().sort("row", "item")
+
+
+def _empty() -> pl.DataFrame:
+    return pl.DataFrame(schema=MATCH_SCHEMA)

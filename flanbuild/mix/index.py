@@ -20,6 +20,8 @@ Role = Literal["passage", "question", "text"]
 
 SHORT = 12
 """Words from which a part is found by its n-grams; a shorter one must stand in the row as a whole."""
+MIDDLE = 40
+"""Words below which a part that is found by its n-grams must have nearly all its pairs of words in the row too."""
 SHORTEST = 3
 """Words of the shortest part that is looked for inside a longer text."""
 _LADDER = ((30, 6), (20, 4), (SHORT, 3))
@@ -143,7 +145,8 @@ def build_index(references: Sequence[Items], ngram: int) -> Index:
         int(n): _gram_postings(all_texts, np.flatnonzero(sizes == n), int(n))
         for n in np.unique(sizes[sizes > 0])
     }
-    grams[PAIRS] = _gram_postings(all_texts, np.flatnonzero((sizes == 0) & (counts >= PAIRS)), PAIRS)
+    paired = np.flatnonzero(_asked(found, len(counts)) | ((counts < MIDDLE) & (counts >= PAIRS)))
+    grams[PAIRS] = _gram_postings(all_texts, paired, PAIRS)
     group_of = np.repeat(np.arange(len(found)), [group.count for group in found]).astype(np.int64)
     return Index(
         groups=tuple(found),
@@ -157,6 +160,17 @@ def build_index(references: Sequence[Items], ngram: int) -> Index:
         inner=_inner(all_texts, np.flatnonzero(sizes > 0), grams[PAIRS].lookup),
         owners=_owners(found, len(counts)),
     )
+
+
+def _asked(found: Sequence[Group], count: int) -> NDArray[np.bool_]:
+    """Which parts are questions of items that have a passage too."""
+    asked = np.zeros(count, np.bool_)
+    for group in found:
+        roles = np.array([column.role for column in group.items.columns])
+        if "passage" in roles:
+            parts = group.parts[:, roles == "question"]
+            asked[parts[parts >= 0]] = True
+    return asked
 
 
 def _distinct_parts(items: Items) -> tuple[Integers, Integers, pl.Series, Hashes]:

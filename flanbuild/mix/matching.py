@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flanbuild.mix.index import PAIRS, SCALE, SHORT, Group, Index, Postings
+from flanbuild.mix.index import MIDDLE, PAIRS, SCALE, SHORT, Group, Index, Postings
 from flanbuild.mix.lookup import groups
 from flanbuild.mix.words import Grams, Integers, words_of
 
@@ -41,8 +41,12 @@ LEAST_QUESTION_WORDS = 8
 """Words of a question that is found without its passage."""
 MOST_WORDS = 0.8
 """Share of the words of an item's passages, or of its questions if it has no passage, that must be found."""
-SUPPORT = 0.5
+MOST_PAIRS = 0.8
+"""Share of the pairs of words of a part below MIDDLE words that must be found: one word in twelve may be another."""
+SUPPORT = 0.65
 """Share of the pairs of words of a short part that suffices where the rest of its item is found."""
+LEAST_PAIRS = 2
+"""Pairs of words of a question that its passage does not have; with fewer, only the whole question is evidence."""
 SUPPORT_OF_THRESHOLD = 0.75
 """The same for longer parts, as a share of their threshold."""
 _COMMON_ROWS, _COMMON_SHARE = 20, 500
@@ -75,13 +79,12 @@ class _Found(NamedTuple):
 
 
 def threshold_for(n: Integers, threshold: float, ngram: int) -> NDArray[np.float64]:
-    """The share that parts with n-grams of size n need: the threshold for `ngram`, up to twice as much for n = 3.
+    """The share that parts with n-grams of size n need: the shorter the n-grams, the more of them.
 
-    >>> threshold_for(np.array([3, 8]), 0.3, 8).tolist()
-    [0.6, 0.3]
+    >>> threshold_for(np.array([4, 8]), 0.3, 8).round(3).tolist()
+    [0.45, 0.3]
     """
-    span = max(ngram - 3, 1)
-    return np.minimum(threshold * (1 + (ngram - np.minimum(n, ngram)) / span), 1.0)
+    return np.minimum(threshold * (2 - np.minimum(n / ngram, 1)), 1.0)
 
 
 def find_matches(
@@ -95,9 +98,10 @@ def find_matches(
     rows = max((len(column) for column in texts.values()), default=0)
     equal, short, grams = _scan(index, texts)
     found = _found(index, rows, equal, short, grams, threshold, ngram)
+    pairs = _row_pairs(index, texts, np.unique(found.keys // max(len(index.words), 1)))
+    found = _without_few_pairs(index, found, pairs)
     anchors = found.alone & ~found.common
     row, part = np.divmod(found.keys[anchors], max(len(index.words), 1))
-    pairs = _row_pairs(index, texts, np.unique(row))
     parts = [_empty() for _ in index.groups]
     for block_row, block_item in _candidates(index, row, part):
         for number, group in enumerate(index.groups):
@@ -174,6 +178,24 @@ def _found(
         & (times > max(_COMMON_ROWS, rows // _COMMON_SHARE))
     )
     return _Found(keys, score, is_equal, score >= needed, common)
+
+
+def _without_few_pairs(index: Index, found: _Found, pairs: Integers) -> _Found:
+    """Parts of SHORT to MIDDLE words stay only where the row has MOST_PAIRS of their pairs of words.
+
+    A wording that is filled with other names shares most n-grams, but loses two pairs for each name.
+    """
+    row, part = np.divmod(found.keys, max(len(index.words), 1))
+    doubtful = np.flatnonzero((index.words[part] >= SHORT) & (index.words[part] < MIDDLE) & (found.score < 1))
+    bounds, grams, _ = index.pairs
+    of, place = groups(bounds[part[doubtful] + 1] - bounds[part[doubtful]])
+    gram = grams[bounds[part[doubtful]][of] + place]
+    keys = max(len(index.grams[PAIRS].lookup.keys), 1)
+    there = _position(pairs, row[doubtful][of] * keys + gram) >= 0
+    have, wanted = (np.bincount(of, each, minlength=len(doubtful)) for each in (there, np.ones(len(of))))
+    stay = np.ones(len(found.keys), np.bool_)
+    stay[doubtful[have < MOST_PAIRS * wanted]] = False
+    return _Found(*(array[stay] for array in found))
 
 
 def _scores(
@@ -260,17 +282,22 @@ def _judged(
     parts = group.parts[items]
     present = parts >= 0
     words = np.where(present, index.words[parts], 0)
-    evidence = words > 1  # one word is none, neither for an item nor against it
+    roles = np.array([column.role for column in group.items.columns])
+    asks = (roles == "question") & bool((roles == "passage").any())
+    evidence = (words > 1) | asks  # one word is none, neither for an item nor against it, unless it is the question
     place = _position(found.keys, rows[:, None] * max(len(index.words), 1) + parts)
     is_found = evidence & (place >= 0)
     score = np.where(is_found, found.score[place], 0.0)
     alone = is_found & found.alone[place]
     exact = is_found & found.equal[place]
     rare = alone & ~found.common[place]
+    passages = np.flatnonzero(roles == "passage")
     for column in range(parts.shape[1]):
-        weak = np.flatnonzero(evidence[:, column] & ~is_found[:, column] & (words[:, column] < SHORT))
+        whole = is_found[:, column] & (found.score[place[:, column]] == 1)
+        doubtful = ~is_found[:, column] & (words[:, column] < SHORT) | bool(asks[column])
+        weak = np.flatnonzero(evidence[:, column] & ~whole & doubtful & (words[:, column] > 1))
         if len(weak):
-            share = _support(index, rows[weak], parts[weak], column, pairs)
+            share = _support(index, rows[weak], parts[weak, column], parts[weak][:, passages], pairs)
             score[weak, column] = np.where(share >= SUPPORT, share, 0.0)
     judged = [
         _view(view, group, words * evidence, score, exact, rare)
@@ -318,26 +345,25 @@ def _mostly(words: Integers, have: Flags) -> Flags:
 
 
 def _support(
-    index: Index, rows: Integers, parts: Integers, column: int, pairs: Integers
+    index: Index, rows: Integers, parts: Integers, passages: Integers, pairs: Integers
 ) -> NDArray[np.float64]:
-    """The share of the pairs of words of a short part that a row has, without those of the item's longer parts.
+    """The share of the pairs of words of a part that a row has, without those of the item's passages.
 
-    What the passage says too is no evidence that a row has the question.
+    What the passage says too is no evidence that a row has the question. `passages` has a row for each of `parts`.
     """
     bounds, grams, weights = index.pairs
-    own = parts[:, column]
-    of, place = groups(bounds[own + 1] - bounds[own])
-    posting = bounds[own][of] + place
+    of, place = groups(bounds[parts + 1] - bounds[parts])
+    posting = bounds[parts][of] + place
     gram, weight = grams[posting], weights[posting]
     keys = max(len(index.grams[PAIRS].lookup.keys), 1)
-    inner = np.zeros(len(gram), np.bool_)
-    for other in range(parts.shape[1]):
-        long = parts[of, other]
-        inner |= (long >= 0) & (_position(index.inner, long * keys + gram) >= 0)
+    own = np.ones(len(gram), np.bool_)
+    for passage in passages.T:
+        own &= (passage[of] < 0) | (_position(index.inner, passage[of] * keys + gram) < 0)
     there = _position(pairs, rows[of] * keys + gram) >= 0
-    all_of = np.bincount(of, weight * ~inner, minlength=len(rows))
-    have = np.bincount(of, weight * (~inner & there), minlength=len(rows))
-    return np.where(all_of > 0, have / np.maximum(all_of, 1), 1.0)
+    count = np.bincount(of, own, minlength=len(rows))
+    all_of = np.bincount(of, weight * own, minlength=len(rows))
+    have = np.bincount(of, weight * (own & there), minlength=len(rows))
+    return np.where(count >= LEAST_PAIRS, have / np.maximum(all_of, 1), 0.0)
 
 
 def _position(keys: Integers, wanted: Integers) -> Integers:

@@ -3,8 +3,8 @@
     normalize(pl.Series(["“STRASSE” – 2", "'Straße', 2"]))        # twice "strasse" and "2", with blanks around them
 
 A text becomes words, in this order: NFKC; lower case; the letters that only Unicode's case folding adds (ß and ẞ become
-ss, ς becomes σ, and the Greek letters with iota); apostrophes and quotation marks are removed ("don't" is "dont");
-every other character that is no letter, mark or number separates words. Letters of Chinese, Japanese, Thai, Lao, Khmer
+ss, ς becomes σ, and the Greek letters with iota); apostrophes and quotation marks are removed ("don't" is
+"dont", and so is "do n't" of tokenized corpora); every other character that is no letter, mark or number separates words. Letters of Chinese, Japanese, Thai, Lao, Khmer
 and Burmese, which are written without blanks, are words of their own. Accents stay.
 """
 
@@ -19,7 +19,8 @@ _FOLDED = {
     if letter.casefold() != letter.lower()
 }
 _QUOTES = r"[\u{2018}-\u{201F}\u{2032}-\u{2037}\u{2039}\u{203A}\u{AB}\u{BB}\u{2BC}\u{2B9}\u{A8}\u{B4}'\x22`]+"
-_SEPARATORS = r"[^\p{L}\p{M}\p{N}]+"
+_SEPARATORS = r"[^\p{L}\p{M}\p{N}' ]+"
+_CLITICS = r" (n't|'(?:s|re|ve|ll|d|m))\b"
 _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
 
 
@@ -33,12 +34,13 @@ def normalize(texts: pl.Series) -> pl.Series:
     if wide.any():
         places = wide.fill_null(False).arg_true()
         texts = texts.clone().scatter(places, _normalize_wide(texts.gather(places)))
+    texts = texts.str.to_lowercase().str.replace_all(_CLITICS, "$1")
     for quote in "'`\"":
         texts = texts.str.replace_all(quote, "", literal=True)
-    return texts.str.to_lowercase()
+    return texts
 
 
 def _normalize_wide(texts: pl.Series) -> pl.Series:
-    texts = texts.str.replace_all(_QUOTES, "").str.normalize("NFKC").str.to_lowercase()
+    texts = texts.str.replace_all(_QUOTES, "'").str.normalize("NFKC").str.to_lowercase()
     texts = texts.str.replace_many(list(_FOLDED), list(_FOLDED.values())).str.normalize("NFKC")
     return texts.str.replace_all(_UNSPACED, " $1 ").str.replace_all(_SEPARATORS, " ")

@@ -25,12 +25,12 @@ import polars as pl
 from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.records import RECORD, RawRecord, read_record
-from flanbuild.declare.mixture import ContaminationRule, load_mixture
+from flanbuild.declare.mixture import ContaminationRule
 from flanbuild.declare.task import Task
 from flanbuild.declare.task_files import load_tasks
-from flanbuild.mix.contamination import training_texts
 from flanbuild.mix.index import Items, PartColumn, build_index
 from flanbuild.mix.matching import QUESTION, find_matches
+from flanbuild.mix.pairs import TrainingRows
 from flanbuild.mix.references import task_items
 from flanbuild.mix.words import words_of
 from flanbuild.sources.mirror import MirrorSource
@@ -100,8 +100,10 @@ def _training_texts(task: Task, raw: Path) -> Iterator[str]:
     if not of or set(of) & set(record.missing):
         return
     rows = np.arange(min(BACKGROUND_ROWS, sum(record.splits[name].rows for name in of)))
-    columns, _ = training_texts(task, raw, of, rows)
-    frame = pl.DataFrame(columns).select(pl.concat_str(pl.all(), separator="\n", ignore_nulls=True)).to_series()
+    columns = TrainingRows(task, raw, of, raw, "").texts(rows).columns
+    frame = (
+        pl.DataFrame(columns).select(pl.concat_str(pl.all(), separator="\n", ignore_nulls=True)).to_series()
+    )
     yield from (text for text in frame if text)
 
 
@@ -109,12 +111,20 @@ CHANGES: dict[str, tuple[Change, int, int]] = {
     "verbatim": (lambda parts, _: parts, LEAST, 10**9),
     "verbatim, 6 to 12 words": (lambda parts, _: parts, 6, 12),
     "verbatim, 4 or 5 words": (lambda parts, _: parts, 4, 5),
-    "other order and names of fields": (lambda parts, choice: [parts[i] for i in choice.permutation(len(parts))], LEAST, 10**9),
+    "other order and names of fields": (
+        lambda parts, choice: [parts[i] for i in choice.permutation(len(parts))],
+        LEAST,
+        10**9,
+    ),
     "upper case": (lambda parts, _: [part.upper() for part in parts], LEAST, 10**9),
     "no punctuation": (lambda parts, _: [re.sub(r"[^\w\s'’-]", " ", part) for part in parts], LEAST, 10**9),
     "other punctuation": (lambda parts, choice: [_punctuated(part, choice) for part in parts], LEAST, 10**9),
     "inside a longer text": (lambda parts, choice: [_inside(parts, choice)], LEAST, 10**9),
-    "prefix and suffix": (lambda parts, _: ["Read this.\n" + "\n".join(parts) + "\nNow answer."], LEAST, 10**9),
+    "prefix and suffix": (
+        lambda parts, _: ["Read this.\n" + "\n".join(parts) + "\nNow answer."],
+        LEAST,
+        10**9,
+    ),
     "1 word in 15 changed, 20 to 39 words": (lambda parts, choice: _changed(parts, choice), LONG, 39),
     "1 word in 15 changed, 40 words and more": (lambda parts, choice: _changed(parts, choice), 40, 10**9),
     "1 word in 15 changed, 6 to 19 words": (lambda parts, choice: _changed(parts, choice), LEAST, 19),
@@ -129,7 +139,9 @@ def recall(world: World, seed: int, number: int) -> Iterator[tuple[str, int, int
         chosen = _chosen(world.items, choice, number, least, most)
         rows = [change(_parts(world.items[which], item), choice) for which, item in chosen]
         found = _found(world.items, [*rows, *([text] for text in world.background)])
-        hits = sum(bool({world.items[which].name} & found.get(row, set())) for row, (which, _) in enumerate(chosen))
+        hits = sum(
+            bool({world.items[which].name} & found.get(row, set())) for row, (which, _) in enumerate(chosen)
+        )
         yield name, len(chosen), len({which for which, _ in chosen}), hits
 
 
@@ -161,8 +173,13 @@ def _parts(items: Items, item: int) -> Parts:
 def _found(items: Sequence[Items], rows: Sequence[Parts]) -> dict[int, set[str]]:
     """By row the references that it carries an item or a question of."""
     width = max(map(len, rows))
-    columns = {f"t{i}": pl.Series([row[i] if i < len(row) else None for row in rows], dtype=pl.String) for i in range(width)}
-    matches = find_matches(build_index(items, RULE.ngram), columns, threshold=RULE.threshold, ngram=RULE.ngram)
+    columns = {
+        f"t{i}": pl.Series([row[i] if i < len(row) else None for row in rows], dtype=pl.String)
+        for i in range(width)
+    }
+    matches = find_matches(
+        build_index(items, RULE.ngram), columns, threshold=RULE.threshold, ngram=RULE.ngram
+    )
     found: dict[int, set[str]] = {}
     for name, frame in matches.items():
         for row in frame.filter(pl.col("kind") >= QUESTION)["row"]:
@@ -177,7 +194,20 @@ FILLERS = (
     "Rain kept most of the visitors away from the fair, although the music played on",
 )
 """Written for this: stand in no dataset."""
-STRANGE = "quartz lantern meadow velvet harbor copper thistle marble saffron willow ember granite".split()
+STRANGE = [
+    "quartz",
+    "lantern",
+    "meadow",
+    "velvet",
+    "harbor",
+    "copper",
+    "thistle",
+    "marble",
+    "saffron",
+    "willow",
+    "ember",
+    "granite",
+]
 
 
 def _punctuated(text: str, choice: np.random.Generator) -> str:
@@ -222,7 +252,9 @@ def _same_passage(world: World, choice: np.random.Generator, number: int) -> Mis
         asked = [column for column in items.columns if column.role == "question"] or items.columns[1:]
         if not asked:
             continue
-        frame = pl.DataFrame({"passage": passages[-1].texts, "question": asked[0].texts}).with_row_index("item")
+        frame = pl.DataFrame({"passage": passages[-1].texts, "question": asked[0].texts}).with_row_index(
+            "item"
+        )
         frame = frame.drop_nulls().unique(["passage", "question"], keep="first", maintain_order=True)
         frame = frame.with_columns(pl.len().over("passage").alias("n")).filter(pl.col("n") > 1)
         first = frame.unique("passage", keep="first", maintain_order=True)
@@ -250,8 +282,43 @@ PATTERNS = (
     "How can I learn to repair a {} at home if I live near {}?",
     "Is it true that every {} in {} has to be registered before the first of May?",
 )
-THINGS = "lawyer tractor teacher violin bakery museum goalkeeper river mayor kettle bishop lizard orchard sailor clock".split()
-PLACES = "Ghent Oslo Quito Lagos Perth Turin Bergen Cusco Malmo Leeds Porto Basel Tampa Delhi Minsk Kyoto Dakar Riga".split()
+THINGS = [
+    "lawyer",
+    "tractor",
+    "teacher",
+    "violin",
+    "bakery",
+    "museum",
+    "goalkeeper",
+    "river",
+    "mayor",
+    "kettle",
+    "bishop",
+    "lizard",
+    "orchard",
+    "sailor",
+    "clock",
+]
+PLACES = [
+    "Ghent",
+    "Oslo",
+    "Quito",
+    "Lagos",
+    "Perth",
+    "Turin",
+    "Bergen",
+    "Cusco",
+    "Malmo",
+    "Leeds",
+    "Porto",
+    "Basel",
+    "Tampa",
+    "Delhi",
+    "Minsk",
+    "Kyoto",
+    "Dakar",
+    "Riga",
+]
 
 
 def _same_pattern(world: World, choice: np.random.Generator, number: int) -> Misses:
@@ -289,10 +356,28 @@ def _same_phrase(world: World, choice: np.random.Generator, number: int) -> Miss
     return [_questions("phrases", pl.Series(items))], rows
 
 
-NAMES = (
-    "Anna Berg,Luis Ortega,Mei Tanaka,Omar Haddad,Ivan Petrov,Grace Mbeki,Paul Novak,Sara Lind,Tom Walsh,Nina Rossi,"
-    "Karl Weber,Lea Dubois,Juan Silva,Amy Clark,Noor Khan,Ben Adams,Eva Horvat,Max Keller,Ida Holm,Raj Patel"
-).split(",")
+NAMES = [
+    "Anna Berg",
+    "Luis Ortega",
+    "Mei Tanaka",
+    "Omar Haddad",
+    "Ivan Petrov",
+    "Grace Mbeki",
+    "Paul Novak",
+    "Sara Lind",
+    "Tom Walsh",
+    "Nina Rossi",
+    "Karl Weber",
+    "Lea Dubois",
+    "Juan Silva",
+    "Amy Clark",
+    "Noor Khan",
+    "Ben Adams",
+    "Eva Horvat",
+    "Max Keller",
+    "Ida Holm",
+    "Raj Patel",
+]
 
 
 def _same_names(world: World, choice: np.random.Generator, number: int) -> Misses:
@@ -301,14 +386,18 @@ def _same_names(world: World, choice: np.random.Generator, number: int) -> Misse
     for _ in range(number):
         names = [str(name) for name in choice.permutation(NAMES)]
         items.append("Present were " + ", ".join(names[:10]) + ".")
-        rows.append(["Absent: " + ", ".join(str(name) for name in choice.permutation([*names[5:10], *names[10:15]]))])
+        rows.append(
+            ["Absent: " + ", ".join(str(name) for name in choice.permutation([*names[5:10], *names[10:15]]))]
+        )
     return [_questions("names", pl.Series(items))], rows
 
 
 def _questions(name: str, texts: pl.Series) -> Items:
     count = len(texts)
     nothing = np.zeros(0, np.uint64)
-    return Items(name, np.arange(count), np.zeros(count, np.int8), nothing, (PartColumn("question", 0, texts),))
+    return Items(
+        name, np.arange(count), np.zeros(count, np.int8), nothing, (PartColumn("question", 0, texts),)
+    )
 
 
 NEAR_MISSES: dict[str, Callable[[World, np.random.Generator, int], Misses]] = {
@@ -323,11 +412,15 @@ def _arguments() -> argparse.Namespace:
     parser = common.parser(__doc__)
     parser.add_argument("what", choices=["planted", "holdouts", "speed"])
     parser.add_argument("--mirror", type=Path, default=Path(os.environ.get("FLANBUILD_MIRROR", "mirror")))
-    parser.add_argument("--tasks", type=Path, default=common.ROOT / "mixtures" / "tasks", help="folder of task files")
+    parser.add_argument(
+        "--tasks", type=Path, default=common.ROOT / "mixtures" / "tasks", help="folder of task files"
+    )
     parser.add_argument("--seed", type=int, default=None, help="by default a fresh one")
     parser.add_argument("--number", type=int, default=500, help="planted rows, and near misses")
     parser.add_argument("--sample", type=int, default=0, help="hits to print")
-    parser.add_argument("--rows", type=int, default=30_000, help="training rows of a task of the sample world")
+    parser.add_argument(
+        "--rows", type=int, default=30_000, help="training rows of a task of the sample world"
+    )
     arguments = parser.parse_args()
     if arguments.seed is None:
         arguments.seed = time.time_ns() % 1_000_000

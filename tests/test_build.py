@@ -15,7 +15,7 @@ from few import FOLDER, few
 from flanbuild.artifacts.artifact import is_whole
 from flanbuild.artifacts.files import xxh3_of
 from flanbuild.artifacts.records import MANIFEST, RECORD, RawRecord, TaskRecord, read_record
-from flanbuild.declare.mixture import LicenseTerms, Rate, Size
+from flanbuild.declare.mixture import ContaminationRule, LicenseTerms, Rate, Size
 from flanbuild.declare.task_files import load_task_file
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.mix.verification import verify
@@ -114,7 +114,7 @@ def test_a_rate_that_changes_no_number_of_wordings_only_mixes(build):
     "changed",
     [
         {"compression": "lz4"},
-        {"leaks": "drop"},
+        {"contamination": ContaminationRule(rule="drop")},
         {"related": (("nli", "paraphrase"),)},
         {"licenses": LicenseTerms(deny=("*-nc-*",))},
     ],

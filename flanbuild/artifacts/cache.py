@@ -19,13 +19,19 @@ def free(data: Path, *, dry_run: bool = False) -> list[tuple[Path, int]]:
     addresses = Addresses(data)
     if not data.is_dir():
         return []
-    found = [(path, _size(path)) for path in sorted(addresses.counts.glob("*")) if path.is_dir()]
+    kept = [
+        *addresses.counts.glob("*"),
+        *(addresses.contamination / name for name in ("pairs", "references")),
+    ]
+    found = [(path, _size(path)) for path in sorted(kept) if path.is_dir()]
     leftovers = [path for path in sorted(data.rglob(".*.*-*")) if leftover_of(path)]
     found += [(path, _size(path)) for path in leftovers]
     if dry_run:
         return found
     with locked(addresses.counts):
         shutil.rmtree(addresses.counts, ignore_errors=True)
+        for name in ("pairs", "references"):
+            shutil.rmtree(addresses.contamination / name, ignore_errors=True)
     for folder in sorted({_locked_folder(data, path) for path in leftovers}):
         with locked(folder):
             pass  # taking the lock sweeps

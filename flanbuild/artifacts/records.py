@@ -233,7 +233,8 @@ class TaskRecord(FolderRecord):
     def files(self) -> dict[str, Digest]:
         """Prompts of each split and the list of training rows, as far as they were written."""
         prompts = {f"{name}.arrow": split.file_digest for name, split in self.splits.items()}
-        rows = {ROWS_FILE: split.rows_digest for split in self.splits.values() if split.rows_digest}
+        train = self.splits.get("train")
+        rows = {ROWS_FILE: train.rows_digest} if train else {}
         return {name: digest for name, digest in (prompts | rows).items() if digest}
 
 
@@ -353,8 +354,10 @@ class ContaminationMatch(Part):
     """training rows with a passage only"""
     exact: int
     """training rows with an item or question whose parts are whole texts of the row"""
-    items: int
-    """distinct evaluation rows that are found, as item or question"""
+    test_items: int
+    """distinct test rows that are found, as item or question"""
+    dev_items: int
+    """distinct rows of the validation split that are found"""
     examples: tuple[tuple[int, int], ...]
     """the first few as (training row, evaluation row)"""
 
@@ -389,7 +392,7 @@ class ReferenceRecord(Record):
     FORMAT: ClassVar[int] = 1
 
     reference: str
-    counts: ReferenceCount
+    count: ReferenceCount
 
 
 class Manifest(Record):

@@ -25,7 +25,15 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Look": (inspect.list_tasks, inspect.show, inspect.preview, inspect.why, inspect.check, inspect.schema),
+    "Look": (
+        inspect.list_tasks,
+        inspect.show,
+        inspect.preview,
+        inspect.why,
+        inspect.contamination,
+        inspect.check,
+        inspect.schema,
+    ),
     "Build": (
         build.plan,
         build.download,

@@ -13,7 +13,7 @@ class Lookup:
 
     def __init__(self, keys: Hashes) -> None:
         self.keys = keys
-        bits = int(len(keys)).bit_length()
+        bits = len(keys).bit_length()
         self._near = np.uint64(64 - min(max(bits + 3, _MIN_BITS), _MAX_BITS))
         self._bitmap = np.zeros(1 << int(64 - self._near), np.bool_)
         self._bitmap[keys >> self._near] = True

@@ -19,6 +19,9 @@ from flanbuild.mix.index import MIDDLE, PAIRS, SCALE, SHORT, Group, Index, Posti
 from flanbuild.mix.lookup import groups
 from flanbuild.mix.words import Grams, Integers, words_of
 
+VERSION = 1
+"""The number of the rules of matching; the manifest records it, and other rules have another number."""
+
 PASSAGE, QUESTION, ITEM = 1, 2, 3
 """Kinds of match; a higher one includes more of the item."""
 KINDS: Final = {PASSAGE: "passage", QUESTION: "question", ITEM: "item"}
@@ -41,9 +44,9 @@ LEAST_QUESTION_WORDS = 8
 """Words of a question that is found without its passage."""
 MOST_WORDS = 0.8
 """Share of the words of an item's passages, or of its questions if it has no passage, that must be found."""
-MOST_PAIRS = 0.8
-"""Share of the pairs of words of a part below MIDDLE words that must be found: one word in twelve may be another."""
-SUPPORT = 0.65
+MOST_PAIRS = 0.81
+"""Share of the pairs of words of a part below MIDDLE words that must be found: one word in eleven may be another."""
+SUPPORT = 0.5
 """Share of the pairs of words of a short part that suffices where the rest of its item is found."""
 LEAST_PAIRS = 2
 """Pairs of words of a question that its passage does not have; with fewer, only the whole question is evidence."""
@@ -195,7 +198,9 @@ def _without_few_pairs(index: Index, found: _Found, pairs: Integers) -> _Found:
     have, wanted = (np.bincount(of, each, minlength=len(doubtful)) for each in (there, np.ones(len(of))))
     stay = np.ones(len(found.keys), np.bool_)
     stay[doubtful[have < MOST_PAIRS * wanted]] = False
-    return _Found(*(array[stay] for array in found))
+    return _Found(
+        found.keys[stay], found.score[stay], found.equal[stay], found.alone[stay], found.common[stay]
+    )
 
 
 def _scores(
@@ -284,7 +289,9 @@ def _judged(
     words = np.where(present, index.words[parts], 0)
     roles = np.array([column.role for column in group.items.columns])
     asks = (roles == "question") & bool((roles == "passage").any())
-    evidence = (words > 1) | asks  # one word is none, neither for an item nor against it, unless it is the question
+    evidence = (
+        words > 1
+    ) | asks  # one word is none, neither for an item nor against it, unless it is the question
     place = _position(found.keys, rows[:, None] * max(len(index.words), 1) + parts)
     is_found = evidence & (place >= 0)
     score = np.where(is_found, found.score[place], 0.0)
@@ -341,7 +348,8 @@ def _view(
 
 def _mostly(words: Integers, have: Flags) -> Flags:
     """Whether the parts that are found have nearly all words of these; a title may be missing."""
-    return (words * have).sum(1) >= MOST_WORDS * words.sum(1)
+    found: Flags = (words * have).sum(1) >= MOST_WORDS * words.sum(1)
+    return found
 
 
 def _support(

@@ -32,7 +32,7 @@ from flanbuild.declare.mixture import MAX_EXAMPLES, HeldOut, Mixture
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.keys import row_keys, task_key
 from flanbuild.mix.card import CARD, card
-from flanbuild.mix.contamination import Contamination, Search
+from flanbuild.mix.contamination import Contamination, Search, report_file
 from flanbuild.mix.manifest import describe
 from flanbuild.mix.plan import Allocation, plan, task_refs
 from flanbuild.mix.shards import EXAMPLES, TaskRef, write_shards
@@ -133,7 +133,7 @@ def mix(
         (staging / CARD).write_text(card(manifest), encoding="utf-8")
     if found.record.references:
         searched = _searched(mixture, rendered, held)
-        search.write_report(search.report(out.name), mixture, rendered.folders, searched, held)
+        search.write_report(report_file(search.folder, out.name), mixture, rendered.folders, searched, held)
     return manifest
 
 

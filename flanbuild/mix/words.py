@@ -4,6 +4,7 @@ Hashes depend on the normal form of a text alone (render/normalization.py), so t
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def words_of(texts: pl.Series) -> Iterator[Words]:
         return
     chunk = (np.cumsum(sizes) - sizes) // CHUNK_BYTES
     edges = [*np.flatnonzero(np.diff(chunk, prepend=-1)), len(sizes)]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         yield _words(texts[int(start) : int(end)], int(start))
 
 
@@ -112,5 +113,5 @@ class Grams:
 def _powers(count: int) -> tuple[Hashes, Hashes]:
     """The first powers of the base and of its inverse, modulo 2 ** 64."""
     bases = (np.uint64(_BASE), np.uint64(pow(_BASE, -1, 1 << 64)))
-    powers, inverse = (np.cumprod(np.full(max(count, 1), base, np.uint64)) for base in bases)
+    powers, inverse = (np.cumprod(np.full(max(count, 1), base), dtype=np.uint64) for base in bases)
     return powers[:count], inverse[:count]

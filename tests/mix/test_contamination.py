@@ -7,10 +7,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from flanbuild.render.fingerprints import row_fingerprints
 
 from flanbuild.artifacts.arrow import read_table
 from flanbuild.errors import DeclarationError
-from flanbuild.render.fingerprints import row_fingerprints
 from flanbuild.sources.mirror import MirrorSource
 
 

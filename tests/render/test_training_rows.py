@@ -10,8 +10,8 @@ from raw_rows import build_raw
 
 from flanbuild.artifacts.arrow import RENDERED_SCHEMA, read_table
 from flanbuild.artifacts.files import xxh3_of
-from flanbuild.artifacts.records import RECORD, RawRecord, fingerprint_file, read_record
-from flanbuild.declare.mixture import Size
+from flanbuild.artifacts.records import RECORD, ROWS_FILE, RawRecord, read_record
+from flanbuild.declare.mixture import ContaminationRule, Size
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DamagedError, DeclarationError
 from flanbuild.render import training_rows
@@ -183,7 +183,13 @@ def test_what_changes_rows_changes_the_fingerprint(key, changed):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"cap": 20_000}, {"shards": 3}, {"leaks": "drop"}, {"compression": "zstd"}, {"name": "other"}],
+    [
+        {"cap": 20_000},
+        {"shards": 3},
+        {"contamination": ContaminationRule(rule="drop")},
+        {"compression": "zstd"},
+        {"name": "other"},
+    ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_what_changes_no_row_does_not_change_the_fingerprint(key, changed):
@@ -238,4 +244,4 @@ def test_rows_with_braces_quotes_and_newlines_come_through_as_they_are(pages, fl
         i: f"Wording one: {odd[i]}\n{odd[i]}\nOPTIONS:\n- yes\n- no\n" for i in range(4)
     }
     assert record.splits["train"].dropped == {"not labelled": 1}
-    assert fingerprint_file("train") in record.files()
+    assert ROWS_FILE in record.files()

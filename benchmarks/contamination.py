@@ -177,9 +177,7 @@ def _found(items: Sequence[Items], rows: Sequence[Parts]) -> dict[int, set[str]]
         f"t{i}": pl.Series([row[i] if i < len(row) else None for row in rows], dtype=pl.String)
         for i in range(width)
     }
-    matches = find_matches(
-        build_index(items, RULE.ngram), columns, threshold=RULE.threshold, ngram=RULE.ngram
-    )
+    matches = find_matches(build_index(items, RULE.ngram), columns, threshold=RULE.threshold)
     found: dict[int, set[str]] = {}
     for name, frame in matches.items():
         for row in frame.filter(pl.col("kind") >= QUESTION)["row"]:

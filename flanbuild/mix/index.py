@@ -22,9 +22,9 @@ SHORT = 12
 """Words from which a part is found by its n-grams; a shorter one must stand in the row as a whole."""
 MIDDLE = 40
 """Words below which a part that is found by its n-grams must have nearly all its pairs of words in the row too."""
-SHORTEST = 3
-"""Words of the shortest part that is looked for inside a longer text."""
-_LADDER = ((30, 6), (20, 4), (SHORT, 3))
+SHORTEST = 4
+"""Words of the shortest part that is looked for inside a longer text, and by which longer ones are looked for."""
+_LADDER = ((20, 6), (SHORT, 5))
 """(words of a part, n): parts of 5 n words and more have the declared n."""
 SCALE = 1 << 12
 """Weights are whole numbers of this unit, so that their sums do not depend on the order."""
@@ -62,6 +62,8 @@ class Postings(NamedTuple):
     starts: Integers
     """parts of hash i are those from starts[i] to starts[i + 1]"""
     parts: Integers
+    times: Integers
+    """for each of these parts, how many parts of its group have the hash"""
 
     def expand(self, keys: Integers) -> tuple[Integers, Integers]:
         """For each of these keys all its parts: (index in `keys`, part)."""
@@ -94,8 +96,8 @@ class Index:
     """of each part, the group it belongs to"""
     whole: Postings
     """of the hash of a part's words"""
-    short: Mapping[int, Postings]
-    """number of words -> the whole parts of so many words"""
+    opening: Postings
+    """of the first SHORTEST words of short parts the numbers of words of those parts, in place of parts"""
     grams: Mapping[int, Postings]
     """n -> n-grams of longer parts, and the pairs of words of short ones"""
     pairs: tuple[Integers, Integers, Integers]
@@ -115,7 +117,7 @@ def size_for(words: Integers, ngram: int) -> Integers:
     """The n for parts of so many words; 0 where a part is looked for as a whole.
 
     >>> size_for(np.array([11, 12, 20, 30, 40]), 8).tolist()
-    [0, 3, 4, 6, 8]
+    [0, 5, 6, 6, 8]
     """
     sizes = np.zeros(len(words), np.int64)
     for least, n in reversed(_LADDER):
@@ -140,21 +142,20 @@ def build_index(references: Sequence[Items], ngram: int) -> Index:
     sizes = size_for(counts, ngram)
     all_texts = pl.concat([pl.Series([], dtype=pl.String), *texts])
     part = np.arange(len(counts))
-    short = [int(n) for n in np.unique(counts) if SHORTEST <= n < SHORT]
+    group_of = np.repeat(np.arange(len(found)), [group.count for group in found]).astype(np.int64)
     grams = {
-        int(n): _gram_postings(all_texts, np.flatnonzero(sizes == n), int(n))
+        int(n): _gram_postings(all_texts, np.flatnonzero(sizes == n), int(n), group_of)
         for n in np.unique(sizes[sizes > 0])
     }
     paired = np.flatnonzero(_asked(found, len(counts)) | ((counts < MIDDLE) & (counts >= PAIRS)))
-    grams[PAIRS] = _gram_postings(all_texts, paired, PAIRS)
-    group_of = np.repeat(np.arange(len(found)), [group.count for group in found]).astype(np.int64)
+    grams[PAIRS] = _gram_postings(all_texts, paired, PAIRS, group_of)
     return Index(
         groups=tuple(found),
         words=counts,
         sizes=sizes,
         group_of=group_of,
-        whole=_postings(hashes, part),
-        short={n: _postings(hashes[counts == n], part[counts == n]) for n in short},
+        whole=_postings(hashes, part, group_of),
+        opening=_openings(all_texts, counts),
         grams=grams,
         pairs=_pairs(grams[PAIRS], group_of),
         inner=_inner(all_texts, np.flatnonzero(sizes > 0), grams[PAIRS].lookup),
@@ -190,22 +191,35 @@ def _distinct_parts(items: Items) -> tuple[Integers, Integers, pl.Series, Hashes
     return parts.reshape(shape).T, count[filled][where], texts.gather(filled[where]), unique
 
 
-def _gram_postings(texts: pl.Series, parts: Integers, n: int) -> Postings:
+def _openings(texts: pl.Series, counts: Integers) -> Postings:
+    """The first words of short parts, with the numbers of words that parts which begin so have."""
+    parts = np.flatnonzero((counts >= SHORTEST) & (counts < SHORT))
+    hashes = [np.zeros(0, np.uint64)]
+    for words in words_of(texts.gather(parts)):
+        starts = words.bounds[:-1]
+        hashes.append(Grams(words).at(starts, np.full(len(starts), SHORTEST)))
+    return _postings(np.concatenate(hashes), counts[parts], np.zeros(SHORT, np.int64))
+
+
+def _gram_postings(texts: pl.Series, parts: Integers, n: int, group_of: Integers) -> Postings:
     """The n-grams of the texts of these parts."""
     hashes, owners = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
     for words in words_of(texts.gather(parts)):
         starts, found = Grams(words).of(n)
         hashes.append(found)
         owners.append(parts[words.texts()[starts]])
-    return _postings(np.concatenate(hashes), np.concatenate(owners))
+    return _postings(np.concatenate(hashes), np.concatenate(owners), group_of)
 
 
-def _postings(hashes: Hashes, parts: Integers) -> Postings:
-    pairs = pl.DataFrame({"hash": hashes, "part": parts}).unique().sort("hash", "part")
-    sorted_hashes = pairs["hash"].to_numpy()
-    starts = np.flatnonzero(np.diff(sorted_hashes, prepend=~sorted_hashes[:1]))
+def _postings(hashes: Hashes, parts: Integers, group_of: Integers) -> Postings:
+    frame = pl.DataFrame({"hash": hashes, "part": parts}).unique()
+    frame = frame.with_columns(group=group_of[frame["part"].to_numpy()])
+    frame = frame.with_columns(times=pl.len().over("hash", "group").cast(pl.Int64)).sort("hash", "part")
+    ordered = frame["hash"].to_numpy()
+    starts = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
+    lookup = Lookup(ordered[starts])
     return Postings(
-        Lookup(sorted_hashes[starts]), np.append(starts, len(sorted_hashes)), pairs["part"].to_numpy()
+        lookup, np.append(starts, len(ordered)), frame["part"].to_numpy(), frame["times"].to_numpy()
     )
 
 
@@ -213,21 +227,18 @@ def _pairs(postings: Postings, group_of: Integers) -> tuple[Integers, Integers, 
     """The pairs of words of each part, from the parts of each pair."""
     pair = np.repeat(np.arange(len(postings.lookup.keys)), np.diff(postings.starts))
     counts = np.bincount(group_of, minlength=1)
-    of_group, inverse = np.unique(pair * len(counts) + group_of[postings.parts], return_inverse=True)
-    times = np.bincount(inverse, minlength=len(of_group))[inverse]
-    weights = (np.log1p(counts[group_of[postings.parts]] / times) * SCALE).round().astype(np.int64)
+    weights = np.log1p(counts[group_of[postings.parts]] / postings.times) * SCALE
     order = np.argsort(postings.parts, kind="stable")
     bounds = np.searchsorted(postings.parts[order], np.arange(len(group_of) + 1))
-    return bounds, pair[order], weights[order]
+    return bounds, pair[order], weights.round().astype(np.int64)[order]
 
 
 def _inner(texts: pl.Series, parts: Integers, pairs: Lookup) -> Integers:
     """Which pairs of words of short parts occur in which longer parts."""
     keys = [np.zeros(0, np.int64)]
     for words in words_of(texts.gather(parts)):
-        starts, found = Grams(words).of(PAIRS)
-        where, pair = pairs.find(found)
-        keys.append(parts[words.texts()[starts[where]]] * len(pairs.keys) + pair)
+        starts, pair = Grams(words).find(PAIRS, pairs)
+        keys.append(parts[words.texts()[starts]] * len(pairs.keys) + pair)
     return np.unique(np.concatenate(keys))
 
 

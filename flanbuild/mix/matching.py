@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flanbuild.mix.index import MIDDLE, PAIRS, SCALE, SHORT, Group, Index, Postings
+from flanbuild.mix.index import MIDDLE, PAIRS, SCALE, SHORT, SHORTEST, Group, Index, Postings
 from flanbuild.mix.lookup import groups
 from flanbuild.mix.words import Grams, Integers, words_of
 
@@ -54,7 +54,7 @@ SUPPORT_OF_THRESHOLD = 0.75
 """The same for longer parts, as a share of their threshold."""
 _COMMON_ROWS, _COMMON_SHARE = 20, 500
 """A short text in more rows than this, or than one in so many, is a common phrase."""
-_COMMON_PAIRS = 1 << 18
+_COMMON_PAIRS = 1 << 12
 """An n-gram that gives more pairs of a row and a part than this is no evidence of either."""
 _BLOCK = 1 << 21
 """Pairs that are compared at once; it changes no result."""
@@ -81,17 +81,8 @@ class _Found(NamedTuple):
     common: Flags
 
 
-def threshold_for(n: Integers, threshold: float, ngram: int) -> NDArray[np.float64]:
-    """The share that parts with n-grams of size n need: the shorter the n-grams, the more of them.
-
-    >>> threshold_for(np.array([4, 8]), 0.3, 8).round(3).tolist()
-    [0.45, 0.3]
-    """
-    return np.minimum(threshold * (2 - np.minimum(n / ngram, 1)), 1.0)
-
-
 def find_matches(
-    index: Index, texts: Mapping[str, pl.Series], *, threshold: float, ngram: int
+    index: Index, texts: Mapping[str, pl.Series], *, threshold: float
 ) -> dict[str, pl.DataFrame]:
     """For each reference of the index the matches with rows of MATCH_SCHEMA, sorted.
 
@@ -100,8 +91,9 @@ def find_matches(
     """
     rows = max((len(column) for column in texts.values()), default=0)
     equal, short, grams = _scan(index, texts)
-    found = _found(index, rows, equal, short, grams, threshold, ngram)
-    pairs = _row_pairs(index, texts, np.unique(found.keys // max(len(index.words), 1)))
+    found = _found(index, rows, equal, short, grams, threshold)
+    strong = found.keys[found.alone & ~found.common]
+    pairs = _row_pairs(index, texts, _distinct(strong // max(len(index.words), 1)))
     found = _without_few_pairs(index, found, pairs)
     anchors = found.alone & ~found.common
     row, part = np.divmod(found.keys[anchors], max(len(index.words), 1))
@@ -125,21 +117,27 @@ def _scan(index: Index, texts: Mapping[str, pl.Series]) -> tuple[_Hits, _Hits, d
         for words in words_of(column):
             of_words, text = Grams(words), words.texts()
             filled = np.flatnonzero(words.counts)
-            equal.append(_parts_in(index.whole, words.first + filled, of_words.whole()[filled]))
-            for n, postings in index.short.items():
-                starts, hashes = of_words.of(n)
-                short.append(_parts_in(postings, text[starts], hashes))
+            where, keys = index.whole.lookup.find(of_words.whole()[filled])
+            of, parts = index.whole.expand(keys)
+            equal.append(_Hits(words.first + filled[where][of], parts))
+            starts, parts = _short_parts(index, of_words)
+            short.append(_Hits(text[starts], parts))
             for n, hits in grams.items():
-                starts, hashes = of_words.of(n)
-                where, keys = index.grams[n].lookup.find(hashes)
-                hits.append(_Hits(text[starts[where]], keys))
+                starts, keys = of_words.find(n, index.grams[n].lookup)
+                hits.append(_Hits(text[starts], keys))
     return _joined(equal), _joined(short), {n: _joined(hits) for n, hits in grams.items()}
 
 
-def _parts_in(postings: Postings, rows: Integers, hashes: NDArray[np.uint64]) -> _Hits:
-    where, keys = postings.lookup.find(hashes)
-    of, parts = postings.expand(keys)
-    return _Hits(rows[where][of], parts)
+def _short_parts(index: Index, of_words: Grams) -> tuple[Integers, Integers]:
+    """The positions of short parts that stand in a text, and the parts; they are looked for by their first words."""
+    starts, keys = of_words.find(SHORTEST, index.opening.lookup)
+    of, sizes = index.opening.expand(keys)
+    starts = starts[of]
+    fits = of_words.fits(starts, sizes)
+    starts, sizes = starts[fits], sizes[fits]
+    where, keys = index.whole.lookup.find(of_words.at(starts, sizes))
+    of, parts = index.whole.expand(keys)
+    return starts[where][of], parts
 
 
 def _joined(hits: list[_Hits]) -> _Hits:
@@ -157,7 +155,6 @@ def _found(
     short: _Hits,
     grams: Mapping[int, _Hits],
     threshold: float,
-    ngram: int,
 ) -> _Found:
     """All parts that are found in rows, whole or by n-grams."""
     count = max(len(index.words), 1)
@@ -168,12 +165,12 @@ def _found(
         for hits, value in ((equal, True), (short, False))
     ]
     for n, hits in grams.items():
-        frames += list(_scores(index, n, hits, rows, threshold, ngram))
+        frames += list(_scores(index, n, hits, rows, threshold))
     merged = pl.concat(frames).group_by("key").agg(pl.col("score").max(), pl.col("equal").any()).sort("key")
     keys, score, is_equal = (merged[name].to_numpy() for name in ("key", "score", "equal"))
     part = keys % count
     sizes, words = index.sizes[part], index.words[part]
-    needed = np.where(sizes > 0, threshold_for(np.maximum(sizes, 3), threshold, ngram), 1.0)
+    needed = np.where(sizes > 0, threshold, 1.0)
     times = np.bincount(part, minlength=count)[part]
     common = (
         (words < SHORT)
@@ -203,9 +200,7 @@ def _without_few_pairs(index: Index, found: _Found, pairs: Integers) -> _Found:
     )
 
 
-def _scores(
-    index: Index, n: int, hits: _Hits, rows: int, threshold: float, ngram: int
-) -> Iterator[pl.DataFrame]:
+def _scores(index: Index, n: int, hits: _Hits, rows: int, threshold: float) -> Iterator[pl.DataFrame]:
     """Of parts with n-grams of size n the weighted share found in each row, where it is enough to support an item."""
     postings = index.grams[n]
     pairs = pl.DataFrame({"row": hits.rows, "gram": hits.keys}).unique().sort("row", "gram")
@@ -214,7 +209,7 @@ def _scores(
         index, postings, np.bincount(gram, minlength=len(postings.lookup.keys)), rows
     )
     total = np.bincount(postings.parts, weights, minlength=len(index.words))
-    needed = SUPPORT_OF_THRESHOLD * float(threshold_for(np.array([n]), threshold, ngram)[0])
+    needed = SUPPORT_OF_THRESHOLD * threshold
     sizes = postings.starts[gram + 1] - postings.starts[gram]
     for start, end in _blocks(row, sizes):
         of, place = groups(sizes[start:end])
@@ -238,15 +233,13 @@ def _weighted(
 
     The frequency counts the training rows of this task and the parts of one reference.
     """
-    key = np.repeat(np.arange(len(times)), np.diff(postings.starts))
-    group = index.group_of[postings.parts]
-    of_pair, inverse = np.unique(key * len(index.groups) + group, return_inverse=True)
-    parts = np.bincount(inverse, minlength=len(of_pair))[inverse]
-    kept = parts * times[key] <= _COMMON_PAIRS
-    sizes = np.array([each.count for each in index.groups], np.int64)[group]
-    weights = np.log1p((rows + sizes) / (times[key] + parts)) * SCALE
+    of_key = np.repeat(times, np.diff(postings.starts))
+    kept = postings.times * of_key <= _COMMON_PAIRS
+    sizes = np.array([group.count for group in index.groups], np.int64)[index.group_of[postings.parts]]
+    weights = np.log1p((rows + sizes) / (of_key + postings.times)) * SCALE
     starts = np.concatenate([[0], np.cumsum(kept)])[postings.starts]
-    return Postings(postings.lookup, starts, postings.parts[kept]), weights[kept].round().astype(np.int64)
+    kept_postings = Postings(postings.lookup, starts, postings.parts[kept], postings.times[kept])
+    return kept_postings, weights[kept].round().astype(np.int64)
 
 
 def _blocks(row: Integers, sizes: Integers) -> Iterator[tuple[int, int]]:
@@ -274,10 +267,9 @@ def _row_pairs(index: Index, texts: Mapping[str, pl.Series], rows: Integers) -> 
     keys = [np.zeros(0, np.int64)]
     for column in texts.values() if len(lookup.keys) and len(rows) else ():
         for words in words_of(column.gather(rows)):
-            starts, hashes = Grams(words).of(PAIRS)
-            where, pair = lookup.find(hashes)
-            keys.append(rows[words.texts()[starts[where]]] * len(lookup.keys) + pair)
-    return np.unique(np.concatenate(keys))
+            starts, pair = Grams(words).find(PAIRS, lookup)
+            keys.append(rows[words.texts()[starts]] * len(lookup.keys) + pair)
+    return _distinct(np.concatenate(keys))
 
 
 def _judged(
@@ -372,6 +364,12 @@ def _support(
     all_of = np.bincount(of, weight * own, minlength=len(rows))
     have = np.bincount(of, weight * (own & there), minlength=len(rows))
     return np.where(count >= LEAST_PAIRS, have / np.maximum(all_of, 1), 0.0)
+
+
+def _distinct(numbers: Integers) -> Integers:
+    """The numbers sorted, each once; `np.unique` hashes, which is slower where most are distinct."""
+    ordered = np.sort(numbers)
+    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
 
 
 def _position(keys: Integers, wanted: Integers) -> Integers:

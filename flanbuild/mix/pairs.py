@@ -126,11 +126,13 @@ class Pairs:
 
         Threads do the work, since they share the index; numpy and polars let them run at once.
         """
-        lacking: dict[tuple[Reference, ...], list[TrainingRows]] = {}
+        lacking: dict[tuple[int, ...], list[TrainingRows]] = {}
         for rows in training:
-            if missing := tuple(reference for reference in references if self.get(rows, reference) is None):
+            missing = tuple(i for i, reference in enumerate(references) if self.get(rows, reference) is None)
+            if missing:
                 lacking.setdefault(missing, []).append(rows)
-        for wanted, group in lacking.items():
+        for numbers, group in lacking.items():
+            wanted = [references[i] for i in numbers]
             items = [reference.items() for reference in wanted]
             for reference, found in zip(wanted, items, strict=True):
                 count = reference.count(found)
@@ -168,7 +170,7 @@ class Pairs:
     def _compare(self, training: TrainingRows, references: Sequence[Reference], index: Index) -> None:
         rows = training.rows()
         read = training.texts(rows)
-        found = find_matches(index, read.columns, threshold=self.rule.threshold, ngram=self.rule.ngram)
+        found = find_matches(index, read.columns, threshold=self.rule.threshold)
         for reference, group in zip(references, index.groups, strict=True):
             matches = with_origins(found[reference.name], read.origin, group.items.origin)
             item = matches["item"].to_numpy()

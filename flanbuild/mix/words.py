@@ -5,7 +5,7 @@ Hashes depend on the normal form of a text alone (render/normalization.py), so t
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from flanbuild.keys import splitmix64
 from flanbuild.render.normalization import normalize
 
+if TYPE_CHECKING:
+    from flanbuild.mix.lookup import Lookup
+
 Hashes = NDArray[np.uint64]
 Integers = NDArray[np.int64]
 
 CHUNK_BYTES = 4 << 20
 """Bytes of text that are hashed at once, unless one text has more; memory is about six times as much."""
 
-_IS_WORD = np.zeros(256, np.bool_)
-_IS_WORD[[*range(ord("0"), ord("9") + 1), *range(ord("a"), ord("z") + 1), *range(128, 256)]] = True
+_LETTER_A, _DIGIT_0 = np.uint8(ord("a")), np.uint8(ord("0"))
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], np.uint64)
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2 ** 64
 
@@ -64,7 +66,9 @@ def _words(texts: pl.Series, first: int) -> Words:
     offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
     data = np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     inside = np.zeros(len(data) + 1, np.bool_)
-    np.take(_IS_WORD, data, out=inside[1:])
+    inside[1:] = (
+        (data - _LETTER_A < 26) | (data - _DIGIT_0 < 10) | (data > 127)
+    )  # unsigned: below wraps to above
     edges = np.flatnonzero(inside[1:] != inside[:-1])
     starts, ends = edges[0::2], edges[1::2]
     bounds = np.searchsorted(starts, offsets - offsets[0])
@@ -97,17 +101,35 @@ class Grams:
         np.cumsum(words.hashes * powers, out=self._sums[1:])
         self._room = np.repeat(words.bounds[1:], words.counts) - np.arange(count)
 
+    def find(self, n: int, lookup: "Lookup") -> tuple[Integers, Integers]:
+        """Which n-grams within one text `lookup` has: (position of the first word, index of the hash)."""
+        count = len(self._words.hashes) - n + 1
+        if count <= 0 or not len(lookup.keys):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        hashes = (self._sums[n:] - self._sums[:count]) * self._inverse[:count]
+        starts, index = lookup.find(hashes)
+        within = self._room[starts] >= n
+        return starts[within], index[within]
+
     def of(self, n: int) -> tuple[Integers, Hashes]:
         """The position of the first word of each n-gram that lies within one text, and its hash."""
         starts = np.flatnonzero(self._room >= n)
-        sums = self._sums
-        return starts, splitmix64((sums[starts + n] - sums[starts]) * self._inverse[starts])
+        return starts, self.at(starts, np.full(len(starts), n))
+
+    def at(self, starts: Integers, sizes: Integers) -> Hashes:
+        """The hash of as many words from each of these positions."""
+        return (self._sums[starts + sizes] - self._sums[starts]) * self._inverse[starts]
+
+    def fits(self, starts: Integers, sizes: Integers) -> NDArray[np.bool_]:
+        """Whether as many words from each of these positions lie within one text."""
+        enough: NDArray[np.bool_] = self._room[starts] >= sizes
+        return enough
 
     def whole(self) -> Hashes:
         """The hash of all words of each text: that of its n-gram of as many words as it has."""
         bounds = self._words.bounds
         inverse = np.append(self._inverse, np.uint64(0))[bounds[:-1]]
-        return splitmix64((self._sums[bounds[1:]] - self._sums[bounds[:-1]]) * inverse)
+        return (self._sums[bounds[1:]] - self._sums[bounds[:-1]]) * inverse
 
 
 def _powers(count: int) -> tuple[Hashes, Hashes]:

@@ -12,6 +12,8 @@ without carrying it. A row is found if a match of kind item or question names it
 import argparse
 import os
 import re
+import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,17 +26,22 @@ import polars as pl
 
 from flanbuild.artifacts.addresses import task_folder
 from flanbuild.artifacts.executor import Workers
-from flanbuild.artifacts.records import RECORD, RawRecord, read_record
-from flanbuild.declare.mixture import ContaminationRule
+from flanbuild.artifacts.records import RECORD, ContaminationMatch, RawRecord, read_record
+from flanbuild.build import Build
+from flanbuild.declare.mixture import ContaminationRule, load_mixture
 from flanbuild.declare.task import Task
 from flanbuild.declare.task_files import load_tasks
+from flanbuild.inspect.contamination import find_matches as read_matches
+from flanbuild.inspect.contamination import matches
 from flanbuild.mix.index import Items, PartColumn, build_index
 from flanbuild.mix.matching import QUESTION, find_matches
 from flanbuild.mix.pairs import TrainingRows
 from flanbuild.mix.references import task_items
-from flanbuild.mix.words import words_of
+from flanbuild.mix.words import Grams, words_of
+from flanbuild.progress import silent
 from flanbuild.sources.mirror import MirrorSource
 from flanbuild.sources.raw import download_all
+from flanbuild.sources.sample import SampleSource
 
 RULE = ContaminationRule()
 LEAST, LONG = 6, 20
@@ -158,10 +165,16 @@ def _chosen(
 
 
 def item_words(items: Items) -> np.ndarray:
-    """The words of each item."""
+    """The words of each item; a text of one word, and one that another part has too, count nothing."""
     total = np.zeros(len(items.rows), np.int64)
+    seen: list[np.ndarray] = []
     for column in items.columns:
-        total += np.concatenate([np.zeros(0, np.int64), *(words.counts for words in words_of(column.texts))])
+        chunks = list(words_of(column.texts))
+        count = np.concatenate([np.zeros(0, np.int64), *(words.counts for words in chunks)])
+        whole = np.concatenate([np.zeros(0, np.uint64), *(Grams(words).whole() for words in chunks)])
+        again = np.any([whole == other for other in seen], axis=0) if seen else np.zeros(len(whole), np.bool_)
+        total += np.where(again | (count == 1), 0, count)
+        seen.append(whole)
     return total
 
 
@@ -319,7 +332,7 @@ PLACES = [
 ]
 
 
-def _same_pattern(world: World, choice: np.random.Generator, number: int) -> Misses:
+def _same_pattern(_: World, choice: np.random.Generator, number: int) -> Misses:
     """One wording with things and places of one half in the items, of the other half in the rows."""
     things, places = choice.permutation(THINGS), choice.permutation(PLACES)
     items, rows = [], []
@@ -343,7 +356,7 @@ PHRASES = (
 )
 
 
-def _same_phrase(world: World, choice: np.random.Generator, number: int) -> Misses:
+def _same_phrase(_: World, choice: np.random.Generator, number: int) -> Misses:
     """A common phrase within other words."""
     items, rows = [], []
     for _ in range(number):
@@ -378,7 +391,7 @@ NAMES = [
 ]
 
 
-def _same_names(world: World, choice: np.random.Generator, number: int) -> Misses:
+def _same_names(_: World, choice: np.random.Generator, number: int) -> Misses:
     """Lists of names that share half of them, in another order."""
     items, rows = [], []
     for _ in range(number):
@@ -388,6 +401,122 @@ def _same_names(world: World, choice: np.random.Generator, number: int) -> Misse
             ["Absent: " + ", ".join(str(name) for name in choice.permutation([*names[5:10], *names[10:15]]))]
         )
     return [_questions("names", pl.Series(items))], rows
+
+
+def holdouts(mirror: Path, tasks: Path, sample: int, seed: int) -> None:
+    """Prints what each of the twelve hold-outs finds on the mirror, and some of the matches with texts."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        known = load_tasks([tasks])
+        build = Build(
+            tasks=known,
+            mixture=load_mixture(common.ROOT / "mixtures" / "flan2021.yaml"),
+            source=MirrorSource(mirror),
+            data=data,
+            missing="skip",
+            workers=Workers(common.CORES),
+            progress=silent,
+        )
+        print(
+            "| held out | pairs of tasks | rows: item | question | passage only | exact | test rows found |"
+        )
+        print("|---|--:|--:|--:|--:|--:|--:|")
+        hits = []
+        for cluster in sorted({task.cluster for task in known.values()}):
+            built = build.mix([cluster])
+            print(_summary(cluster, built.manifest.contamination.found))
+            found = read_matches(built.folder)
+            if found.height:
+                hits.append(found.with_columns(cluster=pl.lit(cluster)))
+        _print_pairs(pl.concat(hits))
+        chosen = (
+            pl.concat(hits).filter(pl.col("kind") != "passage").sample(fraction=1, shuffle=True, seed=seed)
+        )
+        if sample:  # as many of each pair of tasks as of any other, as far as there are
+            order = pl.int_range(pl.len()).over("task", "reference")
+            chosen = chosen.with_columns(order=order).sort("order", "task", "reference").head(sample)
+            _print_hits(chosen.drop("order", "cluster"))
+
+
+def _summary(cluster: str, found: Sequence[ContaminationMatch]) -> str:
+    acted = [match for match in found if match.item + match.question]
+    counts = [
+        sum(getattr(match, key) for match in found)
+        for key in ("item", "question", "passage", "exact", "test_items")
+    ]
+    return f"| {cluster} | {len(acted)} | " + " | ".join(f"{count:,}" for count in counts) + " |"
+
+
+def _print_pairs(hits: pl.DataFrame) -> None:
+    acted = hits.filter(pl.col("kind") != "passage").unique(["task", "row", "reference", "split", "item"])
+    pairs = acted.group_by("task", "reference").agg(
+        rows=pl.col("row").n_unique(), items=pl.col("item").filter(pl.col("split") == "test").n_unique()
+    )
+    print("\n| training task | held out | rows | test rows |\n|---|---|--:|--:|")
+    for row in pairs.sort("rows", "task", "reference", descending=[True, False, False]).iter_rows():
+        print("| " + " | ".join(map(str, row)) + " |")
+
+
+def _print_hits(hits: pl.DataFrame) -> None:
+    for number, match in enumerate(matches(hits), 1):
+        print(
+            f"\n[{number}] {match.task} {match.row} <- {match.reference} {match.split} {match.item}: ", end=""
+        )
+        print(f"{match.kind}{', exact' if match.exact else ''}, score {match.score:.2f}")
+        for name, text in (
+            ("training", match.training_text),
+            ("held out", match.evaluation_text),
+            ("shared", match.span),
+        ):
+            print(f"  {name}: {' '.join(text.split())[:400]}")
+
+
+def speed(tasks: Path, rows: int, work: Path | None) -> None:
+    """Prints CPU seconds and peak memory of rendering, of two hold-outs, and of a second run of each."""
+    known = load_tasks([tasks])
+    mixture = load_mixture(common.ROOT / "mixtures" / "flan2021.yaml")
+    data = common.work_folder(work) / f"contamination-{rows}"
+    build = Build(
+        tasks=known,
+        mixture=mixture,
+        source=SampleSource(rows),
+        data=data,
+        missing="error",
+        workers=Workers(common.CORES),
+        progress=silent,
+    )
+    build.download()
+    shutil.rmtree(data / "rendered", ignore_errors=True)
+    shutil.rmtree(data / "contamination", ignore_errors=True)
+    before = _cpu()
+    records = build.render()
+    rendering = _cpu() - before
+    examples = sum(record.splits["train"].rows for record in records.values() if "train" in record.splits)
+    print(f"rendering {examples:,} rows of {len(records)} tasks: {rendering:.1f} CPU s")
+    folders = {name: task_folder(build.rendered, record.cluster, name) for name, record in records.items()}
+    for cluster in ("nli", "summarization"):
+        held = build.hold_out([cluster])
+        out = {name for group in held.values() for name in group.tasks}
+        stay = {name: record for name, record in records.items() if name not in out}
+        for label in ("first", "again"):
+            before, start = _cpu(), time.perf_counter()
+            found = build.search.find(mixture, folders, stay, held)
+            cpu = _cpu() - before
+            print(
+                f"{cluster} held out, {label}: {cpu:.1f} CPU s ({cpu / rendering:.2f} of rendering), "
+                f"{time.perf_counter() - start:.1f} s, "
+                f"{sum(count.rows for count in found.record.references.values()):,} evaluation rows, "
+                f"{sum(found.counts().values()):,} rows found, peak "
+                f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB"
+            )
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and of children that have ended."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def _questions(name: str, texts: pl.Series) -> Items:

@@ -293,7 +293,7 @@ def _judged(
     passages = np.flatnonzero(roles == "passage")
     for column in range(parts.shape[1]):
         whole = is_found[:, column] & (found.score[place[:, column]] == 1)
-        doubtful = ~is_found[:, column] & (words[:, column] < SHORT) | bool(asks[column])
+        doubtful = ~is_found[:, column] & (words[:, column] < MIDDLE) | bool(asks[column])
         weak = np.flatnonzero(evidence[:, column] & ~whole & doubtful & (words[:, column] > 1))
         if len(weak):
             share = _support(index, rows[weak], parts[weak, column], parts[weak][:, passages], pairs)
@@ -363,7 +363,8 @@ def _support(
     count = np.bincount(of, own, minlength=len(rows))
     all_of = np.bincount(of, weight * own, minlength=len(rows))
     have = np.bincount(of, weight * (own & there), minlength=len(rows))
-    return np.where(count >= LEAST_PAIRS, have / np.maximum(all_of, 1), 0.0)
+    enough = (count >= LEAST_PAIRS) | (count == bounds[parts + 1] - bounds[parts])
+    return np.where(enough, have / np.maximum(all_of, 1), 0.0)
 
 
 def _distinct(numbers: Integers) -> Integers:

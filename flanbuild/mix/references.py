@@ -23,6 +23,8 @@ from flanbuild.render.splits import by_upstream, open_examples, scan, select, sp
 
 SPLITS: Final = ("test", "validation")
 """The splits that evaluation draws from: scores come from test, the best template from validation."""
+RAW_VIEW = 1
+"""The view of an item as raw columns, beside that of its fields."""
 FILE_SUFFIXES = (".parquet", ".jsonl")
 _FILE_ROLES: dict[str, Role] = {
     **dict.fromkeys(("question", "query", "problem", "prompt", "goal", "hypothesis", "sentence"), "question"),
@@ -48,6 +50,10 @@ def task_items(task: Task, raw: Path) -> Items:
     schema = {ROW: pl.Int64, "split": pl.Int8, "origin": pl.UInt64}
     names = [name for name, _, _ in columns]
     frame = pl.concat([pl.DataFrame(schema=schema | dict.fromkeys(names, pl.String)), *frames])
+    if (
+        frame.select("split", "origin").is_duplicated().any()
+    ):  # a raw row has several items, so it is none itself
+        columns = [column for column in columns if column[2] != RAW_VIEW]
     return Items(
         task.name,
         frame[ROW].to_numpy(),
@@ -99,12 +105,10 @@ def part_columns(task: Task) -> list[tuple[str, Role, int]]:
     found: list[tuple[str, Role, int]] = [(_text_name(task, name), "text", 0) for name in fields]
     answers = {task.answer, task.answers, task.label_column, *task.roles.answer}
     columns = [name for name, kind in task.columns.items() if kind == "string" and name not in answers]
-    if task.preprocess is None and any(name.startswith("field ") for name, _, _ in found):
-        taken = {name for name, _, _ in found}
+    if any(name.startswith("field ") for name, _, _ in found):
         names = [column_text(name) for name in columns]
-        if not set(names) & taken:
-            found += [(name, "text", 1) for name in names]
-    return list(dict.fromkeys(found))
+        found += [(name, "text", RAW_VIEW) for name in names if name not in {each for each, _, _ in found}]
+    return found
 
 
 def _text_name(task: Task, name: str) -> str:

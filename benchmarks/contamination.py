@@ -33,7 +33,7 @@ from flanbuild.declare.task import Task
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.inspect.contamination import find_matches as read_matches
 from flanbuild.inspect.contamination import matches
-from flanbuild.mix.index import Items, PartColumn, build_index
+from flanbuild.mix.index import SHORTEST, Items, PartColumn, build_index
 from flanbuild.mix.matching import QUESTION, find_matches
 from flanbuild.mix.pairs import TrainingRows
 from flanbuild.mix.references import task_items
@@ -165,7 +165,7 @@ def _chosen(
 
 
 def item_words(items: Items) -> np.ndarray:
-    """The words of each item; a text of one word, and one that another part has too, count nothing."""
+    """The words of each item; a text of less than four words, and one that another part has too, count nothing."""
     total = np.zeros(len(items.rows), np.int64)
     seen: list[np.ndarray] = []
     for column in items.columns:
@@ -173,7 +173,7 @@ def item_words(items: Items) -> np.ndarray:
         count = np.concatenate([np.zeros(0, np.int64), *(words.counts for words in chunks)])
         whole = np.concatenate([np.zeros(0, np.uint64), *(Grams(words).whole() for words in chunks)])
         again = np.any([whole == other for other in seen], axis=0) if seen else np.zeros(len(whole), np.bool_)
-        total += np.where(again | (count == 1), 0, count)
+        total += np.where(again | (count < SHORTEST), 0, count)
         seen.append(whole)
     return total
 

@@ -49,7 +49,8 @@ MOST_PAIRS = 0.81
 SUPPORT = 0.5
 """Share of the pairs of words of a short part that suffices where the rest of its item is found."""
 LEAST_PAIRS = 2
-"""Pairs of words of a question that its passage does not have; with fewer, only the whole question is evidence."""
+"""Pairs of words of a question that its passage does not have; with fewer, only the whole question is evidence, or all
+of its pairs where it is too short to be looked for as a whole."""
 SUPPORT_OF_THRESHOLD = 0.75
 """The same for longer parts, as a share of their threshold."""
 _COMMON_ROWS, _COMMON_SHARE = 20, 500
@@ -202,6 +203,8 @@ def _without_few_pairs(index: Index, found: _Found, pairs: Integers) -> _Found:
 
 def _scores(index: Index, n: int, hits: _Hits, rows: int, threshold: float) -> Iterator[pl.DataFrame]:
     """Of parts with n-grams of size n the weighted share found in each row, where it is enough to support an item."""
+    if not len(hits.rows):
+        return
     postings = index.grams[n]
     pairs = pl.DataFrame({"row": hits.rows, "gram": hits.keys}).unique().sort("row", "gram")
     row, gram = pairs["row"].to_numpy(), pairs["gram"].to_numpy()
@@ -229,17 +232,20 @@ def _scores(index: Index, n: int, hits: _Hits, rows: int, threshold: float) -> I
 def _weighted(
     index: Index, postings: Postings, times: Integers, rows: int
 ) -> tuple[Postings, NDArray[np.int64]]:
-    """Postings without n-grams that are too common, and the inverse document frequency of the others.
+    """Postings of the parts that any row shares an n-gram with, and the inverse document frequency of each.
 
-    The frequency counts the training rows of this task and the parts of one reference.
+    N-grams that are too common are left out. The frequency counts the training rows of this task and the parts of one
+    reference.
     """
     of_key = np.repeat(times, np.diff(postings.starts))
-    kept = postings.times * of_key <= _COMMON_PAIRS
-    sizes = np.array([group.count for group in index.groups], np.int64)[index.group_of[postings.parts]]
-    weights = np.log1p((rows + sizes) / (of_key + postings.times)) * SCALE
+    touched = np.zeros(len(index.words), np.bool_)
+    touched[postings.parts[of_key > 0]] = True
+    kept = touched[postings.parts] & (postings.times * of_key <= _COMMON_PAIRS)
     starts = np.concatenate([[0], np.cumsum(kept)])[postings.starts]
-    kept_postings = Postings(postings.lookup, starts, postings.parts[kept], postings.times[kept])
-    return kept_postings, weights[kept].round().astype(np.int64)
+    parts, frequency = postings.parts[kept], postings.times[kept]
+    sizes = np.array([group.count for group in index.groups], np.int64)[index.group_of[parts]]
+    weights = np.log1p((rows + sizes) / (of_key[kept] + frequency)) * SCALE
+    return Postings(postings.lookup, starts, parts, frequency), weights.round().astype(np.int64)
 
 
 def _blocks(row: Integers, sizes: Integers) -> Iterator[tuple[int, int]]:
@@ -281,9 +287,7 @@ def _judged(
     words = np.where(present, index.words[parts], 0)
     roles = np.array([column.role for column in group.items.columns])
     asks = (roles == "question") & bool((roles == "passage").any())
-    evidence = (
-        words > 1
-    ) | asks  # one word is none, neither for an item nor against it, unless it is the question
+    evidence = words > 1  # one word is none, neither for an item nor against it
     place = _position(found.keys, rows[:, None] * max(len(index.words), 1) + parts)
     is_found = evidence & (place >= 0)
     score = np.where(is_found, found.score[place], 0.0)
@@ -363,8 +367,9 @@ def _support(
     count = np.bincount(of, own, minlength=len(rows))
     all_of = np.bincount(of, weight * own, minlength=len(rows))
     have = np.bincount(of, weight * (own & there), minlength=len(rows))
-    enough = (count >= LEAST_PAIRS) | (count == bounds[parts + 1] - bounds[parts])
-    return np.where(enough, have / np.maximum(all_of, 1), 0.0)
+    share = np.where(count > 0, have / np.maximum(all_of, 1), 1.0)
+    few = (count < LEAST_PAIRS) & (count < bounds[parts + 1] - bounds[parts])
+    return np.where(few & ((share < 1) | (index.words[parts] >= SHORTEST)), 0.0, share)
 
 
 def _distinct(numbers: Integers) -> Integers:

@@ -61,8 +61,10 @@ def words_of(texts: pl.Series) -> Iterator[Words]:
 
 def _words(texts: pl.Series, first: int) -> Words:
     """Words lie between bytes that are no letter or digit; each text is followed by such a byte."""
-    array = (normalize(texts.fill_null("")) + "\n").rechunk().to_arrow()
-    array = array.cast("large_string")
+    ended = (
+        normalize(texts).to_frame("text").select(pl.concat_str(pl.col("text").fill_null(""), pl.lit("\n")))
+    )
+    array = ended.to_series().rechunk().to_arrow().cast("large_string")
     offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
     data = np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     inside = np.zeros(len(data) + 1, np.bool_)
@@ -118,7 +120,8 @@ class Grams:
 
     def at(self, starts: Integers, sizes: Integers) -> Hashes:
         """The hash of as many words from each of these positions."""
-        return (self._sums[starts + sizes] - self._sums[starts]) * self._inverse[starts]
+        hashes: Hashes = (self._sums[starts + sizes] - self._sums[starts]) * self._inverse[starts]
+        return hashes
 
     def fits(self, starts: Integers, sizes: Integers) -> NDArray[np.bool_]:
         """Whether as many words from each of these positions lie within one text."""
@@ -129,7 +132,8 @@ class Grams:
         """The hash of all words of each text: that of its n-gram of as many words as it has."""
         bounds = self._words.bounds
         inverse = np.append(self._inverse, np.uint64(0))[bounds[:-1]]
-        return (self._sums[bounds[1:]] - self._sums[bounds[:-1]]) * inverse
+        hashes: Hashes = (self._sums[bounds[1:]] - self._sums[bounds[:-1]]) * inverse
+        return hashes
 
 
 def _powers(count: int) -> tuple[Hashes, Hashes]:

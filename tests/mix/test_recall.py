@@ -7,6 +7,8 @@ from conftest import ROOT
 
 from flanbuild.declare.task import Roles
 
+pytestmark = pytest.mark.slow
+
 ROLES = {
     "rte": Roles(passage=("premise",), question=("hypothesis",)),
     "snli": Roles(passage=("premise",), question=("hypothesis",)),

@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 
 from flanbuild.artifacts.addresses import Addresses, task_folder
-from flanbuild.artifacts.arrow import FINGERPRINT_SCHEMA, RENDERED_SCHEMA, write_table
+from flanbuild.artifacts.arrow import RENDERED_SCHEMA, ROWS_SCHEMA, write_table
 from flanbuild.artifacts.files import staged, xxh3_of
 from flanbuild.artifacts.records import (
     RECORD,
+    ROWS_FILE,
     RenderedSplit,
     SourceRecord,
     TaskRecord,
-    fingerprint_file,
     write_record,
     writer_versions,
 )
@@ -87,7 +87,17 @@ def ours(work: Path, rendered: Path, jobs: int) -> list[str]:
     """The stage, as DVC runs it, with every row taken once."""
     mixture = work / f"{rendered.name}.yaml"
     mixture.write_text(f"rate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
-    return common.stage("mix", "--mixture", mixture, "--data", data_folder(work), "--jobs", jobs)
+    return common.stage(
+        "mix",
+        "--tasks",
+        common.ROOT / "mixtures" / "tasks",
+        "--mixture",
+        mixture,
+        "--data",
+        data_folder(work),
+        "--jobs",
+        jobs,
+    )
 
 
 def _cat(rendered: Path, out: Path) -> list[str]:
@@ -108,7 +118,7 @@ def _write_task(folder: Path, number: int, rows: int) -> None:
     }
     task = task_folder(folder, cluster, name)
     write_table(task / "train.arrow", pa.table(columns, schema=RENDERED_SCHEMA))
-    write_table(task / fingerprint_file("train"), _fingerprints(choice, rows))
+    write_table(task / ROWS_FILE, pa.table([columns["row"]], schema=ROWS_SCHEMA))
     write_record(task / RECORD, _record(name, cluster, rows, task))
 
 
@@ -121,13 +131,6 @@ def _texts(choice: np.random.Generator, rows: int, middle: int) -> pa.Array:
     return pa.array(cut, pa.large_binary()).cast(pa.large_string())
 
 
-def _fingerprints(choice: np.random.Generator, rows: int) -> pa.Table:
-    """What the check for contamination would compare if something were held out."""
-    keys = [pa.array(choice.integers(0, 1 << 62, rows), pa.uint64()) for _ in range(3)]
-    fields = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32)), keys[2])
-    return pa.table([keys[0], keys[1], fields], schema=FINGERPRINT_SCHEMA)
-
-
 def _record(name: str, cluster: str, rows: int, folder: Path) -> TaskRecord:
     """The record of a task whose training rows lie in `folder`."""
     train = RenderedSplit(
@@ -137,7 +140,7 @@ def _record(name: str, cluster: str, rows: int, folder: Path) -> TaskRecord:
         templates=10,
         examples=rows,
         file_digest=xxh3_of(folder / "train.arrow"),
-        fingerprints_digest=xxh3_of(folder / fingerprint_file("train")),
+        rows_digest=xxh3_of(folder / ROWS_FILE),
     )
     return TaskRecord.of(
         task=name,

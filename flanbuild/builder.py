@@ -28,6 +28,7 @@ from flanbuild.declare.task import Task
 from flanbuild.errors import DamagedError, DeclarationError
 from flanbuild.inspect.estimate import estimate
 from flanbuild.inspect.rebuild import rebuilt_differences
+from flanbuild.mix.contamination import Search, reference_tasks
 from flanbuild.mix.mixture import Rendered, current_manifest, find_contamination, fingerprint, mix
 from flanbuild.mix.notices import Outcome, notices
 from flanbuild.mix.plan import Allocation, plan, related_in_training
@@ -72,6 +73,13 @@ class Build:
     def rendered(self) -> Path:
         """The root of the mixture's rendered rows."""
         return self.addresses.rendered(self.mixture.name)
+
+    @property
+    def search(self) -> Search:
+        """The check for contamination."""
+        return Search(
+            self.tasks, self.addresses.raw, self.addresses.contamination, self.workers, self.progress
+        )
 
     def download(self, names: Iterable[str] | None = None) -> None:
         """Builds raw rows that are missing or stale: of all the mixture's tasks, or of those that are named."""
@@ -120,18 +128,20 @@ class Build:
         folder = self.addresses.mixture(self.mixture.name, holdout)
         with locked(self.rendered), locked(folder):
             records = self._render(held)
-            current = current_manifest(folder, fingerprint(self.mixture, records, held))
+            self._download_references(held)
+            current = current_manifest(folder, fingerprint(self.mixture, records, held, self.search))
             if current is not None:
                 self._log_notices(records, current)
                 return Built(folder, current, new=False, records=records)
             run = partial(
-                mix, self.mixture, held=held, out=folder, workers=self.workers, progress=self.progress
+                mix, self.mixture, held=held, out=folder, search=self.search, progress=self.progress
             )
             try:
                 manifest = run(Rendered(self._folders(records), records))
             except DamagedError as error:
                 log(f"{error} It will be built again.")
                 records = self._render(held, check_bytes=True)
+                self._download_references(held, check_bytes=True)
                 manifest = run(Rendered(self._folders(records), records))
             self._log_notices(records, manifest)
             return Built(folder, manifest, new=True, records=records)
@@ -142,13 +152,14 @@ class Build:
         tasks = self._tasks(self._needed(held))
         self._check(tasks)
         self._download(tasks)
+        self._download_references(held)
         with locked(self.addresses.counts):
             folders = self._count(tasks)
             records = {name: read_record(folder / RECORD, TaskRecord) for name, folder in folders.items()}
             counted = Rendered(folders, records)
-            leaked = find_contamination(self.mixture, counted, held).dropped()
+            found = find_contamination(self.mixture, counted, held, self.search)
         trained = counted.trained(self.mixture)
-        allocations = plan(self.mixture, trained, held, leaked)
+        allocations = plan(self.mixture, trained, held, found.counts())
         outcomes = {entry.task: Outcome(entry.count, entry.repeats, entry.out) for entry in allocations}
         related = related_in_training(held, allocations)
         for notice in notices(self.mixture, self.tasks, trained, outcomes, related):
@@ -162,6 +173,11 @@ class Build:
     def members(self) -> list[str]:
         """The names of the tasks that the mixture trains on."""
         return self.mixture.members(self.tasks.values())
+
+    def _download_references(self, held: Mapping[str, HeldOut], *, check_bytes: bool = False) -> None:
+        """Raw rows of tasks that must not be in the mixture; of those in training `_render` takes care."""
+        names = set(reference_tasks(self.mixture, held, self.tasks)) - set(self._needed(held))
+        self._download(self._tasks(names), check_bytes=check_bytes)
 
     def _needed(self, held: Mapping[str, HeldOut]) -> list[str]:
         """The tasks that the mixture trains on or holds out, in name order."""
@@ -241,7 +257,7 @@ class Build:
             run()
 
     def _count(self, tasks: Sequence[Task]) -> dict[str, Path]:
-        """By task the folder of a record with counts and fingerprints: the rendered one where it is current."""
+        """By task the folder of a record with counts and the list of training rows: the rendered one where it is current."""
         members = set(self.members())
         folders, missing = {}, []
         for task in tasks:

@@ -30,8 +30,8 @@ def row_keys(
 ) -> NDArray[np.uint64]:
     """A 64-bit key for each pair of row and repeat, which broadcast against each other."""
     with np.errstate(over="ignore"):
-        first = _splitmix64(np.asarray(rows).astype(np.uint64) * _GOLDEN + np.uint64(key))
-        return _splitmix64(first ^ np.asarray(repeat).astype(np.uint64))
+        first = splitmix64(np.asarray(rows).astype(np.uint64) * _GOLDEN + np.uint64(key))
+        return splitmix64(first ^ np.asarray(repeat).astype(np.uint64))
 
 
 def keyed_order(key: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -39,7 +39,8 @@ def keyed_order(key: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows[np.argsort(row_keys(key, rows), kind="stable")]
 
 
-def _splitmix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def splitmix64(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mixes each 64-bit number so that every bit of it depends on every bit of the input; arithmetic wraps around."""
     # Steele, Lea, Flood 2014; the finaliser of Java's SplittableRandom.
     x = x + _GOLDEN
     x = (x ^ (x >> np.uint64(30))) * _MIX_1

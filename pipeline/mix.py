@@ -1,4 +1,4 @@
-"""In: the rendered tasks of a mixture. Out: its shards without what --holdout names, and the manifest."""
+"""In: the rendered tasks of a mixture, and raw rows of what is held out. Out: its shards without what --holdout names, and the manifest."""
 
 import os
 from pathlib import Path
@@ -11,6 +11,8 @@ from flanbuild.artifacts.executor import Kind, Workers, cluster
 from flanbuild.artifacts.files import locked
 from flanbuild.cli.console import exit_on_error, progress
 from flanbuild.declare.mixture import hold_out, load_mixture
+from flanbuild.declare.task_files import load_tasks
+from flanbuild.mix.contamination import Search
 from flanbuild.mix.mixture import current_manifest, fingerprint, mix, read_rendered
 from flanbuild.mix.plan import task_refs
 
@@ -20,6 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
+    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
     mixture: Annotated[Path, typer.Option(help="The mixture file.")],
     holdout: Annotated[
         list[str] | None, typer.Option(help="A cluster, dataset or task to hold out; may be repeated.")
@@ -33,12 +36,13 @@ def main(
     workers = Workers(jobs, cluster(executor, scheduler))
     declared, names, addresses = load_mixture(mixture), holdout or [], Addresses(data)
     root, out = addresses.rendered(declared.name), addresses.mixture(declared.name, names)
+    search = Search(load_tasks([tasks]), addresses.raw, addresses.contamination, workers, progress)
     with locked(root), locked(out):
         rendered = read_rendered(root)
         held = hold_out(declared, names, task_refs(rendered.records).values())
         rendered = rendered.needed(declared, held)
-        if current_manifest(out, fingerprint(declared, rendered.records, held)) is None:
-            mix(declared, rendered, held, out, workers, progress=progress)
+        if current_manifest(out, fingerprint(declared, rendered.records, held, search)) is None:
+            mix(declared, rendered, held, out, search, progress=progress)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def write_shards(
         held_out={},
         tasks={},
         licenses={},
-        leaks=ContaminationRecord(rule="report", found=()),
+        contamination=ContaminationRecord(
+            rule="report", ngram=8, threshold=0.3, normalization=1, matching=1, references={}, found=()
+        ),
         shards=shards,
         rows={"train": len(train), "validation": len(validation)},
         fingerprint="",

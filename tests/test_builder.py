@@ -16,7 +16,7 @@ import flanbuild
 from flanbuild.artifacts.artifact import is_whole
 from flanbuild.artifacts.files import xxh3_of
 from flanbuild.artifacts.records import MANIFEST, RECORD, RawRecord, TaskRecord, read_record
-from flanbuild.declare.mixture import LicenseTerms, Rate, Size
+from flanbuild.declare.mixture import ContaminationRule, LicenseTerms, Rate, Size
 from flanbuild.declare.task_files import load_task_file
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.mix.verification import verify
@@ -115,7 +115,7 @@ def test_a_rate_that_changes_no_number_of_wordings_only_mixes(build):
     "changed",
     [
         {"compression": "lz4"},
-        {"leaks": "drop"},
+        {"contamination": ContaminationRule(rule="drop")},
         {"related": (("nli", "paraphrase"),)},
         {"licenses": LicenseTerms(deny=("*-nc-*",))},
     ],
@@ -206,7 +206,7 @@ def test_more_templates_an_example_render_everything(build):
     [
         ("raw/nli/rte/train.parquet", ({"rte"}, set(), False)),
         (f"raw/nli/rte/{RECORD}", ({"rte"}, set(), False)),
-        ("rendered/flan2021/nli/rte/test.fingerprints.arrow", (set(), {"rte"}, False)),
+        ("rendered/flan2021/nli/rte/train.rows.arrow", (set(), {"rte"}, False)),
         (f"rendered/flan2021/nli/rte/{RECORD}", (set(), {"rte"}, False)),
         (f"mixtures/flan2021-without-nli/{MANIFEST}", (set(), set(), True)),
     ],

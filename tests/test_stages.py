@@ -122,7 +122,7 @@ def test_the_data_stages_give_what_the_command_line_gives(tmp_path):
     (tmp_path / "mine.yaml").write_text("clusters: [coreference]\nshards: 2\n")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for name, arguments in stages.items():
-        tasks = [] if name == "mix" else ["--tasks", str(ROOT / "mixtures" / "tasks")]
+        tasks = ["--tasks", str(ROOT / "mixtures" / "tasks")]
         command = [sys.executable, "-m", f"pipeline.{name}", *tasks, *arguments, "--data", "stages"]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
 

@@ -4,6 +4,7 @@ data/raw/<cluster>/<task>/                    upstream rows as Parquet
 data/evaluation/<cluster>/<task>/             test and dev rows under every forward template; of no mixture
 data/rendered/<mixture>/<cluster>/<task>/     training and validation rows of a mixture
 data/mixtures/<mixture>-without-<holdout>/    shards, manifest and dataset card
+data/contamination/                           matches of training rows with evaluation rows, with texts
 data/cache/counts/<fingerprint>/              what `plan` counted
 """
 
@@ -38,6 +39,11 @@ class Addresses:
     def rendered(self, mixture: str) -> Path:
         """All rendered tasks of a mixture."""
         return self.data / "rendered" / mixture
+
+    @property
+    def contamination(self) -> Path:
+        """What the check for contamination has found, with texts of evaluation rows."""
+        return self.data / "contamination"
 
     def mixture(self, name: str, holdout: Iterable[str]) -> Path:
         """A mixture folder: `flan2021-without-nli`."""

@@ -32,10 +32,8 @@ EVALUATION_SCHEMA = pa.schema(
 """Rows of test.arrow, each under every forward template."""
 
 
-FINGERPRINT_SCHEMA = pa.schema(
-    [("id", pa.uint64()), ("input", pa.uint64()), ("field", pa.list_(pa.uint64()))]
-)
-"""Keys of rows by which contamination is found (render/fingerprints.py)."""
+ROWS_SCHEMA = pa.schema([("row", pa.int64())])
+"""The training rows that can be drawn, in keyed order, for those who read their raw texts (mix/contamination.py)."""
 
 
 RENDERED_SCHEMA = pa.schema(

@@ -19,14 +19,18 @@ def free(data: Path, *, dry_run: bool = False) -> list[tuple[Path, int]]:
     addresses = Addresses(data)
     if not data.is_dir():
         return []
-    counts = [path for path in sorted(addresses.counts.glob("[0-9a-f]" * 24)) if path.is_dir()]
-    found = [(path, _size(path)) for path in counts]
+    kept = [
+        *addresses.counts.glob("[0-9a-f]" * 24),
+        *(addresses.contamination / name for name in ("pairs", "references")),
+    ]
+    kept = [path for path in sorted(kept) if path.is_dir()]
+    found = [(path, _size(path)) for path in kept]
     leftovers = [path for path in sorted(data.rglob(".*.*-*")) if leftover_of(path)]
     found += [(path, _size(path)) for path in leftovers]
     if dry_run:
         return found
     with locked(addresses.counts):
-        for path in counts:
+        for path in kept:
             shutil.rmtree(path, ignore_errors=True)
     for folder in sorted({_locked_folder(data, path) for path in leftovers}):
         with locked(folder):

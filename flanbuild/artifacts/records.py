@@ -101,9 +101,8 @@ def find_record(path: Path, kind: type[Model]) -> Model | None:
         return None
 
 
-def fingerprint_file(split: str) -> str:
-    """The name of the file with a split's row fingerprints."""
-    return f"{split}.fingerprints.arrow"
+ROWS_FILE = "train.rows.arrow"
+"""The file of a rendered task that lists the training rows that can be drawn."""
 
 
 @cache
@@ -209,14 +208,14 @@ class RenderedSplit(SplitCounts):
     examples: int = 0
     file_digest: Digest = ""
     """xxh3_128 of the file of prompts; empty where none were written"""
-    fingerprints_digest: Digest = ""
-    """xxh3_128 of the file of row fingerprints: for train of the rows that can be drawn, for test of all rows"""
+    rows_digest: Digest = ""
+    """xxh3_128 of the file of rows that can be drawn; only train has one"""
 
 
 class TaskRecord(FolderRecord):
     """`data/rendered/<mixture>/<cluster>/<task>/record.json`: train and validation rows of one task.
 
-    Of test rows it holds only counts and fingerprints, by which contamination is found.
+    Of test rows it holds only counts.
     """
 
     FORMAT: ClassVar[int] = 4
@@ -232,10 +231,11 @@ class TaskRecord(FolderRecord):
     splits: dict[Literal["train", "validation", "test"], RenderedSplit]
 
     def files(self) -> dict[str, Digest]:
-        """Prompts and row fingerprints of each split, as far as they were written."""
+        """Prompts of each split and the list of training rows, as far as they were written."""
         prompts = {f"{name}.arrow": split.file_digest for name, split in self.splits.items()}
-        keys = {fingerprint_file(name): split.fingerprints_digest for name, split in self.splits.items()}
-        return {name: digest for name, digest in (prompts | keys).items() if digest}
+        train = self.splits.get("train")
+        rows = {ROWS_FILE: train.rows_digest} if train else {}
+        return {name: digest for name, digest in (prompts | rows).items() if digest}
 
 
 class EvaluationSplit(SplitCounts):
@@ -319,7 +319,10 @@ class MixtureTask(Part):
     dropped: dict[str, int]
     to_other_splits: int
     capped: int
-    leaked: int
+    contaminated: int
+    """training rows that carry an evaluation item or its question"""
+    removed: int
+    """those of them that are left out"""
     rows: int
     """training rows that can be drawn"""
     duplicates: int
@@ -343,21 +346,57 @@ class LicenseCount(Part):
 
 
 class ContaminationMatch(Part):
-    """Training rows of `task` that also occur in the held-out rows of `held_out`."""
+    """Training rows of `task` that carry evaluation rows of `reference`. A row counts once, by its best match."""
 
     task: str
-    held_out: str
-    kind: str
-    rows: int
+    reference: str
+    item: int
+    """training rows with a whole item"""
+    question: int
+    """training rows with the question of an item, but not its passage"""
+    passage: int
+    """training rows with a passage only"""
+    exact: int
+    """training rows with an item or question whose parts are whole texts of the row"""
+    test_items: int
+    """distinct test rows that are found, as item or question"""
+    dev_items: int
+    """distinct rows of the validation split that are found"""
     examples: tuple[tuple[int, int], ...]
-    """the first few as (training row, held-out row)"""
+    """the first few as (training row, evaluation row)"""
+
+
+class ReferenceCount(Part):
+    """Evaluation rows that were looked for."""
+
+    rows: int
+    digest: Digest
+    """of their texts"""
+    missing: tuple[str, ...] = ()
+    """upstream splits that the source does not have"""
 
 
 class ContaminationRecord(Part):
-    """What the check for contamination found."""
+    """What the check for contamination looked for, and what it found."""
 
     rule: str
+    ngram: int
+    threshold: float
+    normalization: int
+    """version of the normal form of texts (render/normalization.py)"""
+    matching: int
+    """version of the rules of matching (mix/matching.py)"""
+    references: dict[str, ReferenceCount]
     found: tuple[ContaminationMatch, ...]
+
+
+class ReferenceRecord(Record):
+    """`data/contamination/references/<fingerprint>.json`: what one reference counts."""
+
+    FORMAT: ClassVar[int] = 1
+
+    reference: str
+    count: ReferenceCount
 
 
 class Manifest(Record):
@@ -373,7 +412,7 @@ class Manifest(Record):
     """held-out name -> tasks trained on that the paper would have held out with it (section 2.2)"""
     tasks: dict[str, MixtureTask]
     licenses: dict[str, LicenseCount]
-    leaks: ContaminationRecord
+    contamination: ContaminationRecord
     shards: dict[Literal["train", "validation"], tuple[Shard, ...]]
     rows: dict[Literal["train", "validation"], int]
     fingerprint: Digest

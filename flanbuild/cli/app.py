@@ -33,6 +33,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         inspect.preview,
         inspect.why,
         explore.explore,
+        inspect.contamination,
         inspect.check,
         inspect.schema,
     ),

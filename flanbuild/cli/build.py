@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flanbuild.artifacts.records import EvaluationRecord, TaskRecord
-    from flanbuild.builder import Build
+    from flanbuild.builder import Build, Built
     from flanbuild.mix.plan import Allocation
 
 MixtureOption = Annotated[
@@ -41,7 +41,7 @@ def plan(
     Columns: `available` are training rows upstream, `kept` those left after filters, carving and the cap, `rate` the
     examples of one pass, `share` and `given` the part of the mixture, `repeats` how often the most drawn row comes again.
     `duplicates` are the kept rows whose texts equal those of another one, `test in train` the task's own test rows whose
-    texts equal those of a kept row.
+    texts equal those of a kept row, `contaminated` the rows that carry a held-out item or its question.
 
     Downloads and counts rows, writes no prompts and changes no mixture. Counts are cached; `flanbuild gc` removes them.
     """
@@ -60,6 +60,7 @@ def plan(
         "share",
         "given",
         "repeats",
+        "contaminated",
         "out because",
     )
     total = sum(entry.count for entry in allocations)
@@ -118,6 +119,7 @@ def mixture(mixture: MixtureName = "flan2021", holdout: Holdout = None, *, confi
     rows = built.manifest.rows
     counts = f"{rows['train']:,} train and {rows['validation']:,} validation examples"
     log(f"{built.folder}: {state}, {counts}.")
+    _log_contamination(built)
     typer.echo(built.manifest.digest)
 
 
@@ -251,6 +253,29 @@ def _log_drops(records: "Mapping[str, TaskRecord]") -> None:
                 )
 
 
+def _log_contamination(built: "Built") -> None:
+    """Logs in one line what was found, with the worst pairs of tasks."""
+    from flanbuild.mix.contamination import worst
+
+    record = built.manifest.contamination
+    if not record.references:
+        return
+    rows = sum(task.contaminated for task in built.manifest.tasks.values())
+    looked = sum(count.rows for count in record.references.values())
+    if not rows:
+        log(f"contamination: no training row carries one of {looked:,} held-out evaluation rows.")
+        return
+    pairs = ", ".join(
+        f"{match.task} ← {match.reference} {match.item + match.question:,}"
+        for match in worst(record.found, 3)
+    )
+    done = "left out" if record.rule == "drop" else "kept (`contamination: {rule: drop}` leaves them out)"
+    log(
+        f"contamination: {rows:,} training rows carry held-out evaluation rows and are {done}: {pairs}; "
+        f"flanbuild contamination {built.folder} shows them."
+    )
+
+
 def _evaluation_row(record: "EvaluationRecord") -> tuple[str, ...]:
     cells = [record.cluster, record.task]
     for name in ("test", "dev"):
@@ -274,6 +299,7 @@ def _as_row(entry: "Allocation") -> tuple[str, ...]:
         f"{float(entry.share):.2%}",
         f"{entry.count:,}",
         str(entry.repeats),
+        f"{entry.contaminated:,}",
         entry.out,
     )
 
@@ -290,5 +316,7 @@ def _as_json(entry: "Allocation") -> dict[str, Any]:
         "share": float(entry.share),
         "given": entry.count,
         "repeats": entry.repeats,
+        "contaminated": entry.contaminated,
+        "removed": entry.removed,
         "out": entry.out,
     }

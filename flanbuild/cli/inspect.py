@@ -101,6 +101,52 @@ def why(
         print_origin(found)
 
 
+def contamination(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
+    task: Annotated[
+        str | None, typer.Option(help="Training task, or held-out task or file.", show_default="all")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of match: item, question or passage.", show_default="all")
+    ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Least share of the evaluation text that the training row has."),
+    ] = 0.0,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of matches to show; 0 shows all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show training rows that carry held-out evaluation rows, the strongest matches first.
+
+    A row carries a whole item, only its question, or only a passage of it. `score` is the weighted share of the
+    evaluation text that the training row has; `shared` is the longest run of words that both have.
+
+    Example: `flanbuild contamination data/mixtures/flan2021-without-nli --kind item --limit 5`
+    """
+    from flanbuild.inspect.contamination import find_matches, matches
+
+    found = find_matches(folder, task=task, kind=kind, min_score=min_score)
+    shown = matches(found.head(limit) if limit else found)
+    if as_json:
+        typer.echo(json.dumps([match.document() for match in shown], indent=2, ensure_ascii=False))
+        return
+    typer.echo(f"{found.height:,} matches in {folder}")
+    for match in shown:
+        exact = ", exact" if match.exact else ""
+        typer.secho(
+            f"\n{match.task} row {match.row:,} ← {match.reference} {match.split} row {match.item:,}: "
+            f"{match.kind}{exact}, score {match.score:.2f}",
+            bold=True,
+        )
+        for name, text in (
+            ("training", match.training_text),
+            ("evaluation", match.evaluation_text),
+            ("shared", match.span),
+        ):
+            line = " ".join(text.split())
+            typer.echo(f"{name}: {line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}")
+
+
 def check(
     tasks: Tasks = None,
     allow_outside: Annotated[

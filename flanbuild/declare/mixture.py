@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from flanbuild.declare.document import SEGMENT, Faults, StrictModel, read, validate
 from flanbuild.declare.rate import SCHEMES, Rate
 from flanbuild.errors import DeclarationError, nearest
 from flanbuild.keys import task_key
+
+
+def _in_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 class TaskLike(Protocol):
@@ -92,6 +96,21 @@ class Requirements(StrictModel):
     """Whether two templates must differ in more than punctuation."""
 
 
+class ContaminationRule(StrictModel):
+    """How training rows that carry held-out evaluation rows are found, and what happens to them."""
+
+    rule: Literal["report", "drop", "error"] = "report"
+    """`report` matches, `drop` the training rows with an item or a question, or stop with an `error`."""
+    ngram: Annotated[int, Field(ge=3, le=50)] = 8
+    """Words of an n-gram; fewer for texts of less than five times as many words."""
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Weighted share of a text's n-grams that one training row must have; up to twice as much for short texts."""
+    against: Annotated[
+        tuple[str, ...], BeforeValidator(_in_tuple, json_schema_input_type=str | tuple[str, ...])
+    ] = ()
+    """Further evaluation rows: tasks, datasets or clusters, and Parquet or JSONL files relative to the mixture file."""
+
+
 class Mixture(StrictModel):
     """One mixture file. docs/mixtures.md describes every key."""
 
@@ -129,8 +148,8 @@ class Mixture(StrictModel):
     """Pairs of clusters that leave training together; by default those of the paper (section 2.2), [] for none."""
     licenses: LicenseTerms = LicenseTerms()
     """Licenses that the mixture takes."""
-    leaks: Literal["error", "drop", "report"] = "report"
-    """What to do with training rows that occur in held-out evaluation sets."""
+    contamination: ContaminationRule = ContaminationRule()
+    """What to do with training rows that carry held-out evaluation rows."""
     require: Requirements = Field(default=Requirements(), exclude=True)
     """Rules for the task files of the mixture. They change no row, so they are no part of a fingerprint."""
 
@@ -251,6 +270,11 @@ def load_mixture(path: Path) -> Mixture:
     data = read(path, faults) or {}
     if not faults and not isinstance(data, dict):
         faults.add((), "a mixture is a mapping of keys such as cap, rate, size, related.")
+    if isinstance(data, dict) and "leaks" in data:
+        faults.add(
+            ("leaks",),
+            "`leaks` is now `contamination`: write `contamination: {rule: report}`, drop or error.",
+        )
     mixture = None if faults else validate(Mixture, data | {"name": path.stem, "path": path}, faults)
     if mixture is None:
         raise DeclarationError(*faults)

@@ -23,7 +23,7 @@ _BY_KEY = {
     "cap": ("added", "removed"),
     "rate": ("added", "removed"),
     "size": ("added", "removed", "rerendered"),
-    "leaks": ("added", "removed"),
+    "contamination": ("added", "removed"),
     "templates_per_example": ("added", "removed", "rerendered"),
     "templates": ("rerendered",),
     "style": ("rerendered",),
@@ -154,7 +154,7 @@ def _of_task(name: str, manifest: Manifest) -> dict[str, Any]:
         return {"in": "not a task of it"}
     facts: dict[str, Any] = {"in": task.out or "yes", "declaration": task.declaration}
     facts |= {f"source.{key}": value for key, value in task.source.model_dump().items()}
-    return facts | task.model_dump(include={"available", "dropped", "leaked", "missing"})
+    return facts | task.model_dump(include={"available", "dropped", "removed", "missing"})
 
 
 def _flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -246,8 +246,8 @@ def _causes(
     ]
     keys = _keys_that_count(rows, before, after)
     found += [str(one) for one in declared if one.where == "mixture" and one.key.split(".")[0] in keys]
-    if not found and "leaked" in of_task:
-        found = [str(of_task["leaked"])]
+    if not found and "removed" in of_task:
+        found = [str(of_task["removed"])]
     if not found and after.mixture["size"]["examples"] and set(rows.kinds()) <= {"added", "removed"}:
         found = ["other tasks take another part of size.examples"]
     return found or ["nothing that is declared; `flanbuild verify` tells damage"]
@@ -256,13 +256,16 @@ def _causes(
 def _keys_that_count(rows: RowChanges, before: Manifest, after: Manifest) -> set[str]:
     """Keys of a mixture that can have done what was done.
 
-    A cap counts only where it cuts, `leaks` only where rows leak, and validation has no size.
+    A cap counts only where it cuts, `contamination` only where rows were removed, and validation has no size.
     """
     keys = {key for key, kinds in _BY_KEY.items() if set(kinds) & set(rows.kinds())}
     if rows.split != "train":
-        return keys - {"cap", "rate", "size", "leaks", "templates_per_example"}
+        return keys - {"cap", "rate", "size", "contamination", "templates_per_example"}
     tasks = [manifest.tasks[rows.task] for manifest in (before, after)]
-    without = {"cap": any(task.capped for task in tasks), "leaks": any(task.leaked for task in tasks)}
+    without = {
+        "cap": any(task.capped for task in tasks),
+        "contamination": any(task.removed for task in tasks),
+    }
     return keys - {key for key, counts in without.items() if not counts}
 
 

@@ -161,7 +161,7 @@ def _task_table(clusters: Mapping[str, Mapping[str, MixtureTask]], counted: Cont
     rows = [
         (
             *(name, cluster, task.available, sum(task.dropped.values()), task.to_other_splits, task.capped),
-            *(task.leaked, task.rows, task.rate, task.given, Percent(task.given / total), task.repeats),
+            *(task.removed, task.rows, task.rate, task.given, Percent(task.given / total), task.repeats),
             counted.repeated.get(name, 0),
         )
         for cluster, tasks in clusters.items()
@@ -315,16 +315,18 @@ def licenses(manifest: Manifest) -> Section:
 
 def contamination(manifest: Manifest, report: Path) -> Section:
     """The counts of the manifest, and texts from `report`, the file of matches, if there is one."""
-    found = manifest.leaks.found
+    found = manifest.contamination.found
     columns = [name for name in ContaminationMatch.model_fields if name != "examples"]
     rows = [tuple(getattr(match, name) for name in columns) for match in found]
     table = Table("Training rows that match", [name.replace("_", " ") for name in columns], rows)
-    if not manifest.held_out:
-        return Section("Not searched: nothing is held out.", table)
+    if not manifest.contamination.references:
+        return Section("Not searched: nothing is held out, and no other evaluation set is named.", table)
     pairs = len({row[:2] for row in rows})
     note = f"{pairs:,} pairs of a training and a held-out task match" if found else "No match was found"
     return Section(
-        f"{note}; the rule of the mixture is {manifest.leaks.rule}.", table, texts=_match_texts(report)
+        f"{note}; the rule of the mixture is {manifest.contamination.rule}.",
+        table,
+        texts=_match_texts(report),
     )
 
 

@@ -45,7 +45,29 @@ def card(manifest: Manifest) -> str:
     lines += ["", "| license | tasks | given |", "|---|---|--:|"]
     for license_name, count in manifest.licenses.items():
         lines.append(_row(license_name, ", ".join(count.tasks), f"{count.given:,}"))
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_contamination(manifest), ""])
+
+
+def _contamination(manifest: Manifest) -> list[str]:
+    """What was looked for and what was found, without texts."""
+    record = manifest.contamination
+    if not record.references:
+        return []
+    looked = sum(count.rows for count in record.references.values())
+    lines = ["", "## Contamination", ""]
+    lines += [
+        f"Training rows were compared with {looked:,} evaluation rows of {len(record.references)} held-out tasks or "
+        f"files (`rule: {record.rule}`, n-grams of {record.ngram} words, threshold {record.threshold})."
+    ]
+    if not record.found:
+        return [*lines, "No training row carries one of them."]
+    lines += ["", "| training task | held out | item | question | passage only | exact | test rows found |"]
+    lines += ["|---|---|--:|--:|--:|--:|--:|"]
+    for match in record.found:
+        counts = (match.item, match.question, match.passage, match.exact, match.test_items)
+        lines.append(_row(match.task, match.reference, *(f"{count:,}" for count in counts)))
+    removed = sum(task.removed for task in manifest.tasks.values())
+    return [*lines, "", f"{removed:,} training rows with an item or a question were left out."]
 
 
 def _features() -> list[str]:

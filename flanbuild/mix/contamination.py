@@ -1,121 +1,225 @@
-"""Checks whether training rows also occur in held-out test rows: by id, by their whole input, by a long field.
+"""Checks whether training rows carry evaluation rows of held-out tasks or of files that the mixture names.
 
-Rendering writes 64-bit keys of rows beside the prompts (render/fingerprints.py); this compares those of training rows
-with those of all test rows of every held-out task, however many of them are evaluated.
+Raw texts and fields of all training rows that can be drawn are compared with all evaluation rows, however many of them
+are evaluated. `mix/pairs.py` computes and keeps matches, this module decides what they mean for a mixture.
+docs/contamination.md describes the rules and what they find.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
+import polars as pl
 
 from flanbuild.artifacts import artifact
-from flanbuild.artifacts.arrow import read_table
-from flanbuild.artifacts.records import ContaminationMatch, TaskRecord, fingerprint_file
-from flanbuild.declare.mixture import HeldOut
+from flanbuild.artifacts.addresses import task_folder
+from flanbuild.artifacts.executor import Workers
+from flanbuild.artifacts.files import digest_of, sha256_of
+from flanbuild.artifacts.records import (
+    RECORD,
+    ROWS_FILE,
+    ContaminationMatch,
+    ContaminationRecord,
+    RawRecord,
+    TaskRecord,
+    read_record,
+)
+from flanbuild.declare.mixture import HeldOut, Mixture
+from flanbuild.declare.task import Task
+from flanbuild.errors import DeclarationError, nearest
+from flanbuild.mix import contamination_report
+from flanbuild.mix.matching import ITEM, PASSAGE, QUESTION, VERSION
+from flanbuild.mix.pairs import Pairs, Reference, TrainingRows
+from flanbuild.mix.references import FILE_SUFFIXES, SPLITS, missing_splits
+from flanbuild.mix.words import Integers
+from flanbuild.progress import Progress, silent
+from flanbuild.render import normalization
+from flanbuild.render.splits import declaration
 
 MAX_EXAMPLES = 3
-KINDS = ("id", "input", "field")
-Keys = NDArray[np.uint64]
-Places = NDArray[np.int64]
-Keyed = tuple[Places, Keys]
-"""Positions of rows, and a key of each."""
-_BITMAP_BITS = 22
-_LOW = np.uint64((1 << _BITMAP_BITS) - 1)
+_TEST = SPLITS.index("test")
 
 
 @dataclass(frozen=True)
 class Contamination:
-    """What was found, and by task the positions of training rows that `drop` removes: matches by id and input."""
+    """What was found, and by task the positions of training rows that carry an item or a question."""
 
-    matches: tuple[ContaminationMatch, ...]
-    positions: Mapping[str, Places]
+    record: ContaminationRecord
+    positions: Mapping[str, Integers]
 
-    def dropped(self) -> dict[str, int]:
-        """How many rows each task loses."""
+    def counts(self) -> dict[str, int]:
+        """How many rows of each task carry an item or a question."""
         return {name: len(positions) for name, positions in self.positions.items()}
 
+    def removed(self) -> dict[str, Integers]:
+        """The positions that the rule takes out of each task."""
+        return dict(self.positions) if self.record.rule == "drop" else {}
 
-def find(
-    folders: Mapping[str, Path], records: Mapping[str, TaskRecord], held: Mapping[str, HeldOut]
-) -> Contamination:
-    """Compares the training rows of all tasks that stay with the test rows of every held-out task.
 
-    `folders` gives the folder of each task's record. Raises DamagedError if a file is not as its record names it.
-    """
-    out = sorted({name for group in held.values() for name in group.tasks} & records.keys())
-    tested = {name: keys for name in out if (keys := _read(folders[name], records[name], "test")) is not None}
-    lookups = {kind: _Lookup({name: _flat(keys, kind) for name, keys in tested.items()}) for kind in KINDS}
-    matches: list[ContaminationMatch] = []
-    positions: dict[str, Places] = {}
-    for name in sorted(records.keys() - set(out)):
-        train = _read(folders[name], records[name], "train")
-        if train is None or not tested:
-            continue
-        # Few rows match, so each held-out task is compared with those that match any of them.
-        candidates = {kind: lookups[kind].candidates(*_flat(train, kind)) for kind in KINDS}
+@dataclass(frozen=True)
+class Search:
+    """All that the check reads, and where it keeps what it has found."""
+
+    tasks: Mapping[str, Task]
+    raw: Path
+    """the root of raw folders"""
+    folder: Path
+    """data/contamination"""
+    workers: Workers
+    progress: Progress = silent
+
+    def references(self, mixture: Mixture, held: Mapping[str, HeldOut]) -> list[Reference]:
+        """The references of a mixture, in name order.
+
+        Raises DeclarationError for a name that nothing has, and for a file or split that is declared and missing.
+        """
         found = [
-            pair
-            for other in tested
-            for kind in KINDS
-            for pair in _between(name, other, kind, candidates[kind], lookups[kind].keys[other])
+            self._task_reference(self.tasks[name]) for name in reference_tasks(mixture, held, self.tasks)
         ]
-        matches += [match for match, _ in found]
-        if dropped := [hits for match, hits in found if match.kind != "field"]:
-            positions[name] = np.unique(np.concatenate(dropped))
-    return Contamination(tuple(matches), positions)
+        for name in _tasks_against(mixture, self.tasks):
+            if missing := missing_splits(self.tasks[name], self._raw(self.tasks[name])):
+                raise DeclarationError(
+                    f"{mixture.path}: contamination.against: the source has no {', '.join(missing)} of {name}, so its "
+                    "evaluation rows are unknown."
+                )
+        for name, path in _files_against(mixture):
+            if not path.is_file():
+                raise DeclarationError(f"{mixture.path}: contamination.against: no file {path}.")
+            found.append(Reference(name, None, path, digest_of([VERSION, name, sha256_of(path)])))
+        return sorted(found, key=lambda reference: reference.name)
+
+    def find(
+        self,
+        mixture: Mixture,
+        folders: Mapping[str, Path],
+        records: Mapping[str, TaskRecord],
+        held: Mapping[str, HeldOut],
+    ) -> Contamination:
+        """Compares the training rows of `records` with all references. `folders` has the folder of each record.
+
+        Raises DamagedError if a file is not as its record names it.
+        """
+        references = self.references(mixture, held)
+        training = self._training(folders, records) if references else []
+        pairs = Pairs(self.folder, mixture.contamination)
+        pairs.complete(training, references, self.workers, self.progress)
+        matches: list[ContaminationMatch] = []
+        positions = {}
+        for rows in training:
+            hits = [np.zeros(0, np.int64)]
+            for reference in references:
+                frame = pairs.get(rows, reference)
+                if frame is not None and frame.height:
+                    matches.append(_counted(rows.task.name, reference.name, frame))
+                    hits.append(frame.filter(pl.col("kind") >= QUESTION)["position"].to_numpy())
+            if len(found := np.unique(np.concatenate(hits))):
+                positions[rows.task.name] = found
+        record = ContaminationRecord(
+            **mixture.contamination.model_dump(exclude={"against"}),
+            normalization=normalization.VERSION,
+            matching=VERSION,
+            references={reference.name: pairs.count(reference) for reference in references},
+            found=tuple(matches),
+        )
+        return Contamination(record, positions)
+
+    def write_report(
+        self,
+        path: Path,
+        mixture: Mixture,
+        folders: Mapping[str, Path],
+        records: Mapping[str, TaskRecord],
+        held: Mapping[str, HeldOut],
+    ) -> None:
+        """Writes all matches with texts as Parquet, after `find` with the same arguments."""
+        references = self.references(mixture, held)
+        pairs = Pairs(self.folder, mixture.contamination)
+        contamination_report.write(path, pairs, self._training(folders, records), references)
+
+    def _training(self, folders: Mapping[str, Path], records: Mapping[str, TaskRecord]) -> list[TrainingRows]:
+        """Of the tasks that have training rows, in name order."""
+        found = []
+        for name, record in sorted(records.items()):
+            train = record.splits.get("train")
+            if train is not None and train.rows:
+                artifact.check_files(folders[name], record, {ROWS_FILE})
+                task = self.tasks[name]
+                key = digest_of([declaration(task), record.source.digest, train.of, train.rows_digest])
+                found.append(TrainingRows(task, self._raw(task), train.of, folders[name], key))
+        return found
+
+    def _task_reference(self, task: Task) -> Reference:
+        record = read_record(self._raw(task) / RECORD, RawRecord)
+        key = digest_of([VERSION, task.name, declaration(task), record.source.digest, record.missing])
+        return Reference(task.name, task, self._raw(task), key)
+
+    def _raw(self, task: Task) -> Path:
+        return task_folder(self.raw, task.cluster, task.name)
 
 
-class _Lookup:
-    """The keys of one kind of all held-out tasks, and a bitmap of their low bits that rules out most others."""
-
-    def __init__(self, keys: Mapping[str, Keyed]) -> None:
-        self.keys = keys
-        self._all = np.unique(np.concatenate([np.empty(0, np.uint64), *(k for _, k in keys.values())]))
-        self._bitmap = np.zeros(1 << _BITMAP_BITS, np.bool_)
-        self._bitmap[self._all & _LOW] = True
-
-    def candidates(self, positions: Places, keys: Keys) -> Keyed:
-        """The positions and keys, in their order, of keys that any held-out task has."""
-        near = self._bitmap[keys & _LOW]
-        positions, keys = positions[near], keys[near]
-        if not len(keys):
-            return positions, keys
-        nearest = np.searchsorted(self._all, keys).clip(max=len(self._all) - 1)
-        exact = self._all[nearest] == keys
-        return positions[exact], keys[exact]
+def report_file(folder: Path, mixture_folder: str) -> Path:
+    """The file with all matches of a mixture folder, texts included. `folder`: data/contamination."""
+    return folder / f"{mixture_folder}.parquet"
 
 
-def _between(
-    name: str, other: str, kind: str, train: Keyed, test: Keyed
-) -> Iterator[tuple[ContaminationMatch, Places]]:
-    """A match if the two share a key of this kind, with the positions of the training rows."""
-    (positions, keys), (test_positions, test_keys) = train, test
-    hits = np.isin(keys, test_keys) if len(keys) else np.zeros(0, np.bool_)
-    if not hits.any():
-        return
-    rows = np.unique(positions[hits])
-    order = np.argsort(test_keys, kind="stable")
-    first_rows, first_keys = positions[hits][:MAX_EXAMPLES], keys[hits][:MAX_EXAMPLES]
-    matched = test_positions[order[np.searchsorted(test_keys[order], first_keys)]]
-    pairs = tuple((int(a), int(b)) for a, b in zip(first_rows, matched, strict=True))
-    yield ContaminationMatch(task=name, held_out=other, kind=kind, rows=len(rows), examples=pairs), rows
+def reference_tasks(mixture: Mixture, held: Mapping[str, HeldOut], tasks: Mapping[str, Task]) -> list[str]:
+    """The tasks whose evaluation rows must not be in the mixture, sorted.
+
+    They are those that are held out, their siblings of the same task file, and those that the mixture names.
+    """
+    out = {name for group in held.values() for name in group.tasks}
+    datasets = {tasks[name].dataset for name in out}
+    siblings = {name for name, task in tasks.items() if task.dataset in datasets}
+    return sorted(siblings | set(_tasks_against(mixture, tasks)))
 
 
-def _flat(fingerprints: pa.Table, kind: str) -> Keyed:
-    """(position of the row, key) of each key of a kind."""
-    column = fingerprints.column(kind).combine_chunks()
-    if kind != "field":
-        return np.arange(len(column)), column.to_numpy()
-    return np.repeat(np.arange(len(column)), np.diff(column.offsets.to_numpy())), column.flatten().to_numpy()
+def _tasks_against(mixture: Mixture, tasks: Mapping[str, Task]) -> list[str]:
+    """The tasks that `contamination.against` names. Raises DeclarationError for a name that is neither task nor file."""
+    found = []
+    for name in mixture.contamination.against:
+        if Path(name).suffix in FILE_SUFFIXES:
+            continue
+        members = [task.name for task in tasks.values() if name in (task.name, task.dataset, task.cluster)]
+        if not members:
+            known = {each for task in tasks.values() for each in (task.name, task.dataset, task.cluster)}
+            raise DeclarationError(
+                f"{mixture.path}: contamination.against: '{name}' is no task, dataset or cluster, and no file of type "
+                f"{' or '.join(FILE_SUFFIXES)}.{nearest(name, known)}"
+            )
+        found += members
+    return found
 
 
-def _read(folder: Path, record: TaskRecord, split: str) -> pa.Table | None:
-    name = fingerprint_file(split)
-    if name not in record.files():
-        return None
-    artifact.check_files(folder, record, {name})
-    return read_table(folder / name)
+def _files_against(mixture: Mixture) -> Iterator[tuple[str, Path]]:
+    """The files that `contamination.against` names, relative to the mixture file."""
+    for name in mixture.contamination.against:
+        if Path(name).suffix in FILE_SUFFIXES:
+            yield name, mixture.path.parent / name
+
+
+def _counted(task: str, reference: str, frame: pl.DataFrame) -> ContaminationMatch:
+    """The counts of a pair with matches."""
+    acted = frame.filter(pl.col("kind") >= QUESTION)
+    kinds = frame.group_by("position").agg(pl.col("kind").max())["kind"]
+    items = acted.select("split", "item").unique()
+    strongest = contamination_report.sorted_matches(frame).head(MAX_EXAMPLES)
+    return ContaminationMatch(
+        task=task,
+        reference=reference,
+        item=int((kinds == ITEM).sum()),
+        question=int((kinds == QUESTION).sum()),
+        passage=int((kinds == PASSAGE).sum()),
+        exact=acted.filter(pl.col("exact"))["position"].n_unique(),
+        test_items=int((items["split"] == _TEST).sum()),
+        dev_items=int((items["split"] != _TEST).sum()),
+        examples=tuple(strongest.select("row", "item").iter_rows()),
+    )
+
+
+def worst(found: Sequence[ContaminationMatch], count: int) -> list[ContaminationMatch]:
+    """The pairs with the most training rows that carry an item or a question."""
+    acted = [match for match in found if match.item + match.question]
+    return sorted(acted, key=lambda match: (-match.item - match.question, match.task, match.reference))[
+        :count
+    ]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from flanbuild.artifacts.records import (
-    ContaminationMatch,
     ContaminationRecord,
     HeldOutGroup,
     HeldOutTask,
@@ -26,7 +25,7 @@ def describe(
     held: Mapping[str, HeldOut],
     allocations: Sequence[Allocation],
     records: Mapping[str, TaskRecord],
-    matches: Sequence[ContaminationMatch],
+    contamination: ContaminationRecord,
     shards: Mapping[str, Sequence[Shard]],
     fingerprint: str,
 ) -> Manifest:
@@ -38,7 +37,7 @@ def describe(
         related_in_training=related_in_training(held, allocations),
         tasks={entry.task: _task(entry, records[entry.task]) for entry in allocations},
         licenses=_licenses(allocations, records),
-        leaks=ContaminationRecord(rule=mixture.leaks, found=tuple(matches)),
+        contamination=contamination,
         shards={split: tuple(files) for split, files in shards.items()},
         rows={split: sum(file.rows for file in files) for split, files in shards.items()},
         fingerprint=fingerprint,
@@ -91,7 +90,8 @@ def _task(entry: Allocation, record: TaskRecord) -> MixtureTask:
         dropped=train.dropped,
         to_other_splits=train.to_other_splits,
         capped=train.capped,
-        leaked=entry.leaked,
+        contaminated=entry.contaminated,
+        removed=entry.removed,
         rows=entry.rows,
         duplicates=entry.duplicates,
         in_train=dict(entry.in_train),

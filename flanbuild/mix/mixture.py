@@ -5,7 +5,6 @@ once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -32,9 +31,8 @@ from flanbuild.artifacts.records import (
 from flanbuild.declare.mixture import MAX_EXAMPLES, HeldOut, Mixture
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.keys import row_keys, task_key
-from flanbuild.mix import contamination
 from flanbuild.mix.card import CARD, card
-from flanbuild.mix.contamination import Contamination
+from flanbuild.mix.contamination import Contamination, Search, report_file
 from flanbuild.mix.manifest import describe
 from flanbuild.mix.plan import Allocation, plan, task_refs
 from flanbuild.mix.shards import EXAMPLES, TaskRef, write_shards
@@ -80,24 +78,25 @@ def mix(
     rendered: Rendered,
     held: Mapping[str, HeldOut],
     out: Path,
-    workers: Workers,
+    search: Search,
     *,
     progress: Progress = silent,
 ) -> Manifest:
     """Writes the mixture folder `out`; returns its manifest. The caller holds the lock of `out`.
 
-    Raises DeclarationError when nothing is left to train on, or when a task would repeat rows under a template they
+    `search` has the workers too. The texts of contaminated rows go to its report, which is outside the folder. Raises DeclarationError when nothing is left to train on, or when a task would repeat rows under a template they
     had before although others are left; DamagedError when a rendered file is not as its record names it.
     """
+    workers = search.workers
     records = rendered.trained(mixture)
-    found = find_contamination(mixture, rendered, held)
-    allocations = plan(mixture, records, held, found.dropped())
+    found = find_contamination(mixture, rendered, held, search)
+    allocations = plan(mixture, records, held, found.counts())
     if not any(entry.count for entry in allocations):
         raise DeclarationError(_nothing_left(mixture, allocations))
     _check_total(mixture, allocations)
     _check_templates_per_row(mixture, allocations, records)
     picks: dict[Split, dict[str, Picks]] = {
-        "train": _train_picks(mixture, allocations, records, found.positions),
+        "train": _train_picks(mixture, allocations, records, found.removed()),
         "validation": _validation_picks(allocations, records),
     }
     _check_rendered(rendered, picks, workers)
@@ -126,44 +125,58 @@ def mix(
             held,
             allocations,
             dict(rendered.records),
-            found.matches,
+            found.record,
             shards,
-            fingerprint(mixture, rendered.records, held),
+            fingerprint(mixture, rendered.records, held, search),
         )
         write_record(staging / MANIFEST, manifest)
         (staging / CARD).write_text(card(manifest), encoding="utf-8")
+    if found.record.references:
+        searched = _searched(mixture, rendered, held)
+        search.write_report(report_file(search.folder, out.name), mixture, rendered.folders, searched, held)
     return manifest
 
 
-def find_contamination(mixture: Mixture, rendered: Rendered, held: Mapping[str, HeldOut]) -> Contamination:
-    """Training rows that also occur in held-out test rows, and which of them the mixture's `leaks` removes.
+def find_contamination(
+    mixture: Mixture, rendered: Rendered, held: Mapping[str, HeldOut], search: Search
+) -> Contamination:
+    """Training rows that carry evaluation rows of what is held out.
 
-    Raises DeclarationError for `leaks: error` when a row matches by its id or its whole input.
+    Raises DeclarationError for `rule: error` when a row carries an item or a question.
     """
-    members = rendered.trained(mixture)
-    out = {name for group in held.values() for name in group.tasks}
-    records = {name: record for name, record in rendered.records.items() if name in out or name in members}
-    found = contamination.find(rendered.folders, records, held)
-    if mixture.leaks == "drop":
-        return found
-    if mixture.leaks == "error" and found.positions:
+    found = search.find(mixture, rendered.folders, _searched(mixture, rendered, held), held)
+    if mixture.contamination.rule == "error" and found.positions:
         raise DeclarationError(
             *(
-                f"{mixture.path}: leaks: {match.rows:,} training rows of {match.task} also occur in the test rows of "
-                f"{match.held_out} by {match.kind}, row {match.examples[0][0]} first; `leaks: drop` leaves them out."
-                for match in found.matches
-                if match.kind != "field"
+                f"{mixture.path}: contamination: {match.item + match.question:,} training rows of {match.task} carry "
+                f"evaluation rows of {match.reference}, such as row {match.examples[0][0]} item {match.examples[0][1]}; "
+                "`rule: drop` leaves them out."
+                for match in found.record.found
+                if match.item + match.question
             )
         )
-    return replace(found, positions={})
+    return found
 
 
-def fingerprint(mixture: Mixture, records: Mapping[str, TaskRecord], held: Mapping[str, HeldOut]) -> str:
+def _searched(mixture: Mixture, rendered: Rendered, held: Mapping[str, HeldOut]) -> dict[str, TaskRecord]:
+    """The tasks that stay in training."""
+    out = {name for group in held.values() for name in group.tasks}
+    return {
+        name: record
+        for name, record in rendered.trained(mixture).items()
+        if name not in out and not mixture.refused(record.source.license)
+    }
+
+
+def fingerprint(
+    mixture: Mixture, records: Mapping[str, TaskRecord], held: Mapping[str, HeldOut], search: Search
+) -> str:
     """The digest of all inputs that decide the examples of a mixture."""
     declared = mixture.model_dump(mode="json", exclude={"path"})
     rules = {name: [group.asked, group.rule, list(group.tasks)] for name, group in held.items()}
     inputs = {name: [record.fingerprint, record.source.model_dump()] for name, record in records.items()}
-    return digest_of([Manifest.FORMAT, declared, rules, inputs])
+    references = [reference.key for reference in search.references(mixture, held)]
+    return digest_of([Manifest.FORMAT, declared, rules, inputs, references])
 
 
 def current_manifest(folder: Path, expected: str) -> Manifest | None:
@@ -325,7 +338,7 @@ def _check_templates_per_row(
     """Raises DeclarationError where rows would be repeated under a template they had although others are left."""
     faults = []
     for entry in allocations:
-        if not entry.count or entry.leaked:  # the few that replace contaminated rows may begin again
+        if not entry.count or entry.removed:  # the few that replace contaminated rows may begin again
             continue
         train = records[entry.task].splits["train"]
         needed = min((entry.repeats + 1) * mixture.templates_each, train.templates)

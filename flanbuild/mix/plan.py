@@ -26,12 +26,14 @@ class Allocation:
     """training rows upstream, before filter, carving and cap"""
     rows: int
     """training rows that can be drawn"""
-    leaked: int
-    """rows that are left out because they also occur in held-out test rows"""
     duplicates: int
     """training rows whose texts equal those of another one"""
     in_train: Mapping[OtherSplit, int]
     """of its own other splits, the rows whose texts equal those of a training row"""
+    contaminated: int
+    """rows that carry a held-out item or question"""
+    removed: int
+    """those of them that are left out"""
     rate: int
     share: Fraction
     count: int
@@ -50,30 +52,33 @@ def plan(
     mixture: Mixture,
     records: Mapping[str, TaskRecord],
     held: Mapping[str, HeldOut],
-    leaked: Mapping[str, int],
+    contaminated: Mapping[str, int],
 ) -> list[Allocation]:
     """The exact allocation over the mixture's tasks, in task order.
 
-    `records` holds the tasks that the mixture trains on. `leaked`: how many training rows of a task are left out.
+    `records` holds the tasks that the mixture trains on. `contaminated`: how many training rows of a task carry a
+    held-out item or question; the mixture's rule decides whether they are left out.
     """
+    removed = contaminated if mixture.contamination.rule == "drop" else {}
     out = {name: _out(name, record, held, mixture) for name, record in sorted(records.items())}
     train = {name: record.splits.get("train", _NO_SPLIT) for name, record in records.items()}
-    rows = {name: 0 if out[name] else train[name].rows - leaked.get(name, 0) for name in out}
+    rows = {name: 0 if out[name] else train[name].rows - removed.get(name, 0) for name in out}
     counts = allocate(mixture, rows, task_refs(records))
     total = sum(counts.values())
     allocations = []
     for name, reason in out.items():
         count = counts.get(name, 0)
-        kept = train[name].rows - leaked.get(name, 0)
+        kept = train[name].rows - removed.get(name, 0)
         allocations.append(
             Allocation(
                 task=name,
                 cluster=records[name].cluster,
                 available=train[name].upstream,
                 rows=kept,
-                leaked=leaked.get(name, 0),
                 duplicates=train[name].duplicates,
                 in_train=_in_train(records[name]),
+                contaminated=contaminated.get(name, 0),
+                removed=removed.get(name, 0),
                 rate=rate(mixture, kept),
                 share=Fraction(count, total) if total else Fraction(0),
                 count=count,

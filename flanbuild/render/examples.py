@@ -54,6 +54,49 @@ def examples(task: Task, raw: pl.LazyFrame, rows: pl.Series | None = None) -> pl
     return frame if options is None else frame.with_columns(options_block(pl.col(CHOICES)))
 
 
+def texts(task: Task, raw: pl.LazyFrame, rows: pl.Series | None = None) -> pl.LazyFrame:
+    """All texts of each raw row, or of those whose index is in `rows`: columns, fields, options and answer, by name.
+
+    Beside `_row` and `_source_row`, `column NAME` has a declared column of strings (a list is joined by newlines) and
+    `field NAME` a field that is more than a column. Fields and options are what is trained on; columns are what they
+    were before preprocessing. Rows that `where` drops are there too.
+    """
+    frame = _rows(task, raw)
+    if rows is not None:
+        frame = frame.filter(pl.col(ROW).is_in(rows.implode()))
+    columns = frame.collect_schema()
+    values = {}
+    for name in task.columns:
+        kind = columns.get(name)
+        if kind == pl.String and name != task.label_column:
+            values[column_text(name)] = pl.col(name)
+        elif kind == pl.List(pl.String) and (task.preprocess is None or name in _in_roles(task)):
+            values[column_text(name)] = pl.col(name).list.join("\n", ignore_nulls=True)
+    for name, sql in task.fields.items():
+        if column_text(sql.strip()) not in values:
+            values[field_text(name)] = _as_text(task, ("fields", name), sql, columns)
+    options = _options(task, columns)
+    if options is not None and not isinstance(task.options, Mapping):
+        values[OPTIONS] = options.list.join("\n", ignore_nulls=True)
+    if options is None and task.answer is not None and column_text(task.answer.strip()) not in values:
+        values[ANSWER] = _as_text(task, (ANSWER,), task.answer, columns)
+    return frame.select(ROW, SOURCE_ROW, **values)
+
+
+def column_text(name: str) -> str:
+    """The name under which `texts` has a raw column."""
+    return f"column {name}"
+
+
+def field_text(name: str) -> str:
+    """The name under which `texts` has a field that is more than a column."""
+    return f"field {name}"
+
+
+def _in_roles(task: Task) -> frozenset[str]:
+    return frozenset((*task.roles.passage, *task.roles.question, *task.roles.answer))
+
+
 def check_expressions(tasks: Iterable[Task]) -> list[str]:
     """The faults that only polars sees: SQL, unknown columns, types. Reads no data."""
     faults: dict[str, None] = {}  # in order, each once: subsets share those of their file

@@ -101,22 +101,24 @@ def open_examples(task: Task, raw: Path, record: RawRecord, of: Iterable[str]) -
 
     Raises DamagedError if a raw file is not as the record names it.
     """
+    of = tuple(of)
     names = [f"{name}.parquet" for name in of]
     artifact.check_files(raw, record, set(names))
     paths = [raw / name for name in names]
     size = sum(path.stat().st_size for path in paths)
-    return Examples(task, _scan(paths), keep=size <= KEPT_BYTES)
+    return Examples(task, scan(raw, of), keep=size <= KEPT_BYTES)
 
 
 def split_errors(task: Task, raw: Path, of: Iterable[str]) -> AbstractContextManager[None]:
     """Turns errors of polars over these upstream splits into a sentence with the first row that fails."""
     of = tuple(of)
     names = " + ".join(f"'{name}'" for name in of)
-    return row_errors(task, names, lambda: _scan([raw / f"{name}.parquet" for name in of]))
+    return row_errors(task, names, lambda: scan(raw, of))
 
 
-def _scan(paths: Iterable[Path]) -> pl.LazyFrame:
-    return pl.concat([pl.scan_parquet(path, glob=False) for path in paths])
+def scan(raw: Path, of: Iterable[str]) -> pl.LazyFrame:
+    """The raw rows of upstream splits, one after the other. `raw`: the task's raw folder."""
+    return pl.concat([pl.scan_parquet(raw / f"{name}.parquet", glob=False) for name in of])
 
 
 def select(

@@ -1,7 +1,7 @@
 """Raw rows -> the training and validation rows of one task in a mixture.
 
-The folder of a task has `train.arrow` and `validation.arrow` with prompts, fingerprints of the rows that can be drawn
-and of all test rows (for the check for contamination), and a record that counts every row that is left out.
+The folder of a task has `train.arrow` and `validation.arrow` with prompts, the list of training rows that can be drawn,
+and a record that counts every row that is left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,15 +14,15 @@ import pyarrow as pa
 
 from flanbuild.artifacts import artifact, executor
 from flanbuild.artifacts.addresses import task_folder
-from flanbuild.artifacts.arrow import write_table
+from flanbuild.artifacts.arrow import ROWS_SCHEMA, write_table
 from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.files import digest_of, xxh3_of
 from flanbuild.artifacts.records import (
     RECORD,
+    ROWS_FILE,
     RawRecord,
     RenderedSplit,
     TaskRecord,
-    fingerprint_file,
     read_record,
     writer_versions,
 )
@@ -32,7 +32,6 @@ from flanbuild.declare.task import SplitName, Task
 from flanbuild.errors import DeclarationError
 from flanbuild.progress import Advance
 from flanbuild.render.examples import check_expressions
-from flanbuild.render.fingerprints import row_fingerprints
 from flanbuild.render.items import ItemKeys
 from flanbuild.render.splits import (
     Examples,
@@ -57,7 +56,7 @@ def fingerprint(
 
     Cap, rate and size enter only through the row count they produce for the rows that `record` counts, so raising a
     cap that was not reached does not render again. `trained`: whether the mixture trains on the task; `prompts`:
-    whether prompts are written, or only counts and fingerprints.
+    whether prompts are written, or only counts and rows.
     """
     inputs = [TaskRecord.FORMAT, declaration(task), raw.source.model_dump(), raw.missing, trained, prompts]
     if trained:
@@ -93,7 +92,7 @@ def render(
                     continue
                 chosen = selection
                 if name == "test":
-                    splits[name] = _write_fingerprints(name, task, chosen, opened, folder)
+                    splits[name] = RenderedSplit(**chosen.counts.model_dump())
                 else:
                     limit = mixture.cap if name == "train" else None
                     chosen = selection.ordered(mixture.seed, name, task, limit)
@@ -128,7 +127,7 @@ def render_all(
 ) -> None:
     """Builds each task's folder below `root` from its raw folder below `raw`. The caller holds the lock of `root`.
 
-    `trained` names the tasks that the mixture trains on; of the others only fingerprints of test rows are written.
+    `trained` names the tasks that the mixture trains on; of the others only test rows are counted.
     Raises DeclarationError with the faults of all tasks before any work.
     """
     tasks, trained = list(tasks), set(trained)
@@ -186,16 +185,16 @@ def _write_rows(
     folder: Path,
     prompts: bool,
 ) -> RenderedSplit:
-    """Writes prompts, and for train the row fingerprints too."""
+    """Writes prompts, and for train the list of rows too."""
     details = chosen.counts.model_dump()
     if not prompts and split != "train":
         return RenderedSplit(**details)
-    frame = opened(pl.Series(np.sort(chosen.rows))).collect()
-    rank = np.argsort(chosen.rows)  # of each row of `frame`, which is in the order of its file
     if split == "train":
-        keys = row_fingerprints(task, chosen.counts.of, frame).take(np.argsort(rank))
-        details["fingerprints_digest"] = _write(folder / fingerprint_file(split), keys)
+        rows = pa.table([pa.array(chosen.rows)], schema=ROWS_SCHEMA)
+        details["rows_digest"] = _write(folder / ROWS_FILE, rows)
     if prompts:
+        frame = opened(pl.Series(np.sort(chosen.rows))).collect()
+        rank = np.argsort(chosen.rows)  # of each row of `frame`, which is in the order of its file
         styled = in_style(task, mixture.style)
         templates = min(mixture.templates, len(styled.templates))
         count = templates_per_row(mixture, len(chosen.rows)) if split == "train" else 1
@@ -204,16 +203,6 @@ def _write_rows(
         table = dealt(styled, frame, rank, templates, count, mixture.separator)
         details["file_digest"] = _write(folder / f"{split}.arrow", table)
     return RenderedSplit(**details)
-
-
-def _write_fingerprints(
-    split: str, task: Task, selection: Selection, opened: Examples, folder: Path
-) -> RenderedSplit:
-    """Of all rows of a split, however many are evaluated."""
-    frame = opened(pl.Series(selection.rows)).collect()
-    keys = row_fingerprints(task, selection.counts.of, frame)
-    digest = _write(folder / fingerprint_file(split), keys)
-    return RenderedSplit(**selection.counts.model_dump(), fingerprints_digest=digest)
 
 
 def _with_duplicates(

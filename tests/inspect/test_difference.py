@@ -50,8 +50,8 @@ def test_a_cap_takes_rows_of_the_tasks_that_it_cuts_and_moves_none(against):
     assert rows["coqa", "train"].causes == ["cap 30000 → 100"]
 
 
-def test_a_rule_for_leaks_is_no_cause_for_a_task_without_a_leak(against):
-    _, rows = against(mixture={"cap": 100, "leaks": "drop"})
+def test_a_rule_for_contamination_is_no_cause_for_a_task_without_a_match(against):
+    _, rows = against(mixture={"cap": 100, "contamination": {"rule": "drop"}})
 
     assert rows["coqa", "train"].causes == ["cap 30000 → 100"]
 

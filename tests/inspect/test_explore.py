@@ -243,7 +243,7 @@ def test_a_mixture_that_holds_nothing_out_was_not_searched(tmp_path):
 
     page = parse(written(build, build.mix([]).folder, tmp_path / "page.html"))
 
-    assert "Not searched: nothing is held out." in page.visible
+    assert "Not searched: nothing is held out" in page.visible
 
 
 def test_a_page_inside_the_mixture_folder_is_refused(built):

@@ -3,7 +3,7 @@
 import pytest
 from conftest import SMALL
 
-from flanbuild.declare.mixture import Size
+from flanbuild.declare.mixture import ContaminationRule, Size
 
 
 def content(data, folder):
@@ -34,7 +34,13 @@ def test_a_plan_with_other_keys_leaves_the_artifacts_of_a_mixture_alone(build):
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"cap": 10}, {"size": Size(examples=121)}, {"seed": 3}, {"leaks": "drop"}],
+    [
+        {},
+        {"cap": 10},
+        {"size": Size(examples=121)},
+        {"seed": 3},
+        {"contamination": ContaminationRule(rule="drop")},
+    ],
     ids=lambda changed: next(iter(changed), "as declared"),
 )
 def test_a_plan_is_the_mixture(build, changed):

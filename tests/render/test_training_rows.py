@@ -13,8 +13,8 @@ from raw_rows import build_raw
 
 from flanbuild.artifacts.arrow import RENDERED_SCHEMA, read_table
 from flanbuild.artifacts.files import xxh3_of
-from flanbuild.artifacts.records import RECORD, RawRecord, fingerprint_file, read_record
-from flanbuild.declare.mixture import Size
+from flanbuild.artifacts.records import RECORD, ROWS_FILE, RawRecord, read_record
+from flanbuild.declare.mixture import ContaminationRule, Size
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DamagedError, DeclarationError
 from flanbuild.render import training_rows
@@ -112,31 +112,31 @@ def test_the_record_names_every_file_with_its_digest(rendered, tmp_path):
     assert tables["train"].schema == tables["validation"].schema == RENDERED_SCHEMA
 
 
-def test_fingerprints_stand_in_the_order_of_training_rows_and_cover_all_test_rows(rendered):
+def test_the_list_of_training_rows_has_their_order_and_is_cut_by_the_cap(rendered):
     record, tables = rendered("rte", cap=20, size=Size(passes=1))
 
-    assert tables["train.fingerprints"].num_rows == record.splits["train"].rows == 20
-    assert (
-        tables["test.fingerprints"].num_rows == record.splits["test"].rows == record.splits["test"].upstream
-    )
+    rows = tables["train.rows"].column("row")
+    assert len(rows) == record.splits["train"].rows == 20
+    assert rows.to_pylist() == tables["train"].column("row").to_pylist()[:20]
     _, other_tables = rendered("rte", cap=30, size=Size(passes=1))
-    assert other_tables["train.fingerprints"].slice(0, 20).equals(tables["train.fingerprints"])
+    assert other_tables["train.rows"].slice(0, 20).equals(tables["train.rows"])
 
 
-def test_a_task_that_is_not_trained_on_has_only_fingerprints_of_test_rows(rendered):
+def test_of_a_task_that_is_not_trained_on_test_rows_are_counted(rendered):
     record, tables = rendered("rte", trained=False)
 
-    assert list(tables) == ["test.fingerprints"]
+    assert tables == {}
     assert list(record.splits) == ["test"]
+    assert record.splits["test"].rows == record.splits["test"].upstream
 
 
 def test_counting_gives_the_numbers_of_rendering_and_writes_no_prompt(rendered):
     counted, tables = rendered("rte", prompts=False, cap=20)
     written, _ = rendered("rte", cap=20)
 
-    assert set(tables) == {"train.fingerprints", "test.fingerprints"}
+    assert set(tables) == {"train.rows"}
     for split, counts in counted.splits.items():
-        for key in ("of", "upstream", "dropped", "to_other_splits", "capped", "rows", "fingerprints_digest"):
+        for key in ("of", "upstream", "dropped", "to_other_splits", "capped", "rows", "rows_digest"):
             assert getattr(counts, key) == getattr(written.splits[split], key), (split, key)
 
 
@@ -186,7 +186,13 @@ def test_what_changes_rows_changes_the_fingerprint(key, changed):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"cap": 20_000}, {"shards": 3}, {"leaks": "drop"}, {"compression": "zstd"}, {"name": "other"}],
+    [
+        {"cap": 20_000},
+        {"shards": 3},
+        {"contamination": ContaminationRule(rule="drop")},
+        {"compression": "zstd"},
+        {"name": "other"},
+    ],
     ids=lambda changed: next(iter(changed)),
 )
 def test_what_changes_no_row_does_not_change_the_fingerprint(key, changed):
@@ -241,7 +247,7 @@ def test_rows_with_braces_quotes_and_newlines_come_through_as_they_are(pages, fl
         i: f"Wording one: {odd[i]}\n{odd[i]}\nOPTIONS:\n- yes\n- no\n" for i in range(4)
     }
     assert record.splits["train"].dropped == {"not labelled": 1}
-    assert fingerprint_file("train") in record.files()
+    assert ROWS_FILE in record.files()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4},
+    "30m": {"hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8, "num_attention_heads": 8},
     "135m": {
         "hidden_size": 576,
         "intermediate_size": 1536,
@@ -26,8 +27,8 @@ SIZES: dict[str, dict[str, int]] = {
     },
 }
 """Llama shapes; 135m is that of SmolLM2-135M, 1b that of Llama 3.2 1B."""
-VOCABULARY = {"tiny": 49152, "135m": 49152, "1b": 128256}
-KEY_VALUE_HEADS = {"tiny": 4, "135m": 3, "1b": 8}
+VOCABULARY = {"tiny": 49152, "30m": 49152, "135m": 49152, "1b": 128256}
+KEY_VALUE_HEADS = {"tiny": 4, "30m": 8, "135m": 3, "1b": 8}
 
 
 def llama(size: str) -> LlamaForCausalLM:

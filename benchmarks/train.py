@@ -20,7 +20,7 @@ import models
 import numpy as np
 import torch
 
-SEQUENCE = {"tiny": 512, "135m": 1024, "1b": 1024}
+SEQUENCE = {"tiny": 512, "30m": 512, "135m": 1024, "1b": 1024}
 WARM_UP = 2
 VARIANTS = ("Trainer, padded", "flanbuild, all logits", "flanbuild")
 

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flanbuild.artifacts.executor import Workers
 from flanbuild.builder import Build
@@ -14,6 +15,10 @@ from flanbuild.declare.task import Task
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.progress import silent
 from flanbuild.sources.sample import SampleSource
+
+# A property holds on a busy machine too.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = {

@@ -7,3 +7,5 @@ Dtype = Literal["auto", "float32", "bfloat16"]
 
 PROMPT_LENGTH = 1024
 """Maximum tokens of a prompt, as in FLAN 2021. A longer prompt loses its beginning."""
+IGNORED = -100
+"""The label of tokens without loss, as torch and transformers have it."""

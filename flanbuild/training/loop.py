@@ -18,8 +18,9 @@ from transformers import PreTrainedModel, get_scheduler
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.keys import task_key
 from flanbuild.model.loader import computation_dtype
+from flanbuild.model.settings import IGNORED
 from flanbuild.progress import Progress, log, silent
-from flanbuild.training.batches import IGNORED, Batch, Batches
+from flanbuild.training.batches import Batch, Batches
 from flanbuild.training.checkpoints import Checkpoints
 from flanbuild.training.config import TrainConfig
 

@@ -33,7 +33,7 @@ VIEWS: Mapping[str, View] = {
         View(
             "jsonl",
             "all columns as JSON Lines",
-            "NeMo with `--rename prompt=input --rename completion=output`, jq, `datasets`",
+            "NeMo with `--rename prompt=input,completion=output`, `datasets`, jq",
             text.jsonl,
             _RENAME,
         ),

@@ -38,7 +38,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),
-    "Export": (export.export,),
+    "Export": (export.export, export.publish),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

@@ -111,7 +111,7 @@ def gc(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a mixture or an export.")],
     evaluation: Annotated[
         Path | None,
         typer.Option(
@@ -129,14 +129,17 @@ def verify(
     *,
     config: BuildOptions,
 ) -> None:
-    """Check every byte of a mixture against its manifest.
+    """Check every byte of a mixture against its manifest, or of an export against its record.
 
     The options below apply to `--rebuild`: use those that the mixture was built with.
     """
     from flanbuild.errors import ArtifactError
+    from flanbuild.export.record import EXPORT
+    from flanbuild.export.verification import verify_export
     from flanbuild.mix.verification import verify as verify_folder
 
-    if faults := verify_folder(folder, evaluation):
+    exported = (folder / EXPORT).is_file()
+    if faults := verify_export(folder) if exported else verify_folder(folder, evaluation):
         raise ArtifactError("\n".join(faults))
     if rebuild:
         _rebuild(folder, config)

@@ -1,13 +1,16 @@
-"""The command that writes the layouts of other programs."""
+"""The commands that write the layouts of other programs and dataset repositories."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flanbuild.artifacts.executor import JOBS
 from flanbuild.cli.console import progress
 from flanbuild.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from flanbuild.export.record import ExportRecord
 
 
 def export(
@@ -75,6 +78,31 @@ def export(
         seq_length=seq_length,
     )
     record = run(request, to, out, progress)
+    _print_counts(record, out)
+
+
+def publish(
+    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or fsspec URL to write.")],
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Date of publication, for the metadata.")],
+    jobs: Annotated[
+        int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
+    ] = JOBS,
+) -> None:
+    """Write a mixture as a dataset repository: Parquet, dataset card, Croissant, provenance and manifest.
+
+    Example: `flanbuild publish data/mixtures/flan2021-without-nli exports/hub --date 2026-11-26`, then
+    `hf upload USER/NAME exports/hub --repo-type dataset`. `flanbuild verify` checks the folder, before an upload and
+    after a download.
+    """
+    from flanbuild.export.view import ExportRequest
+    from flanbuild.export.views import export as run
+
+    request = ExportRequest(mixture=mixture, jobs=jobs, date=date)
+    _print_counts(run(request, "hub", out, progress), out)
+
+
+def _print_counts(record: "ExportRecord", out: str) -> None:
     for name, split in record.splits.items():
         counts = [f"{split.rows:,} examples"]
         if split.sequences is not None:

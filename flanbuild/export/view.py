@@ -30,6 +30,8 @@ class ExportRequest:
     """folder or hub name of the tokenizer, for views of tokens"""
     seq_length: int | None = None
     """tokens per sequence, for views of tokens"""
+    date: str | None = None
+    """date of publication, YYYY-MM-DD"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import MANIFEST, Manifest, read_record, write_record, writer_versions
 from flanbuild.errors import DeclarationError, nearest
-from flanbuild.export import lm_eval, text, tokens
+from flanbuild.export import hub, lm_eval, text, tokens
 from flanbuild.export.destination import destination
 from flanbuild.export.record import EXPORT, ExportRecord
 from flanbuild.export.view import ExportRequest, View, Written
@@ -72,6 +72,13 @@ VIEWS: Mapping[str, View] = {
             "OLMo-core's `paths` and `label_mask_paths`",
             tokens.olmo_core,
             _TOKENS,
+        ),
+        View(
+            "hub",
+            "what `flanbuild publish` writes: Parquet, dataset card, Croissant, provenance, manifest",
+            "the hub and its viewer, `datasets`, mlcroissant",
+            hub.write,
+            frozenset({"date"}),
         ),
         View(
             "lm-eval",

@@ -83,7 +83,9 @@ def export(
 
 def publish(
     mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
-    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder or fsspec URL to write.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Folder, hf://datasets/USER/NAME, or fsspec URL to write.")
+    ],
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Date of publication, for the metadata.")],
     jobs: Annotated[
         int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
@@ -91,9 +93,9 @@ def publish(
 ) -> None:
     """Write a mixture as a dataset repository: Parquet, dataset card, Croissant, provenance and manifest.
 
-    Example: `flanbuild publish data/mixtures/flan2021-without-nli exports/hub --date 2026-11-26`, then
-    `hf upload USER/NAME exports/hub --repo-type dataset`. `flanbuild verify` checks the folder, before an upload and
-    after a download.
+    Examples: `flanbuild publish data/mixtures/flan2021-without-nli exports/hub --date 2026-11-26`;
+    `flanbuild publish data/mixtures/flan2021-without-nli hf://datasets/USER/NAME --date 2026-11-26`, one commit, in a
+    repository that is private if it is new. `flanbuild verify` checks the folder, also after a download.
     """
     from flanbuild.export.view import ExportRequest
     from flanbuild.export.views import export as run

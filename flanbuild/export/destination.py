@@ -24,6 +24,10 @@ def destination(out: str) -> Iterator[Path]:
     When the block fails, `out` is what it was. A URL gets its record `export.json` last, and what was uploaded before a
     failure is removed. Raises DeclarationError if `out` holds something that is no export, or is no usable URL.
     """
+    if out.startswith("hf://"):
+        with _committed(out) as folder:
+            yield folder
+        return
     if "://" in out or "::" in out:
         with _uploaded(out) as folder:
             yield folder
@@ -32,6 +36,18 @@ def destination(out: str) -> Iterator[Path]:
     _refuse(out, path.exists() and not (path.is_dir() and not any(path.iterdir())), (path / EXPORT).is_file())
     with locked(path), staged(path) as folder:
         yield folder
+
+
+@contextmanager
+def _committed(url: str) -> Iterator[Path]:
+    """A folder that becomes one commit of a dataset repository on the hub."""
+    from flanbuild.export import upload
+
+    api = upload.open_hub()
+    present = upload.check_repository(api, url, EXPORT)
+    with TemporaryDirectory(prefix="flanbuild-export-") as name:
+        yield Path(name)
+        upload.commit(api, url, Path(name), present)
 
 
 @contextmanager

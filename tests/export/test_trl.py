@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import toys
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from flanbuild.export.view import ExportRequest
 from flanbuild.export.views import export
@@ -24,10 +24,11 @@ def mixture(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tokenizer(mixture):
-    found = toys.tokenizer(mixture)
-    found.chat_template = TEMPLATE
-    return found
+def tokenizer(mixture, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokenizer")
+    toys.tokenizer(mixture).save_pretrained(folder)
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    return AutoTokenizer.from_pretrained(folder)
 
 
 @pytest.fixture

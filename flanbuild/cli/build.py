@@ -133,12 +133,14 @@ def verify(
 
     The options below apply to `--rebuild`: use those that the mixture was built with.
     """
-    from flanbuild.errors import ArtifactError
+    from flanbuild.errors import ArtifactError, DeclarationError
     from flanbuild.export.record import EXPORT
     from flanbuild.export.verification import verify_export
     from flanbuild.mix.verification import verify as verify_folder
 
     exported = (folder / EXPORT).is_file()
+    if exported and rebuild:
+        raise DeclarationError(f"--rebuild: {folder} is an export; name the folder of a mixture.")
     if faults := verify_export(folder) if exported else verify_folder(folder, evaluation):
         raise ArtifactError("\n".join(faults))
     if rebuild:

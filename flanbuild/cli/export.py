@@ -20,10 +20,12 @@ def export(
         typer.Option(
             metavar="LAYOUT",
             help="Layout to write: parquet, jsonl, messages, alpaca, seq2seq; tokens, packed, megatron, olmo-core; "
-            "lm-eval.",
+            "hub (what `publish` writes); lm-eval.",
         ),
     ],
-    out: Annotated[str, typer.Option(help="Folder or fsspec URL to write, such as s3://bucket/name.")],
+    out: Annotated[
+        str, typer.Option(help="Folder, or URL such as s3://bucket/name or hf://datasets/USER/NAME.")
+    ],
     rename: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,6 +56,10 @@ def export(
         int | None,
         typer.Option(min=1, help="Templates per task, the first ones (lm-eval).", show_default="all"),
     ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="Date of publication (hub).", show_default="none"),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
     ] = JOBS,
@@ -76,6 +82,7 @@ def export(
         rename=_names(rename or []),
         tokenizer=tokenizer,
         seq_length=seq_length,
+        date=date,
     )
     record = run(request, to, out, progress)
     _print_counts(record, out)

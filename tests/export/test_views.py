@@ -28,9 +28,16 @@ def test_the_table_of_the_docs_is_that_of_the_code():
     assert lines[start : lines.index("", start)] == [table_row(view) for view in VIEWS.values()]
 
 
-def test_help_names_every_layout():
+def test_help_names_every_layout_in_order():
+    shown = " ".join(flanbuild("export", "--help").stdout.replace("│", " ").split())
+    listed = shown.partition("Layout to write: ")[2].partition(".")[0].replace("(what publish writes)", "")
+    assert listed.replace(";", ",").replace(" ", "").split(",") == list(VIEWS)
+
+
+def test_help_names_every_option_of_a_layout():
     shown = flanbuild("export", "--help").stdout
-    assert [name for name in VIEWS if name not in shown] == []
+    options = {f"--{option.replace('_', '-')}" for view in VIEWS.values() for option in view.options}
+    assert {option for option in options if option not in shown} == set()
 
 
 def test_the_command_renames_columns_and_counts_rows(tmp_path):
@@ -62,3 +69,18 @@ def test_an_unknown_layout_names_the_nearest(tmp_path):
     mixture = shards.write_shards(tmp_path / "mixture", [shards.row(0)] * 2, [])
     run = flanbuild("export", mixture, "--to", "parkett", "--out", tmp_path / "out")
     assert run.stderr == "flanbuild: export: no layout 'parkett'. Did you mean 'parquet'?\n"
+
+
+def test_verify_checks_an_export_and_rebuilds_none(tmp_path):
+    mixture = shards.write_shards(tmp_path / "mixture", [shards.row(i) for i in range(9)], [])
+    flanbuild("export", mixture, "--to", "jsonl", "--out", tmp_path / "out")
+    assert flanbuild("verify", tmp_path / "out").returncode == 0
+    assert (
+        "is an export; name the folder of a mixture"
+        in flanbuild("verify", tmp_path / "out", "--rebuild").stderr
+    )
+    path = tmp_path / "out/train/00000-of-00002.jsonl"
+    path.write_text(path.read_text().replace("What", "That", 1))
+    assert flanbuild("verify", tmp_path / "out").stderr == (
+        f"flanbuild: {path}: its bytes are not those that export.json names.\n"
+    )

@@ -130,13 +130,17 @@ class Examples(Sequence[Row]):
     def batches(self, rows: int | None = None) -> Iterator[pa.RecordBatch]:
         """Record batches in order, of the first `rows` rows or of all."""
         left = len(self) if rows is None else rows
-        for shard, reader in enumerate(self._readers):
-            for number in range(reader.num_record_batches):
+        for shard in range(len(self.shards)):
+            for batch in self.shard_batches(shard):
                 if left <= 0:
                     return
-                batch = self._read(shard, number).slice(0, left)
+                yield batch.slice(0, left)
                 left -= batch.num_rows
-                yield batch
+
+    def shard_batches(self, shard: int) -> Iterator[pa.RecordBatch]:
+        """Record batches of one shard, in order. Threads may read different shards at once."""
+        for number in range(self._readers[shard].num_record_batches):
+            yield self._read(shard, number)
 
     def table_of(self, start: int, stop: int) -> pa.Table:
         """The rows from `start` to `stop` as a table; batches outside are not read."""

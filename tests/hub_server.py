@@ -1,12 +1,14 @@
 """A hub on this machine, for the real client: repositories with commits, ranges, redirects and faults on demand.
 
-It answers what huggingface_hub asks for in `dataset_info(files_metadata=True)` and under `resolve/`. Run as a
+It answers what huggingface_hub asks for in `dataset_info(files_metadata=True)`, under `resolve/`, and in `create_repo` and
+`create_commit`. Run as a
 script it serves a folder, `<repository>/@<branch>/<path>` with the slashes of a branch written `--`:
 
     python tests/hub_server.py FOLDER --latency 0.05        # prints its address; end it with its standard input
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import re
@@ -127,6 +129,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        self._answer()
+
     def log_message(self, *_: object) -> None:
         """Quiet."""
 
@@ -161,7 +166,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _right_answer(self) -> None:
         parts = urlsplit(self.path)
-        if match := re.fullmatch(r"/api/datasets/(.+)/revision/([^/]+)", parts.path):
+        if self.command == "POST":
+            self._upload(parts.path)
+        elif match := re.fullmatch(r"/api/datasets/(.+)/revision/([^/]+)", parts.path):
             self._info(unquote(match[1]), unquote(match[2]), blobs="blobs" in parse_qs(parts.query))
         elif parts.path.startswith("/datasets/"):
             self._file()
@@ -177,6 +184,41 @@ class Handler(BaseHTTPRequestHandler):
         siblings = [_sibling(path, body, path in repo.plain, blobs) for path, body in sorted(at[1].items())]
         body = json.dumps({"id": name, "sha": at[0], "siblings": siblings}).encode()
         self.say(200, {"Content-Type": "application/json"}, body)
+
+    def _upload(self, path: str) -> None:
+        """Creates a repository, says that every file is sent within the commit, or takes a commit."""
+        repos, body = self.server.hub.repos, self._body()
+        status, answer = 200, {"errors": [], "warnings": []}
+        if path == "/api/repos/create":
+            asked = json.loads(body)
+            name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+            status = 409 if name in repos else 200
+            repos.setdefault(name, Repo({"main": {}}))
+            answer = {"url": f"{self.server.hub.address}/datasets/{name}", "id": name}
+        elif match := re.fullmatch(r"/api/datasets/(.+)/preupload/main", path):
+            names = [file["path"] for file in json.loads(body)["files"]]
+            answer = {
+                "files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]
+            }
+        elif match := re.fullmatch(r"/api/datasets/(.+)/commit/main", path):
+            repo = repos[match[1]]
+            repo.branches["main"] = _with_commit(repo.branches["main"], body)
+            answer = {
+                "commitUrl": f"{self.server.hub.address}/datasets/{match[1]}/commit/{repo.commit('main')}",
+                "commitOid": repo.commit("main"),
+                "success": True,
+            }
+        self.say(status, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def _file(self) -> None:
         if self.found is None:
@@ -219,6 +261,18 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
+
+
+def _with_commit(files: Files, body: bytes) -> Files:
+    """The files after a commit, which is a line of JSON for each operation."""
+    changed = dict(files)
+    for operation in map(json.loads, body.splitlines()):
+        value = operation["value"]
+        if operation["key"] == "file":
+            changed[value["path"]] = base64.b64decode(value["content"])
+        elif operation["key"] == "deletedFile":
+            del changed[value["path"]]
+    return changed
 
 
 def _sibling(path: str, body: bytes, plain: bool, blobs: bool) -> dict[str, object]:

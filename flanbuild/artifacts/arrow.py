@@ -100,10 +100,10 @@ def _writer(
 
 
 @contextmanager
-def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Any]:
-    """As `_writer`, for raw rows (a pyarrow.parquet.ParquetWriter)."""
+def parquet_writer(path: Path, schema: pa.Schema, **options: Any) -> Iterator[Any]:
+    """As `_writer`, for raw rows and exports (a pyarrow.parquet.ParquetWriter, which takes further `options`)."""
     from pyarrow.parquet import ParquetWriter
 
-    options = {"compression": "zstd", "compression_level": ZSTD_LEVEL}
+    options = {"compression": "zstd", "compression_level": ZSTD_LEVEL, **options}
     with pa.OSFile(str(path), "wb") as file, ParquetWriter(file, schema, **options) as writer:
         yield writer

@@ -49,7 +49,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     ),
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
     "Model": (model.train, model.evaluate, model.report),
-    "Export": (export.export,),
+    "Export": (export.export, export.publish),
 }
 EXAMPLES = {
     "init": "flanbuild init my-project",
@@ -58,6 +58,7 @@ EXAMPLES = {
     "preview": "flanbuild preview rte --split validation --row 3",
     "why": "flanbuild why data/mixtures/flan2021-without-nli 17",
     "explore": "flanbuild explore data/mixtures/flan2021-without-nli --out nli.html",
+    "contamination": "flanbuild contamination data/mixtures/flan2021-without-coreference --kind item",
     "check": "flanbuild check --tasks my-tasks",
     "schema": "flanbuild schema task > task.schema.json",
     "plan": "flanbuild plan flan2021 --holdout nli",
@@ -75,6 +76,7 @@ EXAMPLES = {
     "train": "flanbuild train data/mixtures/flan2021-without-nli --out models/nli --steps 100",
     "evaluate": "flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --protocol lm-eval --out reports/nli",
     "report": "flanbuild report reports/holdouts/nli --out reports/summary",
+    "publish": "flanbuild publish data/mixtures/flan2021-without-nli exports/hub --date 2026-11-26",
     "export": "flanbuild export data/mixtures/flan2021-without-nli --to lm-eval --out lm_eval_tasks",
 }
 """Command -> the example in its help."""

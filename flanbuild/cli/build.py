@@ -141,7 +141,8 @@ def gc(
 
 def verify(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Mixture folder.", callback=local_path("DIR"))
+        Path,
+        typer.Argument(metavar="DIR", help="Folder of a mixture or an export.", callback=local_path("DIR")),
     ],
     evaluation: Annotated[
         Path | None,
@@ -160,14 +161,19 @@ def verify(
     *,
     config: BuildOptions,
 ) -> None:
-    """Check every byte of a mixture against its manifest.
+    """Check every byte of a mixture against its manifest, or of an export against its record.
 
     The options below apply to `--rebuild`: use those that the mixture was built with.
     """
-    from flanbuild.errors import ArtifactError
+    from flanbuild.errors import ArtifactError, DeclarationError
+    from flanbuild.export.record import EXPORT
+    from flanbuild.export.verification import verify_export
     from flanbuild.mix.verification import verify as verify_folder
 
-    if faults := verify_folder(folder, evaluation):
+    exported = (folder / EXPORT).is_file()
+    if exported and rebuild:
+        raise DeclarationError(f"--rebuild: {folder} is an export; name the folder of a mixture.")
+    if faults := verify_export(folder) if exported else verify_folder(folder, evaluation):
         raise ArtifactError("\n".join(faults))
     if rebuild:
         _rebuild(folder, config)

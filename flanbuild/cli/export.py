@@ -1,26 +1,68 @@
-"""The command that writes the layouts of other programs."""
+"""The commands that write the layouts of other programs and dataset repositories."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flanbuild.cli.console import local_path, progress
+from flanbuild.artifacts.executor import JOBS
+from flanbuild.cli.console import progress
+from flanbuild.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from flanbuild.export.record import ExportRecord
 
 
 def export(
     mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
-    to: Annotated[str, typer.Option(help="Layout to write: lm-eval.")],
-    out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="LAYOUT",
+            help="Layout to write: parquet, jsonl, messages, alpaca, seq2seq; tokens, packed, megatron, olmo-core; "
+            "hub (what `publish` writes); lm-eval.",
+        ),
+    ],
+    out: Annotated[
+        str, typer.Option(help="Folder, or URL such as s3://bucket/name or hf://datasets/USER/NAME.")
+    ],
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW",
+            help="New name of a column (parquet, jsonl); several are separated by commas.",
+            show_default="nothing",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="Tokenizer (tokens, packed, megatron, olmo-core): a folder or a name on the hub."),
+    ] = None,
+    seq_length: Annotated[
+        int | None, typer.Option(help="Maximum tokens per sequence.", show_default="2048")
+    ] = None,
     evaluation: Annotated[
-        Path, typer.Option(help="Folder of the evaluation sets, which `flanbuild evalset` makes.")
-    ] = Path("data/evaluation"),
+        Path | None,
+        typer.Option(
+            help="Folder of the evaluation sets (lm-eval), which `flanbuild evalset` makes.",
+            show_default="data/evaluation",
+        ),
+    ] = None,
     examples: Annotated[
-        int | None, typer.Option(min=1, help="Rows per task, each under every template.", show_default="all")
+        int | None,
+        typer.Option(min=1, help="Rows per task, each under every template (lm-eval).", show_default="all"),
     ] = None,
     templates: Annotated[
-        int | None, typer.Option(min=1, help="Templates per task, the first ones.", show_default="all")
+        int | None,
+        typer.Option(min=1, help="Templates per task, the first ones (lm-eval).", show_default="all"),
     ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="Date of publication (hub).", show_default="none"),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
+    ] = JOBS,
 ) -> None:
     """Write a mixture, or what it holds out, in the layout of another program.
 
@@ -29,7 +71,64 @@ def export(
     from flanbuild.export.view import ExportRequest
     from flanbuild.export.views import export as run
 
-    request = ExportRequest(mixture=mixture, evaluation=evaluation, examples=examples, templates=templates)
+    request = ExportRequest(
+        mixture=mixture,
+        jobs=jobs,
+        evaluation=evaluation,
+        examples=examples,
+        templates=templates,
+        rename=_names(rename or []),
+        tokenizer=tokenizer,
+        seq_length=seq_length,
+        date=date,
+    )
     record = run(request, to, out, progress)
-    rows = sum(task.rows * len(task.templates) for task in record.tasks.values())
-    typer.echo(f"{out}: {rows:,} rows of {len(record.tasks)} tasks; {len(record.left_out)} left out.")
+    _print_counts(record, out)
+
+
+def publish(
+    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    out: Annotated[
+        str, typer.Argument(metavar="OUT", help="Folder, hf://datasets/USER/NAME, or fsspec URL to write.")
+    ],
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Date of publication, for the metadata.")],
+    jobs: Annotated[
+        int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
+    ] = JOBS,
+) -> None:
+    """Write a mixture as a dataset repository: Parquet, dataset card, Croissant, provenance and manifest.
+
+    To `hf://datasets/USER/NAME` it is one commit, in a repository that is private if it is new. `flanbuild verify` checks
+    the folder, also after a download.
+    """
+    from flanbuild.export.view import ExportRequest
+    from flanbuild.export.views import export as run
+
+    request = ExportRequest(mixture=mixture, jobs=jobs, date=date)
+    _print_counts(run(request, "hub", out, progress), out)
+
+
+def _print_counts(record: "ExportRecord", out: str) -> None:
+    for name, split in record.splits.items():
+        counts = [f"{split.rows:,} examples"]
+        if split.sequences is not None:
+            counts.append(f"{split.sequences:,} sequences")
+        if split.tokens is not None:
+            counts.append(f"{split.tokens:,} tokens, {split.completion_tokens:,} with loss")
+            counts.append(f"{split.truncated_prompts:,} prompts truncated")
+            counts.append(f"{split.left_out:,} examples left out because their completion is too long")
+        typer.echo(f"{out}: {name}: {'; '.join(counts)}.")
+    if record.tasks:
+        rows = sum(task.rows * len(task.templates) for task in record.tasks.values())
+        typer.echo(f"{out}: {rows:,} rows of {len(record.tasks)} tasks; {len(record.left_out)} left out.")
+
+
+def _names(renames: list[str]) -> dict[str, str]:
+    """`["prompt=input,completion=output"]` as a mapping."""
+    names = {}
+    for pair in ",".join(renames).split(",") if renames else []:
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise DeclarationError(f"--rename {pair}: expected OLD=NEW, such as prompt=input.")
+        names[old] = new
+    return names

@@ -24,6 +24,8 @@ from flanbuild.export.record import ExportedTask
 from flanbuild.export.view import ExportRequest, Written
 from flanbuild.progress import Progress
 
+EVALUATION = Path("data/evaluation")
+"""Where evaluation sets are unless --evaluation says otherwise."""
 GROUP = "flanbuild"
 """The group of all exported tasks; `flanbuild_rte` is that of one task, `flanbuild_rte_t3` one template of it."""
 _ROWS = "rows"
@@ -62,7 +64,7 @@ _GENERATED: Mapping[str, dict[str, Any]] = {
 
 def write(request: ExportRequest, folder: Path, progress: Progress) -> Written:
     """Writes YAML files, rows and `rows.py` into `folder`."""
-    _, declared = held_out_tasks(request.mixture, request.evaluation)
+    _, declared = held_out_tasks(request.mixture, request.evaluation or EVALUATION)
     tasks = [task for task in declared if not task.missing]
     exported, notes = {}, {}
     (folder / _ROWS).mkdir()

@@ -8,8 +8,23 @@ from flanbuild.model.record import MixtureRef
 EXPORT = "export.json"
 
 
+class ExportedSplit(Part):
+    """One split of a mixture in an export."""
+
+    rows: int
+    """examples of the mixture that the export has"""
+    left_out: int = 0
+    """examples whose completion does not fit into a sequence"""
+    sequences: int | None = None
+    """packed sequences, which hold several examples"""
+    tokens: int | None = None
+    completion_tokens: int | None = None
+    truncated_prompts: int | None = None
+    truncated_prompt_tokens: int | None = None
+
+
 class ExportedTask(Part):
-    """One task of an export."""
+    """One held-out task of an export."""
 
     cluster: str
     rows: int
@@ -26,6 +41,10 @@ class ExportRecord(Record):
     view: str
     mixture: MixtureRef
     holdout: tuple[str, ...]
+    splits: dict[str, ExportedSplit]
+    """split -> what of it is exported; empty for views of what a mixture holds out"""
+    settings: dict[str, str | int]
+    """what else decides the files: renamed columns, tokenizer, sequence length"""
     tasks: dict[str, ExportedTask]
     left_out: dict[str, str]
     """task -> why it is not exported"""

@@ -6,46 +6,125 @@ A new layout is a module with a function that writes it, and an entry in VIEWS.
 from collections.abc import Mapping
 from pathlib import Path
 
-from flanbuild.artifacts.files import locked, sha256_of, staged
+from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import MANIFEST, Manifest, read_record, write_record, writer_versions
 from flanbuild.errors import DeclarationError, nearest
-from flanbuild.export import lm_eval
+from flanbuild.export import hub, lm_eval, text, tokens
+from flanbuild.export.destination import destination
 from flanbuild.export.record import EXPORT, ExportRecord
-from flanbuild.export.view import ExportRequest, View
-from flanbuild.model.record import MixtureRef
+from flanbuild.export.view import ExportRequest, View, Written
+from flanbuild.model.record import MixtureRef, model_versions
 from flanbuild.progress import Progress, log, silent
+
+_RENAME = frozenset({"rename"})
+_TOKENS = frozenset({"tokenizer", "seq_length"})
+_HELD_OUT = frozenset({"evaluation", "examples", "templates"})
 
 VIEWS: Mapping[str, View] = {
     view.name: view
     for view in (
-        View("lm-eval", "held-out tasks for lm-evaluation-harness 0.4.13: YAML and rows", lm_eval.write),
+        View(
+            "parquet",
+            "all columns as Parquet (zstd), a file per shard",
+            "`datasets`, polars, DuckDB, pandas, ray, litdata, the hub's viewer",
+            text.parquet,
+            _RENAME,
+        ),
+        View(
+            "jsonl",
+            "all columns as JSON Lines",
+            "NeMo with `--rename prompt=input,completion=output`, `datasets`, jq",
+            text.jsonl,
+            _RENAME,
+        ),
+        View(
+            "messages",
+            "`prompt` and `completion` as lists of messages, and `messages` with both",
+            "TRL, open-instruct, oumi, torchtune, Megatron-LM's SFT",
+            text.messages,
+        ),
+        View("alpaca", "`instruction`, an empty `input`, `output`", "LLaMA-Factory, axolotl", text.alpaca),
+        View("seq2seq", "`inputs` and `targets`", "trainers of T5, seqio", text.seq2seq),
+        View(
+            "tokens",
+            "Parquet, an example per row: `input_ids`, `attention_mask`, `labels` (-100 outside the completion)",
+            "TRL, axolotl, transformers' `Trainer`",
+            tokens.tokens,
+            _TOKENS,
+        ),
+        View(
+            "packed",
+            "Parquet, several whole examples per row: `input_ids`, `labels`, `position_ids`, `seq_lengths`",
+            "TRL with `padding_free`, own loops",
+            tokens.packed,
+            _TOKENS,
+        ),
+        View(
+            "megatron",
+            "indexed datasets: `train.bin`, `train.idx`, and `train_loss_mask` with a byte per token",
+            "Megatron-LM; its stock GPT dataset does not read the mask",
+            tokens.megatron,
+            _TOKENS,
+        ),
+        View(
+            "olmo-core",
+            "flat arrays: `train/*.npy`, `train_label_mask/*.npy`",
+            "OLMo-core's `paths` and `label_mask_paths`",
+            tokens.olmo_core,
+            _TOKENS,
+        ),
+        View(
+            "hub",
+            "what `flanbuild publish` writes: Parquet, dataset card, Croissant, provenance, manifest",
+            "the hub and its viewer, `datasets`, mlcroissant",
+            hub.write,
+            frozenset({"date"}),
+        ),
+        View(
+            "lm-eval",
+            "held-out tasks: YAML and rows",
+            "lm-evaluation-harness 0.4.13",
+            lm_eval.write,
+            _HELD_OUT,
+        ),
     )
 }
 
 
-def export(request: ExportRequest, to: str, out: Path, progress: Progress = silent) -> ExportRecord:
-    """Writes a mixture, or what it holds out, as the folder `out` in the layout `to`, and returns its record.
+def export(request: ExportRequest, to: str, out: str | Path, progress: Progress = silent) -> ExportRecord:
+    """Writes a mixture, or what it holds out, in the layout `to`, and returns the export's record.
 
-    The folder is written whole or not at all, and equal inputs give equal bytes. Raises DeclarationError for an
-    unknown layout, and ArtifactError if the mixture or an evaluation set is missing or damaged.
+    `out` is a folder or an fsspec URL. It is written whole or not at all, and equal inputs give equal bytes. Raises
+    DeclarationError for an unknown layout, an option that the layout does not take, and an `out` that holds something
+    else than an export; ArtifactError if the mixture or an evaluation set is missing or damaged.
     """
     if to not in VIEWS:
         raise DeclarationError(f"export: no layout '{to}'.{nearest(to, VIEWS)}")
+    VIEWS[to].check(request)
     manifest = read_record(request.mixture / MANIFEST, Manifest)
-    with locked(out), staged(out) as folder:
+    with destination(str(out)) as folder:
         written = VIEWS[to].write(request, folder, progress)
         for name, reason in sorted(written.left_out.items()):
             log(f"export: {name} is left out: {reason}")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        record = ExportRecord.of(
-            view=to,
-            mixture=MixtureRef(name=manifest.name, digest=manifest.digest),
-            holdout=manifest.holdout,
-            tasks=dict(written.tasks),
-            left_out=dict(written.left_out),
-            notes=dict(written.notes),
-            files={path.relative_to(folder).as_posix(): sha256_of(path) for path in files},
-            versions=writer_versions(),
-        )
+        record = _record(request, to, manifest, written, folder)
         write_record(folder / EXPORT, record)
     return record
+
+
+def _record(
+    request: ExportRequest, to: str, manifest: Manifest, written: Written, folder: Path
+) -> ExportRecord:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    tokenizers = {name: model_versions()[name] for name in ("tokenizers", "transformers")}
+    return ExportRecord.of(
+        view=to,
+        mixture=MixtureRef(name=manifest.name, digest=manifest.digest),
+        holdout=manifest.holdout,
+        splits=dict(written.splits),
+        settings=dict(written.settings),
+        tasks=dict(written.tasks),
+        left_out=dict(written.left_out),
+        notes=dict(written.notes),
+        files={path.relative_to(folder).as_posix(): sha256_of(path) for path in files},
+        versions=writer_versions() | (tokenizers if request.tokenizer else {}),
+    )

@@ -48,13 +48,13 @@ def verify(folder: Path, evaluation: Path | None = None) -> list[str]:
         faults.append(f"{folder / CARD}: not the card that the manifest gives.")
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     others = sorted(present - named)
-    faults += [f"{folder / name}: not named by the manifest." for name in others if not _of_hub(name)]
-    if added := [*filter(_of_hub, others), *(f"key '{key}' of {CARD}" for key in keys or ())]:
+    faults += [f"{folder / name}: not named by the manifest." for name in others if not added_by_hub(name)]
+    if added := [*filter(added_by_hub, others), *(f"key '{key}' of {CARD}" for key in keys or ())]:
         log(f"{folder}: not compared, since a hub adds it: {_shortened(added)}.")
     return faults + (list(_evaluation_faults(manifest, evaluation)) if evaluation else [])
 
 
-def _of_hub(name: str) -> bool:
+def added_by_hub(name: str) -> bool:
     """Whether a hub, or its client in a folder that it downloads to, writes a file of this name."""
     return name == ".gitattributes" or name.startswith(".cache/")
 

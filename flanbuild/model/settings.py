@@ -10,3 +10,5 @@ Template = Literal["none", "chat"]
 
 PROMPT_LENGTH = 1024
 """Maximum tokens of a prompt, as in FLAN 2021. A longer prompt loses its beginning."""
+IGNORED = -100
+"""The label of tokens without loss, as torch and transformers have it."""

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from flanbuild.keys import row_keys, task_key
+from flanbuild.model.settings import IGNORED
 from flanbuild.training.packing import PackedIndex
 from flanbuild.training.tokens import TokenizedExamples
 
-IGNORED = -100
 Batch = dict[str, torch.Tensor]
 Groups = Sequence[NDArray[np.int64]]
 Collate = Callable[[TokenizedExamples, Groups], Batch]

@@ -12,7 +12,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from flanbuild.model.probes import accepts, draw_tokens
-from flanbuild.training.batches import IGNORED, Batch
+from flanbuild.model.settings import IGNORED
+from flanbuild.training.batches import Batch
 
 KeepMethod = Literal["rows", "union", "all"]
 """Positions of each row; the positions that any row needs, for older models; or all positions."""

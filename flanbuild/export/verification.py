@@ -1,0 +1,50 @@
+"""Compares an exported folder with its record, byte by byte, also after it was uploaded and downloaded again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flanbuild.artifacts.files import read_json, sha256_of
+from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
+from flanbuild.export.provenance import STATEMENT, statement
+from flanbuild.export.record import EXPORT, ExportRecord
+from flanbuild.mix.verification import added_by_hub
+
+
+def verify_export(folder: Path) -> list[str]:
+    """Everything that differs from `export.json`, a sentence each; empty when nothing does.
+
+    A published folder is also compared with the manifest and the statement of provenance in it. What a hub adds,
+    `.gitattributes` and `.cache/`, is no difference. Raises ArtifactError when there is no readable record.
+    """
+    record = read_record(folder / EXPORT, ExportRecord)
+    faults = []
+    for name, digest in record.files.items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{path}: missing.")
+        elif sha256_of(path) != digest:
+            faults.append(f"{path}: its bytes are not those that {EXPORT} names.")
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    unnamed = sorted(present - {EXPORT, *record.files})
+    faults += [f"{folder / name}: not named by {EXPORT}." for name in unnamed if not added_by_hub(name)]
+    if STATEMENT in record.files and not faults:
+        faults += _provenance_faults(folder, record)
+    return faults
+
+
+def _provenance_faults(folder: Path, record: ExportRecord) -> list[str]:
+    """Whether the statement is the one that follows from the manifest and the files."""
+    manifest = read_record(folder / MANIFEST, Manifest)
+    if manifest.digest != manifest.identity() or manifest.digest != record.mixture.digest:
+        return [f"{folder / MANIFEST}: not the manifest of the mixture that {EXPORT} names."]
+    files = {name: digest for name, digest in record.files.items() if name.endswith(".parquet")}
+    expected = statement(manifest, files)
+    if _canonical(read_json(folder / STATEMENT)) != _canonical(expected):
+        return [f"{folder / STATEMENT}: it states other files or sources than the manifest and the folder."]
+    return []
+
+
+def _canonical(value: Any) -> str:
+    """The value as JSON, in which a tuple and a list are equal."""
+    return json.dumps(value, sort_keys=True)

@@ -101,7 +101,10 @@ def test_another_task_file_in_the_held_out_cluster_is_told_by_what_is_held_out(f
 
     found = rebuild(folder, again(folder, tmp_path, tasks=known))
 
-    assert f"{folder / 'manifest.json'}: other bytes when built again: fingerprint, held_out." in found
+    assert (
+        f"{folder / 'manifest.json'}: other bytes when built again: contamination, fingerprint, held_out."
+        in found
+    )
 
 
 def test_a_forged_folder_with_a_manifest_to_match_is_found(folder, tmp_path):

@@ -11,12 +11,12 @@ def content(data, folder):
     return {path: path.read_bytes() for path in (data / folder).rglob("*") if path.is_file()}
 
 
-def test_a_plan_writes_only_raw_rows_and_counts(build):
+def test_a_plan_writes_only_raw_rows_and_what_it_keeps_to_answer_again(build):
     planned = build()
 
     planned.plan(["nli"])
 
-    assert sorted(path.name for path in planned.data.iterdir()) == ["cache", "raw"]
+    assert sorted(path.name for path in planned.data.iterdir()) == ["cache", "contamination", "raw"]
 
 
 def test_a_plan_with_other_keys_leaves_the_artifacts_of_a_mixture_alone(build):

@@ -231,12 +231,14 @@ def test_rows_with_braces_quotes_and_newlines_come_through_as_they_are(pages, fl
     odd = ['{premise} "a" \\n', "two\nlines", "{{x}}", "żółć 日本", ""]
     schema = pa.schema([("premise", pa.string()), ("hypothesis", pa.string()), ("label", pa.int64())])
     table = pa.table({"premise": odd, "hypothesis": odd, "label": [0, 1, 0, 1, -1]}, schema=schema)
-    for name in ("train", "validation"):
+    for name in ("train", "validation", "test"):
         pq.write_table(table, tmp_path / f"{name}.parquet")
     text = PAGE.replace(
         'source: {repo: aps/super_glue, config: rte, license: unknown, homepage: "https://example.org"}',
-        "source: {files: {train: ../../train.parquet, validation: ../../validation.parquet}, license: mit}",
-    ).replace("{of: train, rows: 20}", "validation")
+        "source: {files: {train: ../../train.parquet, validation: ../../validation.parquet, "
+        "test: ../../test.parquet}, license: mit}",
+    )
+    text = text.replace("{of: train, rows: 20}", "validation").replace("test: validation", "test: test")
     task = load_tasks([pages(text)])["rte"]
     build_raw(task, SampleSource(1), tmp_path / "raw")
 

@@ -26,7 +26,6 @@ SCRIPTS = {
     "allenai/cosmos_qa",
     "ybisk/piqa",
     "stanfordnlp/sentiment140",
-    "ErnestSDavis/winograd_wsc",
 }
 """Repositories that hold a script; their rows are on the conversion branch. So are those of GEM."""
 

@@ -82,6 +82,11 @@ class SourceDeclaration(StrictModel):
 
     repo: Annotated[str, Field(pattern=REPOSITORY)]
     """The dataset repository on the hub."""
+    copies: Annotated[
+        tuple[Annotated[str, Field(pattern=REPOSITORY)], ...],
+        BeforeValidator(_in_tuple, json_schema_input_type=str | tuple[str, ...]),
+    ] = ()
+    """Repositories with the same rows; a mirror may have one of them in place of `repo`."""
     config: Segment = "default"
     """The configuration of the dataset."""
     revision: str = "main"

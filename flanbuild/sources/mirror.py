@@ -111,15 +111,14 @@ class MirrorSource:
 
     def _files_of(self, task: Task) -> dict[str, int]:
         """The repository's files: path -> size in bytes."""
-        repo = task.source.repo
-        if repo not in self._paths:
-            top = f"{self.root}/{repo}"
+        top = self._folder(task)
+        if top not in self._paths:
             found = self.files.find(top, detail=True) if self.files.isdir(top) else {}
-            self._paths[repo] = {
+            self._paths[top] = {
                 str(PurePosixPath(path).relative_to(top)): info["size"]
                 for path, info in sorted(found.items())
             }
-        return self._paths[repo]
+        return self._paths[top]
 
     def _log_conversion(self, task: Task, split: str, paths: Sequence[str]) -> None:
         """Says so where a conversion to Parquet is read in place of the declared files."""
@@ -140,8 +139,13 @@ class MirrorSource:
             places = locate_converted(task.source, split, paths)
         return places
 
+    def _folder(self, task: Task) -> str:
+        """The folder of the repository, or of the first of its copies that the mirror has."""
+        folders = [f"{self.root}/{repo}" for repo in (task.source.repo, *task.source.copies)]
+        return next((folder for folder in folders if self.files.isdir(folder)), folders[0])
+
     def _full(self, task: Task, path: str) -> str:
-        return f"{self.root}/{task.source.repo}/{path}"
+        return f"{self._folder(task)}/{path}"
 
     def _described(self, task: Task, path: str) -> SourceFile:
         full = self._full(task, path)

@@ -347,3 +347,17 @@ def test_a_raw_record_names_upstream_files_with_digests(tasks, mirror, tmp_path)
     [file] = record.splits["train"].files
     assert file.path == "copa/train-00000-of-00001.parquet"
     assert file.sha256 == sha256_of(mirror / "aps" / "super_glue" / file.path)
+
+
+def test_a_mirror_may_have_a_copy_of_the_repository(tasks, tmp_path):
+    task = tasks["wsc273/wsc273"]
+    table = sample_table(task, "test", rows=5)
+    for repo in task.source.copies:
+        folder = tmp_path / repo / task.source.config
+        folder.mkdir(parents=True)
+        (folder / "test-00000-of-00001.parquet").write_bytes(parquet(table))
+
+    record = build_raw(task, MirrorSource(tmp_path), tmp_path / "raw")
+
+    assert task.source.repo not in task.source.copies
+    assert record.splits["test"].rows == table.num_rows

@@ -1,7 +1,7 @@
 """What a mixture declares, which tasks it has, and which tasks a hold-out takes out of it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
@@ -287,8 +287,9 @@ def hold_out(mixture: Mixture, names: Iterable[str], all_tasks: Iterable[TaskLik
     Names are looked up among `all_tasks`, whether or not the mixture trains on them: `clusters`, `tasks` and
     `datasets_per_cluster` never change what a held-out name means. A cluster stands for all its tasks. The relation
     is symmetric and goes one step: holding out reading comprehension drops reading comprehension with commonsense,
-    but not commonsense (paper, section 2.2; FLAN's split code). A dataset or task leaves alone, as in FLAN's
-    intra-cluster splits. Raises DeclarationError for a name that no task has.
+    but not commonsense (paper, section 2.2; FLAN's split code). A dataset leaves alone, as in FLAN's intra-cluster
+    splits. A task takes along the others of its task file, whose rows are often made from the same texts, unless
+    `related` is empty. Raises DeclarationError for a name that no task has.
     """
     tasks = sorted(all_tasks, key=lambda task: task.name)
     asked = sorted(set(names))
@@ -302,6 +303,8 @@ def hold_out(mixture: Mixture, names: Iterable[str], all_tasks: Iterable[TaskLik
             rule = f"related to {name} {'(paper, section 2.2)' if in_paper else f'in {mixture.path.name}'}"
             if members:
                 held_out.setdefault(other, HeldOut(other, False, rule, members))
+    if mixture.related:
+        held_out |= _siblings(held_out, tasks)
     return dict(sorted(held_out.items()))
 
 
@@ -311,6 +314,21 @@ def _asked(name: str, tasks: Iterable[TaskLike]) -> HeldOut:
     paper = clusters.union(*(_related(cluster, PAPER_RELATED) for cluster in clusters))
     members = tuple(task.name for task in found)
     return HeldOut(name, True, f"held out: --holdout {name}", members, tuple(sorted(paper)))
+
+
+def _siblings(held_out: Mapping[str, HeldOut], tasks: Iterable[TaskLike]) -> dict[str, HeldOut]:
+    """By dataset, the tasks of its task file that are not held out although one of them is, asked by its own name."""
+    out = {task for group in held_out.values() for task in group.tasks}
+    siblings: dict[str, HeldOut] = {}
+    for name, group in held_out.items():
+        datasets = {
+            task.dataset for task in tasks if group.asked and group.tasks == (name,) and task.name == name
+        }
+        for dataset in datasets - held_out.keys():
+            members = tuple(task.name for task in tasks if task.dataset == dataset and task.name not in out)
+            if members:
+                siblings.setdefault(dataset, HeldOut(dataset, False, f"same task file as {name}", members))
+    return siblings
 
 
 def _related(cluster: str, pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -80,6 +80,27 @@ def test_what_is_trained_on_does_not_change_what_a_held_out_name_means(flan2021,
     assert len(hold_out(smaller, ["nli"], tasks.values())["nli"].tasks) == 10
 
 
+def test_a_held_out_task_takes_the_others_of_its_task_file_along(flan2021, tasks):
+    held_out = hold_out(flan2021, ["wsc273/wsc273"], tasks.values())
+
+    assert {name: group.tasks for name, group in held_out.items()} == {
+        "wsc273/wsc273": ("wsc273/wsc273",),
+        "wsc273": ("wsc273/wsc",),
+    }
+    assert (held_out["wsc273"].asked, held_out["wsc273"].rule) == (False, "same task file as wsc273/wsc273")
+
+
+def test_siblings_stay_if_they_are_held_out_themselves_or_nothing_is_related(flan2021, tasks):
+    alone = flan2021.model_copy(update={"related": ()})
+
+    assert set(hold_out(alone, ["wsc273/wsc273"], tasks.values())) == {"wsc273/wsc273"}
+    assert set(hold_out(flan2021, ["anli/r1", "anli/r2", "anli/r3"], tasks.values())) == {
+        "anli/r1",
+        "anli/r2",
+        "anli/r3",
+    }
+
+
 def test_two_names_in_one_hold_out_are_told_apart(flan2021, tasks):
     with pytest.raises(DeclarationError, match="repeat the option: --holdout nli --holdout sentiment"):
         hold_out(flan2021, ["nli,sentiment"], tasks.values())

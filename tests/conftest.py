@@ -35,6 +35,7 @@ EXTRAS = {
         "transformers",
     ),
     "dask": ("distributed",),
+    "dvc": ("dvc",),
     "report": ("altair", "jinja2", "matplotlib", "vl_convert"),
 }
 """Extra -> the modules that it brings. A test file that imports a missing one is skipped."""

@@ -34,7 +34,7 @@ def destination(out: str) -> Iterator[Path]:
         return
     path = Path(out)
     _refuse(out, path.exists() and not (path.is_dir() and not any(path.iterdir())), (path / EXPORT).is_file())
-    with locked(path), staged(path) as folder:
+    with locked(path), staged(path, (EXPORT, "*")) as folder:
         yield folder
 
 

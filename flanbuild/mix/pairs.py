@@ -14,6 +14,7 @@ import polars as pl
 
 from flanbuild.artifacts import artifact, executor
 from flanbuild.artifacts.arrow import read_table, write_table
+from flanbuild.artifacts.files import locked
 from flanbuild.artifacts.digests import rows_digest
 from flanbuild.artifacts.executor import Workers
 from flanbuild.artifacts.files import digest_of
@@ -126,6 +127,16 @@ class Pairs:
 
         Threads do the work, since they share the index; numpy and polars let them run at once.
         """
+        with locked(self.folder / "pairs"):
+            self._complete(training, references, workers, progress)
+
+    def _complete(
+        self,
+        training: Sequence[TrainingRows],
+        references: Sequence[Reference],
+        workers: Workers,
+        progress: Progress,
+    ) -> None:
         lacking: dict[tuple[int, ...], list[TrainingRows]] = {}
         for rows in training:
             missing = tuple(i for i, reference in enumerate(references) if self.get(rows, reference) is None)
@@ -137,7 +148,8 @@ class Pairs:
             for reference, found in zip(wanted, items, strict=True):
                 count = reference.count(found)
                 record = ReferenceRecord.of(reference=reference.name, count=count)
-                write_record(self._reference_file(reference), record)
+                if find_record(self._reference_file(reference), ReferenceRecord) != record:
+                    write_record(self._reference_file(reference), record)
             index = build_index(items, self.rule.ngram)
             with progress(len(group), "contamination") as done:
                 work: list[executor.WorkItem] = [(self._compare, (rows, wanted, index)) for rows in group]

@@ -44,9 +44,13 @@ def render_one(task, raw, mixture, folder):
 
 
 def files(root):
-    """The artifacts below `root`, without locks."""
-    paths = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return {path.relative_to(root): path.read_bytes() for path in paths}
+    """The artifacts below `root`, without locks and without what a killed worker leaves for the next run to sweep."""
+    paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return {
+        path: (root / path).read_bytes()
+        for path in paths
+        if not any(part.startswith(".") for part in path.parts)
+    }
 
 
 def render_killed(tmp_path, workers):

@@ -14,10 +14,9 @@ import polars as pl
 
 from flanbuild.artifacts import artifact, executor
 from flanbuild.artifacts.arrow import read_table, write_table
-from flanbuild.artifacts.files import locked
 from flanbuild.artifacts.digests import rows_digest
 from flanbuild.artifacts.executor import Workers
-from flanbuild.artifacts.files import digest_of
+from flanbuild.artifacts.files import digest_of, locked
 from flanbuild.artifacts.records import (
     RECORD,
     ROWS_FILE,

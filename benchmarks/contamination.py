@@ -439,7 +439,7 @@ def holdouts(mirror: Path, tasks: Path, sample: int, seed: int) -> None:
 
 
 def _summary(cluster: str, found: Sequence[ContaminationMatch]) -> str:
-    acted = [match for match in found if match.item + match.question]
+    acted = [match for match in found if match.rows]
     counts = [
         sum(getattr(match, key) for match in found)
         for key in ("item", "question", "passage", "exact", "test_items")

@@ -10,7 +10,7 @@ import typer
 
 from flanbuild.cli.console import exit_on_error
 from flanbuild.cli.table import print_table
-from flanbuild.evaluation.report import HEADER, report
+from flanbuild.evaluation.report import report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -22,8 +22,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
 ) -> None:
     """Writes them on one page and prints the tables."""
-    for title, rows in report(evaluations, out):
-        print_table(title, HEADER, rows)
+    for table in report(evaluations, out):
+        print_table(*table)
 
 
 if __name__ == "__main__":

@@ -365,6 +365,11 @@ class ContaminationMatch(Part):
     examples: tuple[tuple[int, int], ...]
     """the first few as (training row, evaluation row)"""
 
+    @property
+    def rows(self) -> int:
+        """Training rows with an item or a question, on which the rule acts."""
+        return self.item + self.question
+
 
 class ReferenceCount(Part):
     """Evaluation rows that were looked for."""

@@ -271,10 +271,7 @@ def _log_contamination(built: "Built") -> None:
     if not rows:
         log(f"contamination: no training row carries one of {looked:,} held-out evaluation rows.")
         return
-    pairs = ", ".join(
-        f"{match.task} ← {match.reference} {match.item + match.question:,}"
-        for match in worst(record.found, 3)
-    )
+    pairs = ", ".join(f"{match.task} ← {match.reference} {match.rows:,}" for match in worst(record.found, 3))
     done = "left out" if record.rule == "drop" else "kept (`contamination: {rule: drop}` leaves them out)"
     log(
         f"contamination: {rows:,} training rows carry held-out evaluation rows and are {done}: {pairs}; "

@@ -58,8 +58,7 @@ def report(
     ),
 ) -> None:
     """Write one page of tables and plots over evaluations."""
-    from flanbuild.evaluation.report import HEADER
     from flanbuild.evaluation.report import report as run
 
-    for title, rows in run(evaluations, out):
-        print_table(title, HEADER, rows)
+    for table in run(evaluations, out):
+        print_table(*table)

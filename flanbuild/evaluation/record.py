@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from flanbuild.artifacts.records import Digest, Part, Record
+from flanbuild.artifacts.records import ContaminationRecord, Digest, Part, Record
 from flanbuild.evaluation.config import ProtocolName
 from flanbuild.evaluation.paper import Checked
 from flanbuild.model.record import Environment, MixtureRef
@@ -92,10 +92,12 @@ class ModelRun(Part):
 class ScoreRecord(Record):
     """`scores.json` of an evaluation."""
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
 
     mixture: MixtureRef
     holdout: tuple[str, ...]
+    contamination: ContaminationRecord
+    """what of the held-out rows the mixture's training rows carry, as the manifest says"""
     protocol: ProtocolName
     config: dict[str, Any]
     evaluation_sets: dict[str, dict[Split, Digest]]

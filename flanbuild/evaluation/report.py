@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flanbuild.artifacts.files import locked, staged
-from flanbuild.artifacts.records import SCORES, read_record
+from flanbuild.artifacts.records import SCORES, ContaminationRecord, read_record
 from flanbuild.declare.metrics import METRICS
 from flanbuild.errors import ArtifactError, DeclarationError, require
 from flanbuild.evaluation.record import Difference, MetricScores, ScoreRecord, TemplateScores
@@ -34,6 +34,18 @@ HEADER = (
     "random",
     "FLAN 137B",
     "FLAN 137B, best on dev",
+)
+_CONTAMINATION_HEADER = (
+    "training task",
+    "held out",
+    "rule",
+    "rows: item",
+    "question",
+    "passage only",
+    "exact",
+    "removed",
+    "test rows found",
+    "dev rows found",
 )
 _NONE = "–"
 _FLAGS = {"table": "", "mean": "*", "recalled": "**"}
@@ -59,6 +71,15 @@ _COUNTS = {
 }
 _SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
 
+
+class ReportTable(NamedTuple):
+    """A table of the report, as `cli.table.print_table` takes it."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 Row = dict[str, str]
 Tasks = Mapping[str, Mapping[str, MetricScores]]
 """Task → metric → scores."""
@@ -81,8 +102,8 @@ class Evaluation:
             return list(csv.DictReader(file))
 
 
-def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[str]]]]:
-    """Writes the folder `out` and returns its tables as (title, rows under HEADER). Ignores `out` among `folders`.
+def report(folders: Iterable[Path], out: Path) -> list[ReportTable]:
+    """Writes the folder `out` and returns its tables. Ignores `out` among `folders`.
 
     Raises ArtifactError if a folder holds no evaluation, DeclarationError if no folder is given.
     """
@@ -96,11 +117,7 @@ def report(folders: Iterable[Path], out: Path) -> list[tuple[str, list[Sequence[
         for source, target in _SERIES.items():
             _write_rows(folder / target, _labelled(evaluations, source))
         _draw(evaluations, folder)
-    return [
-        (f"{evaluation.name}: {cluster}, {kind}", list(rows))
-        for evaluation in evaluations
-        for kind, cluster, rows in _tables(evaluation)
-    ]
+    return [table for evaluation in evaluations for table in _printed(evaluation)]
 
 
 def _read(folders: Sequence[Path]) -> list[Evaluation]:
@@ -113,6 +130,16 @@ def _read(folders: Sequence[Path]) -> list[Evaluation]:
         Evaluation(folder.name, folder, read_record(folder / SCORES, ScoreRecord))
         for folder in sorted(set(folders))
     ]
+
+
+def _printed(evaluation: Evaluation) -> list[ReportTable]:
+    tables = [
+        ReportTable(f"{evaluation.name}: {cluster}, {kind}", HEADER, rows)
+        for kind, cluster, rows in _tables(evaluation)
+    ]
+    if found := _contamination_rows(evaluation.record.contamination):
+        tables.append(ReportTable(f"{evaluation.name}: contamination", _CONTAMINATION_HEADER, found))
+    return tables
 
 
 def _tables(evaluation: Evaluation) -> list[tuple[str, str, list[list[str]]]]:
@@ -203,10 +230,10 @@ def _page(evaluations: Sequence[Evaluation]) -> str:
             f"Mixture `{record.mixture.name}` without {held_out}, digest `{record.mixture.digest}`. {_how(record)}"
         )
         for kind, cluster, rows in _tables(evaluation):
-            parts += [f"### {cluster}, {kind}", _markdown(rows)]
+            parts += [f"### {cluster}, {kind}", _markdown(HEADER, rows, names=2)]
             if kind == "held out":
                 parts.append(f"![Spread over templates]({_spread_name(evaluation, cluster)})")
-        parts += _remarks(record)
+        parts += ["### Contamination", *_contamination(record.contamination), *_remarks(record)]
     if any(evaluation.series("training.csv") for evaluation in evaluations):
         parts += ["## Losses", "![Losses](losses.png)"]
     return "\n\n".join(parts) + "\n"
@@ -225,6 +252,32 @@ def _how(record: ScoreRecord) -> str:
     )
     versions = ", ".join(f"{name} {value}" for name, value in sorted(record.environment.versions.items()))
     return "\n".join([*lines, f"- settings: {settings}", f"- versions: {versions}"])
+
+
+def _contamination(record: ContaminationRecord) -> list[str]:
+    """What the mixture's training rows carry of the held-out rows, and what the rule did about it."""
+    if not record.references:
+        return ["Not searched: nothing is held out, and no other evaluation set is named."]
+    looked = sum(count.rows for count in record.references.values())
+    if not record.found:
+        return [f"No contamination found: no training row carries one of {looked:,} evaluation rows."]
+    rows = _contamination_rows(record)
+    return [
+        f"Training rows that carry some of {looked:,} evaluation rows. Removed: with the rule drop, those with an item or "
+        "a question.",
+        _markdown(_CONTAMINATION_HEADER, rows, names=3),
+    ]
+
+
+def _contamination_rows(record: ContaminationRecord) -> list[list[str]]:
+    """A row under _CONTAMINATION_HEADER for each pair of tasks that match."""
+    rows = []
+    for match in record.found:
+        removed = match.rows if record.rule == "drop" else 0
+        found = (match.item, match.question, match.passage, match.exact, removed)
+        counts = (*found, match.test_items, match.dev_items)
+        rows.append([match.task, match.reference, record.rule, *(f"{count:,}" for count in counts)])
+    return rows
 
 
 def _remarks(record: ScoreRecord) -> list[str]:
@@ -256,9 +309,10 @@ def _templates(record: ScoreRecord, task: str) -> int:
     return next(tasks[task][metric].tuned.templates for tasks in clusters if task in tasks)
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", "---", *(["---:"] * (len(HEADER) - 2))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (HEADER, rule, *rows))
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]], names: int) -> str:
+    """A Markdown table whose first `names` columns are text, the others numbers."""
+    rule = ["---"] * names + ["---:"] * (len(header) - names)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
 def _scores(evaluations: Sequence[Evaluation]) -> list[Row]:

@@ -340,6 +340,7 @@ def _record(
     return ScoreRecord.of(
         mixture=MixtureRef(name=manifest.name, digest=manifest.digest),
         holdout=manifest.holdout,
+        contamination=manifest.contamination,
         protocol=config.protocol,
         config=asdict(config),
         evaluation_sets=scored,

@@ -219,7 +219,5 @@ def _counted(task: str, reference: str, frame: pl.DataFrame) -> ContaminationMat
 
 def worst(found: Sequence[ContaminationMatch], count: int) -> list[ContaminationMatch]:
     """The pairs with the most training rows that carry an item or a question."""
-    acted = [match for match in found if match.item + match.question]
-    return sorted(acted, key=lambda match: (-match.item - match.question, match.task, match.reference))[
-        :count
-    ]
+    acted = [match for match in found if match.rows]
+    return sorted(acted, key=lambda match: (-match.rows, match.task, match.reference))[:count]

@@ -23,7 +23,10 @@ class Lookup:
 
     def find(self, hashes: Hashes) -> tuple[Integers, Integers]:
         """The positions in `hashes` of those that the set has, in order, and the index of each in `keys`."""
-        where = np.flatnonzero(self._bitmap[hashes >> self._near])
+        high = (hashes >> self._near).view(
+            np.int64
+        )  # signed and clipped, so that numpy neither casts nor checks
+        where = np.flatnonzero(self._bitmap.take(high, mode="clip"))
         wanted = hashes[where]
         bucket = wanted >> self._bucket
         index, end = self._starts[bucket], self._starts[bucket + np.uint64(1)]

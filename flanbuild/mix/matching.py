@@ -206,11 +206,9 @@ def _scores(index: Index, n: int, hits: _Hits, rows: int, threshold: float) -> I
     if not len(hits.rows):
         return
     postings = index.grams[n]
-    pairs = pl.DataFrame({"row": hits.rows, "gram": hits.keys}).unique().sort("row", "gram")
-    row, gram = pairs["row"].to_numpy(), pairs["gram"].to_numpy()
-    postings, weights = _weighted(
-        index, postings, np.bincount(gram, minlength=len(postings.lookup.keys)), rows
-    )
+    count = len(postings.lookup.keys)
+    row, gram = np.divmod(_distinct(hits.rows * count + hits.keys), count)
+    postings, weights = _weighted(index, postings, np.bincount(gram, minlength=count), rows)
     total = np.bincount(postings.parts, weights, minlength=len(index.words))
     needed = SUPPORT_OF_THRESHOLD * threshold
     sizes = postings.starts[gram + 1] - postings.starts[gram]

@@ -148,11 +148,11 @@ def find_contamination(
     if mixture.contamination.rule == "error" and found.positions:
         raise DeclarationError(
             *(
-                f"{mixture.path}: contamination: {match.item + match.question:,} training rows of {match.task} carry "
+                f"{mixture.path}: contamination: {match.rows:,} training rows of {match.task} carry "
                 f"evaluation rows of {match.reference}, such as row {match.examples[0][0]} item {match.examples[0][1]}; "
                 "`rule: drop` leaves them out."
                 for match in found.record.found
-                if match.item + match.question
+                if match.rows
             )
         )
     return found

@@ -32,13 +32,13 @@ from flanbuild.declare.task import Task
 from flanbuild.errors import ArtifactError
 from flanbuild.mix.index import Index, Items, build_index
 from flanbuild.mix.matching import ITEM, MATCH_SCHEMA, VERSION, find_matches
-from flanbuild.mix.references import file_items, items_digest, missing_splits, origins, task_items
+from flanbuild.mix.references import SPLITS, file_items, items_digest, missing_splits, origins, task_items
 from flanbuild.mix.words import Hashes, Integers
 from flanbuild.progress import Progress, log
 from flanbuild.render import normalization
 from flanbuild.render.examples import ROW, texts
 from flanbuild.render.preprocessors import SOURCE_ROW
-from flanbuild.render.splits import scan, split_errors
+from flanbuild.render.splits import by_upstream, scan, split_errors
 
 _DIGEST = b"rows"
 
@@ -53,6 +53,14 @@ class Reference:
     """the task's raw folder, or the file"""
     key: str
     """digest of what decides its rows and texts"""
+
+    def reads(self, training: "TrainingRows") -> bool:
+        """Whether its rows are of the same upstream splits as these training rows."""
+        if self.task is None:
+            return False
+        own, other = self.task.source, training.task.source
+        same = (own.repo, own.config) == (other.repo, other.config)
+        return same and training.of in by_upstream(self.task, SPLITS)
 
     def items(self) -> Items:
         """Its evaluation rows."""
@@ -183,7 +191,9 @@ class Pairs:
         read = training.texts(rows)
         found = find_matches(index, read.columns, threshold=self.rule.threshold)
         for reference, group in zip(references, index.groups, strict=True):
-            matches = with_origins(found[reference.name], read.origin, group.items.origin)
+            matches = found[reference.name]
+            if reference.reads(training):
+                matches = with_origins(matches, read.origin, group.items.origin)
             item = matches["item"].to_numpy()
             table = matches.select(
                 pl.col("row").alias("position"),

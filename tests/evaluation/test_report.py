@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from flanbuild.artifacts.records import read_record, write_record
+from flanbuild.artifacts.records import (
+    ContaminationMatch,
+    ContaminationRecord,
+    ReferenceCount,
+    read_record,
+    write_record,
+)
 from flanbuild.cli.table import print_table
 from flanbuild.errors import ArtifactError, DeclarationError
 from flanbuild.evaluation.record import (
@@ -14,7 +20,7 @@ from flanbuild.evaluation.record import (
     ScoreRecord,
     TemplateScores,
 )
-from flanbuild.evaluation.report import HEADER, report
+from flanbuild.evaluation.report import report
 from flanbuild.model.record import Environment, MixtureRef
 
 pytestmark = pytest.mark.needs("report")
@@ -30,6 +36,25 @@ FIGURES = TemplateScores(
     best_on_dev=55.0,
     best_on_dev_template=1,
     templates=2,
+)
+
+
+MATCH = ContaminationMatch(
+    task="wnli",
+    reference="wsc",
+    item=1_901,
+    question=2,
+    passage=3,
+    exact=180,
+    test_items=83,
+    dev_items=4,
+    examples=((5, 6),),
+)
+NOT_SEARCHED = ContaminationRecord(
+    rule="drop", ngram=8, threshold=0.3, normalization=1, matching=1, references={}, found=()
+)
+SEARCHED = NOT_SEARCHED.model_copy(
+    update={"references": {"wsc": ReferenceCount(rows=1_104, digest="d" * 64)}}
 )
 
 
@@ -63,6 +88,7 @@ def evaluation(tmp_path):
     record = ScoreRecord.of(
         mixture=MixtureRef(name="toy", digest="0123"),
         holdout=("nli",),
+        contamination=SEARCHED,
         protocol="flan",
         config={"examples": 10, "tokenizer": None},
         evaluation_sets={},
@@ -134,6 +160,38 @@ def test_the_page_says_what_was_run(evaluation, tmp_path):
     assert "- settings: examples 10" in page
 
 
+def contamination_on_page(evaluation: Path, out: Path, contamination: ContaminationRecord) -> str:
+    record = read_record(evaluation / "scores.json", ScoreRecord)
+    write_record(evaluation / "scores.json", record.with_changes(contamination=contamination))
+    report([evaluation], out)
+    return (out / "report.md").read_text().split("### Contamination")[1]
+
+
+@pytest.mark.parametrize(("rule", "removed"), [("drop", "1,903"), ("report", "0")])
+def test_the_page_shows_which_tasks_carry_held_out_rows(evaluation, tmp_path, rule, removed):
+    found = SEARCHED.model_copy(update={"rule": rule, "found": (MATCH,)})
+    page = contamination_on_page(evaluation, tmp_path / "out", found)
+    assert f"| wnli | wsc | {rule} | 1,901 | 2 | 3 | 180 | {removed} | 83 | 4 |" in page
+
+
+def test_the_page_says_that_no_contamination_was_found(evaluation, tmp_path):
+    page = contamination_on_page(evaluation, tmp_path / "out", SEARCHED)
+    assert "No contamination found: no training row carries one of 1,104 evaluation rows." in page
+
+
+def test_the_page_says_that_contamination_was_not_searched(evaluation, tmp_path):
+    page = contamination_on_page(evaluation, tmp_path / "out", NOT_SEARCHED)
+    assert "Not searched" in page
+
+
+def test_a_pipe_gets_the_contamination(evaluation, tmp_path):
+    record = read_record(evaluation / "scores.json", ScoreRecord)
+    found = SEARCHED.model_copy(update={"found": (MATCH,)})
+    write_record(evaluation / "scores.json", record.with_changes(contamination=found))
+    titles = [table.title for table in report([evaluation], tmp_path / "out")]
+    assert titles[-1] == "nli: contamination"
+
+
 def test_every_picture_of_the_page_is_there(evaluation, tmp_path):
     report([evaluation], tmp_path / "out")
     page = (tmp_path / "out/report.md").read_text()
@@ -174,8 +232,8 @@ def test_scores_are_there_for_a_program(evaluation, tmp_path):
 
 
 def test_a_pipe_gets_plain_tables(evaluation, tmp_path, capsys):
-    for title, rows in report([evaluation], tmp_path / "out"):
-        print_table(title, HEADER, rows)
+    for table in report([evaluation], tmp_path / "out"):
+        print_table(*table)
 
     assert "rte\taccuracy\t20\t60.0 ± 5.0" in capsys.readouterr().out
 
@@ -201,7 +259,7 @@ def test_a_folder_without_scores_is_named(evaluation, tmp_path):
 
 def test_scores_of_another_format_are_named(evaluation, tmp_path):
     (evaluation / "scores.json").write_text('{"format": 1}')
-    with pytest.raises(ArtifactError, match=r"scores\.json: format 1 instead of 3"):
+    with pytest.raises(ArtifactError, match=r"scores\.json: format 1 instead of 4"):
         report([evaluation], tmp_path / "out")
 
 

@@ -124,6 +124,7 @@ def test_scores_json_records_what_ran(record, place):
     assert record.environment.device == "cpu"
     assert record.environment.versions["transformers"] == version("transformers")
     assert record.mixture.digest == read_record(place / "mixture/manifest.json", Manifest).digest
+    assert record.contamination == read_record(place / "mixture/manifest.json", Manifest).contamination
     assert record.evaluation_sets["rte"]["test"] == xxh3_of(place / "evaluation/nli/rte/test.arrow")
 
 

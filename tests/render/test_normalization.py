@@ -46,3 +46,8 @@ def test_a_null_stays_null_and_the_callers_series_is_as_it_was():
 @given(st.text())
 def test_composed_and_decomposed_texts_are_equal(text):
     assert words(unicodedata.normalize("NFD", text)) == words(unicodedata.normalize("NFC", text))
+
+
+@given(st.text(st.characters(min_codepoint=9, max_codepoint=0x45F, exclude_categories=["Cs"])))
+def test_a_character_that_needs_nfkc_changes_no_other_word(text):
+    assert words(f"{text} ①") == [*words(text), "1"]

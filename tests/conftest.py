@@ -34,6 +34,7 @@ EXTRAS = {
         "torch",
         "transformers",
     ),
+    "dvc": ("dvc",),
     "dask": ("distributed",),
     "report": ("altair", "jinja2", "matplotlib", "vl_convert"),
 }

@@ -71,7 +71,9 @@ def project(after_a_run, tmp_path):
 def test_the_lock_of_this_clone_follows_its_files():
     found = stale(ROOT)
 
-    assert not found, f"dvc.lock is older than {', '.join(found)}: run `make repro` and commit dvc.lock and metrics/"
+    assert not found, (
+        f"dvc.lock is older than {', '.join(found)}: run `make repro` and commit dvc.lock and metrics/"
+    )
 
 
 def test_a_lock_follows_after_a_run(project):

@@ -110,9 +110,14 @@ def _read(folders: Sequence[Path]) -> list[Evaluation]:
     missing = [folder for folder in folders if not (folder / SCORES).is_file()]
     if missing:
         raise ArtifactError(f"{missing[0]}: no {SCORES} in it; `flanbuild evaluate` writes one.")
+    by_name = {folder.name: folder for folder in sorted(set(folders))}
+    if twice := [folder for folder in sorted(set(folders)) if by_name[folder.name] != folder]:
+        raise DeclarationError(
+            f"report: {twice[0]} and {by_name[twice[0].name]} have one name, which their plots would share; rename one."
+        )
     return [
-        Evaluation(folder.name, folder, read_record(folder / SCORES, ScoreRecord))
-        for folder in sorted(set(folders))
+        Evaluation(name, folder, read_record(folder / SCORES, ScoreRecord))
+        for name, folder in sorted(by_name.items())
     ]
 
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -229,13 +230,19 @@ def test_the_file_of_metrics_has_the_numbers_of_scores_json(evaluation, tmp_path
 
 
 def test_every_plot_of_dvc_yaml_has_its_file_and_columns(evaluation, tmp_path):
-    report([evaluation], tmp_path)
+    report([evaluation], tmp_path / "out")
     plots = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["plots"]
     for plot in (plot for entry in plots for plot in entry.values()):
         axes = [axis for axis in (plot["x"], plot["y"]) if isinstance(axis, dict)]
         shared = [axis for axis in (plot["x"], plot["y"]) if isinstance(axis, str)]
         for path, columns in ((path, columns) for axis in axes for path, columns in axis.items()):
-            with (tmp_path / Path(path).name).open() as file:
+            with (tmp_path / "out" / Path(path).name).open() as file:
                 header = next(csv.reader(file))
             wanted = [columns] if isinstance(columns, str) else columns
             assert {*wanted, *shared} <= set(header), path
+
+
+def test_two_evaluations_of_one_name_are_refused(evaluation, tmp_path):
+    other = shutil.copytree(evaluation, tmp_path / "other" / "nli")
+    with pytest.raises(DeclarationError, match="have one name"):
+        report([evaluation, other], tmp_path / "out")

@@ -15,7 +15,7 @@ import typer
 from flanbuild.artifacts.files import staged, write_json
 from flanbuild.cli.console import exit_on_error
 from flanbuild.declare.mixture import load_mixture
-from flanbuild.declare.requirements import check_mixture
+from flanbuild.declare.requirements import check_holdouts, check_mixture
 from flanbuild.declare.task_files import load_tasks
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,11 +29,14 @@ def main(
     tasks: Annotated[Path, typer.Option(help="The folder of task files.")],
     mixture: Annotated[Path, typer.Option(help="The mixture file.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
+    params: Annotated[Path | None, typer.Option(help="The file whose holdouts are checked.")] = None,
 ) -> None:
     """Write the declarations as JSON."""
     declared = load_tasks([tasks])
     loaded = load_mixture(mixture)
     check_mixture(loaded, declared.values())
+    if params:
+        check_holdouts(params, declared.values())
     with staged(out, ("mixture.json", "sources/*.json", "tasks/*.json")) as folder:
         for cluster in sorted({task.cluster for task in declared.values()}):
             members = {name: task for name, task in declared.items() if task.cluster == cluster}

@@ -1,6 +1,6 @@
-"""In: folders that pipeline.evaluate wrote. Out: report.md, scores.csv, the series of the plots and the plots.
+"""In: a folder that pipeline.evaluate wrote. Out: report.md, its plots and their series; a file of metrics.
 
-python -m pipeline.report reports/nli reports/sentiment --out reports/summary
+python -m pipeline.report reports/holdouts/nli --out reports/pages/nli --metrics metrics/nli.json
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import typer
 
 from flanbuild.cli.console import exit_on_error
 from flanbuild.cli.table import print_table
-from flanbuild.evaluation.report import report
+from flanbuild.evaluation.report import report, write_metrics
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -18,12 +18,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    evaluations: Annotated[list[Path], typer.Argument(help="Folders that pipeline.evaluate wrote.")],
+    evaluation: Annotated[Path, typer.Argument(help="Folder that pipeline.evaluate wrote.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
+    metrics: Annotated[Path, typer.Option(help="JSON file to write the main figures to.")],
 ) -> None:
-    """Writes them on one page and prints the tables."""
-    for table in report(evaluations, out):
+    """Writes the page and the metrics, and prints the tables."""
+    for table in report([evaluation], out):
         print_table(*table)
+    write_metrics(evaluation, metrics)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from conftest import EXTRAS, ROOT
 
 from flanbuild.errors import FlanbuildError, require
 
-BLOCKED = sorted({module for modules in EXTRAS.values() for module in modules} | {"dvc"})
+BLOCKED = sorted({module for modules in EXTRAS.values() for module in modules})
 START = f"""
 import sys
 

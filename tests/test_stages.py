@@ -94,6 +94,39 @@ def test_there_is_a_stage_for_every_cluster(stage):
     assert set(STAGES[stage]["foreach"]) == clusters
 
 
+def test_a_report_reads_its_own_hold_out_and_no_other():
+    evaluations = [dep for dep in STAGES["report"]["do"]["deps"] if dep.startswith("reports/")]
+
+    assert evaluations == ["reports/holdouts/${key}"]
+
+
+def test_a_wrong_hold_out_stops_the_first_stage_before_it_writes_anything(tmp_path):
+    (tmp_path / "params.yaml").write_text("holdouts: {sentimant: {holdout: [sentimant]}}\n")
+    arguments = [
+        "--tasks",
+        "mixtures/tasks",
+        "--mixture",
+        "mixtures/smoke.yaml",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline.declare",
+        *arguments,
+        "--params",
+        str(tmp_path / "params.yaml"),
+    ]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "no cluster, dataset or task 'sentimant'. Did you mean 'sentiment'?" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_params_yaml_is_what_the_command_line_expects():
     assert load_params(ROOT / "params.yaml").source == "sample"
 

@@ -22,7 +22,7 @@ class Sample(StrictModel):
 class HoldoutParams(StrictModel):
     """What one mixture of the pipeline holds out."""
 
-    holdout: tuple[str, ...]
+    holdout: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class EvalsetParams(StrictModel):
@@ -45,6 +45,8 @@ class Params(StrictModel):
     mixture: str = "flan2021"
     holdouts: dict[str, HoldoutParams] = {}
     """Folder name -> what is held out."""
+    plotted: str | None = None
+    """The entry of `holdouts` that DVC plots."""
     evalset: EvalsetParams = EvalsetParams()
     train: dict[str, Any] = {}
     """Settings of TrainConfig."""
@@ -59,6 +61,8 @@ class Params(StrictModel):
                 raise ValueError(
                     f"holdouts: '{name}' has to be called '{expected}', as its mixture folder is"
                 )
+        if self.plotted is not None and self.plotted not in self.holdouts:
+            raise ValueError(f"plotted: '{self.plotted}' is none of the holdouts: {', '.join(self.holdouts)}")
         return self
 
     def defaults(self) -> dict[str, dict[str, Any]]:

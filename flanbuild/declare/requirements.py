@@ -6,9 +6,11 @@ mixture without `require` accepts every task file that fits the format.
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from flanbuild.declare.document import Faults
 from flanbuild.declare.mixture import Mixture
+from flanbuild.declare.params import load_params
 from flanbuild.declare.task import OPTIONS, Task, Template
 from flanbuild.declare.task_checks import Fault
 from flanbuild.errors import DeclarationError, nearest
@@ -29,6 +31,22 @@ def check_mixture(mixture: Mixture, tasks: Iterable[Task]) -> None:
             faults += here
     if faults:
         raise DeclarationError(*dict.fromkeys(faults))
+
+
+def check_holdouts(path: Path, tasks: Iterable[Task]) -> None:
+    """Checks that every name held out in the params.yaml at `path` is a cluster, dataset or task among `tasks`.
+
+    Raises DeclarationError with all faults, those of the file itself included.
+    """
+    names = {name for task in tasks for name in (task.name, task.dataset, task.cluster)}
+    faults = Faults(path)
+    for folder, entry in load_params(path).holdouts.items():
+        for index, name in enumerate(entry.holdout):
+            if name not in names:
+                keys = ("holdouts", folder, "holdout", index)
+                faults.add(keys, f"no cluster, dataset or task '{name}'.{nearest(name, names)}")
+    if faults:
+        raise DeclarationError(*faults)
 
 
 def trained(mixture: Mixture, tasks: Iterable[Task]) -> list[Task]:

@@ -1,22 +1,22 @@
 """The evaluations of several hold-outs on one page, with plots.
 
-`report.md` has a table for each; `scores.csv` has the same figures for programs; `spread.csv`, `training.csv` and
-`validation.csv` are the series that DVC plots, and the PNG files show them. Equal inputs give equal bytes.
+`report.md` has a table for each; `scores.csv` has the same figures for programs; `tasks.csv`, `spread.csv`,
+`training.csv` and `validation.csv` are the series that DVC plots. Equal inputs give equal bytes.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from flanbuild.artifacts.files import locked, staged
+from flanbuild.artifacts.files import locked, staged, write_json
 from flanbuild.artifacts.records import SCORES, ContaminationRecord, read_record
-from flanbuild.declare.metrics import METRICS
 from flanbuild.errors import ArtifactError, DeclarationError, require
 from flanbuild.evaluation.record import Difference, MetricScores, ScoreRecord, TemplateScores
+from flanbuild.evaluation.results import Row, main_scores, metrics, spread_rows, task_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,6 @@ table.
 """
 _WRITTEN = ("report.md", "scores.csv", "spread-*.png", "losses.png")
 """Files of an earlier report, which a new one replaces although it has fewer figures."""
-_LEAST_ROWS = 20
-"""Rows that a task needs to enter the mean of its cluster: one of two rows would move that mean like fifty of a hundred."""
 _COUNTS = {
     "Prompts that were cut to fit the model:": "truncated_prompts",
     "Pairs of prompt and option that the tokenizer would tokenize in another way as one text:": "border_merges",
@@ -69,7 +67,7 @@ _COUNTS = {
     "Generated answers that reached the limit of tokens before their end:": "cut_answers",
     "Rows in which two options have the same tokens, so that the first of them always wins:": "equal_options",
 }
-_SERIES = {"templates.csv": "spread.csv", "training.csv": "training.csv", "validation.csv": "validation.csv"}
+_LOSSES = ("training.csv", "validation.csv")
 
 
 class ReportTable(NamedTuple):
@@ -78,11 +76,6 @@ class ReportTable(NamedTuple):
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-
-
-Row = dict[str, str]
-Tasks = Mapping[str, Mapping[str, MetricScores]]
-"""Task → metric → scores."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +107,17 @@ def report(folders: Iterable[Path], out: Path) -> list[ReportTable]:
     with locked(out), staged(out, _WRITTEN) as folder:
         (folder / "report.md").write_text(_page(evaluations), encoding="utf-8")
         _write_rows(folder / "scores.csv", _scores(evaluations))
-        for source, target in _SERIES.items():
-            _write_rows(folder / target, _labelled(evaluations, source))
+        for name, series in _plotted(evaluations).items():
+            _write_rows(folder / name, series)
         _draw(evaluations, folder)
     return [table for evaluation in evaluations for table in _printed(evaluation)]
+
+
+def write_metrics(evaluation: Path, out: Path) -> None:
+    """Writes the `metrics.json` of one evaluation. Raises ArtifactError if the folder holds no evaluation."""
+    (read,) = _read([evaluation])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(out, metrics(read.record))
 
 
 def _read(folders: Sequence[Path]) -> list[Evaluation]:
@@ -126,9 +126,14 @@ def _read(folders: Sequence[Path]) -> list[Evaluation]:
     missing = [folder for folder in folders if not (folder / SCORES).is_file()]
     if missing:
         raise ArtifactError(f"{missing[0]}: no {SCORES} in it; `flanbuild evaluate` writes one.")
+    by_name = {folder.name: folder for folder in sorted(set(folders))}
+    if twice := [folder for folder in sorted(set(folders)) if by_name[folder.name] != folder]:
+        raise DeclarationError(
+            f"report: {twice[0]} and {by_name[twice[0].name]} have one name, which their plots would share; rename one."
+        )
     return [
-        Evaluation(folder.name, folder, read_record(folder / SCORES, ScoreRecord))
-        for folder in sorted(set(folders))
+        Evaluation(name, folder, read_record(folder / SCORES, ScoreRecord))
+        for name, folder in sorted(by_name.items())
     ]
 
 
@@ -153,7 +158,7 @@ def _tables(evaluation: Evaluation) -> list[tuple[str, str, list[list[str]]]]:
                 for task, scores in tasks.items()
                 for metric in record.metrics[task]
             ]
-            tables.append((kind, cluster, rows + _mean_row(_main_scores(record, tasks))))
+            tables.append((kind, cluster, rows + _mean_row(main_scores(record, tasks))))
     return tables
 
 
@@ -173,13 +178,6 @@ def _cells(task: str, metric: str, scores: MetricScores) -> list[str]:
         f"{paper.mean:.1f} ± {paper.sd:.1f}{_FLAGS[paper.checked]}" if paper else _NONE,
         _figure(paper.best) if paper else _NONE,
     ]
-
-
-def _main_scores(record: ScoreRecord, tasks: Tasks) -> list[MetricScores]:
-    """The scores of each task's main metric, where it is a percentage of enough rows."""
-    mains = {task: record.metrics[task][0] for task in tasks}
-    scores = [tasks[task][metric] for task, metric in mains.items() if METRICS[metric].percentage]
-    return [one for one in scores if one.rows >= _LEAST_ROWS]
 
 
 def _mean_row(tasks: Sequence[MetricScores]) -> list[list[str]]:
@@ -340,8 +338,20 @@ def _flat(scores: MetricScores) -> list[Row]:
     ]
 
 
-def _labelled(evaluations: Sequence[Evaluation], name: str) -> list[Row]:
-    return [{"evaluation": e.name, **row} for e in evaluations for row in e.series(name)]
+def _plotted(evaluations: Sequence[Evaluation]) -> dict[str, list[Row]]:
+    """File name → rows, each with the name of its evaluation."""
+    series = {
+        evaluation.name: {
+            "tasks.csv": task_rows(evaluation.record),
+            "spread.csv": spread_rows(evaluation.record, evaluation.series("templates.csv")),
+            **{name: evaluation.series(name) for name in _LOSSES},
+        }
+        for evaluation in evaluations
+    }
+    return {
+        file: [{"evaluation": name, **row} for name, files in series.items() for row in files[file]]
+        for file in ("tasks.csv", "spread.csv", *_LOSSES)
+    }
 
 
 def _write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -33,6 +33,14 @@ def test_the_keys_of_another_tool_are_ignored(params):
     [
         ("sources: hub", "params.yaml:1: sources: no key 'sources' is known here. Did you mean 'source'?"),
         ("sample: {row: 5}", "params.yaml:1: sample.row: no key 'row' is known here. Did you mean 'rows'?"),
+        (
+            "holdouts: {anli: {holdout: [anli/r1]}}",
+            "holdouts: 'anli' has to be called 'anli.r1', as its mixture folder is.",
+        ),
+        (
+            "holdouts: {nli: {holdout: [nli]}}\nplotted: nlo",
+            "plotted: 'nlo' is none of the holdouts: nli.",
+        ),
         ("source: hubb", "params.yaml:1: source: no 'hubb' is known here. Did you mean 'hub'?"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from conftest import PAGE
 
 from flanbuild.declare.mixture import Mixture, Requirements
-from flanbuild.declare.requirements import check_mixture
+from flanbuild.declare.requirements import check_holdouts, check_mixture
 from flanbuild.declare.task_files import load_tasks
 from flanbuild.errors import DeclarationError
 
@@ -143,3 +143,22 @@ def test_a_cluster_of_ones_own_is_trained_on_and_held_out(pages, tasks):
 
     assert "weather" in declared.members(known)
     assert set(hold_out(declared, ["forecasts"], known)) == {"forecasts", "nli"}
+
+
+def test_a_hold_out_of_params_may_be_a_cluster_a_dataset_and_a_task(tasks, tmp_path):
+    names = "{anli-arc.easy-nli: {holdout: [nli, anli, arc/easy]}}"
+    (tmp_path / "params.yaml").write_text(f"holdouts: {names}\n")
+
+    check_holdouts(tmp_path / "params.yaml", tasks.values())
+
+
+def test_a_wrong_hold_out_of_params_is_named_with_its_line(tasks, tmp_path):
+    (tmp_path / "params.yaml").write_text("holdouts:\n  sentimant: {holdout: [sentimant]}\n")
+
+    with pytest.raises(DeclarationError) as caught:
+        check_holdouts(tmp_path / "params.yaml", tasks.values())
+
+    assert str(caught.value).endswith(
+        "params.yaml:2: holdouts.sentimant.holdout[0]: no cluster, dataset or task 'sentimant'. "
+        "Did you mean 'sentiment'?"
+    )

@@ -1,7 +1,11 @@
 import csv
+import json
+import shutil
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
 
 from flanbuild.artifacts.records import (
     ContaminationMatch,
@@ -20,7 +24,7 @@ from flanbuild.evaluation.record import (
     ScoreRecord,
     TemplateScores,
 )
-from flanbuild.evaluation.report import report
+from flanbuild.evaluation.report import report, write_metrics
 from flanbuild.model.record import Environment, MixtureRef
 
 pytestmark = pytest.mark.needs("report")
@@ -266,3 +270,37 @@ def test_scores_of_another_format_are_named(evaluation, tmp_path):
 def test_nothing_to_report_is_an_error():
     with pytest.raises(DeclarationError, match="no folder"):
         report([], Path("out"))
+
+
+def test_the_file_of_metrics_has_the_numbers_of_scores_json(evaluation, tmp_path):
+    write_metrics(evaluation, tmp_path / "metrics" / "nli.json")
+
+    found = json.loads((tmp_path / "metrics" / "nli.json").read_text())
+    tasks = read_record(evaluation / "scores.json", ScoreRecord).scores["nli"]
+    assert found["tasks"] == {name: task["accuracy"].tuned.mean for name, task in tasks.items()}
+    assert found["nli"] == {
+        "tuned": 60.0,
+        "untuned": 40.0,
+        "best_on_dev": 55.0,
+        "majority": 50.0,
+        "random": 50.0,
+    }
+
+
+def test_every_plot_of_dvc_yaml_has_its_file_and_columns(evaluation, tmp_path):
+    report([evaluation], tmp_path / "out")
+    plots = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["plots"]
+    for plot in (plot for entry in plots for plot in entry.values()):
+        axes = [axis for axis in (plot["x"], plot["y"]) if isinstance(axis, dict)]
+        shared = [axis for axis in (plot["x"], plot["y"]) if isinstance(axis, str)]
+        for path, columns in ((path, columns) for axis in axes for path, columns in axis.items()):
+            with (tmp_path / "out" / Path(path).name).open() as file:
+                header = next(csv.reader(file))
+            wanted = [columns] if isinstance(columns, str) else columns
+            assert {*wanted, *shared} <= set(header), path
+
+
+def test_two_evaluations_of_one_name_are_refused(evaluation, tmp_path):
+    other = shutil.copytree(evaluation, tmp_path / "other" / "nli")
+    with pytest.raises(DeclarationError, match="have one name"):
+        report([evaluation, other], tmp_path / "out")

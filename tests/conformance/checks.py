@@ -25,21 +25,13 @@ def in_order(read: Sequence[Row], expected: Sequence[Row]) -> bool:
     return [row["prompt"] for row in read] == [row["prompt"] for row in expected]
 
 
-def label_faults(
-    examples: Sequence[Example], expected: Sequence[Row], tokenizer: Any, *, adds_text: bool = False
-) -> Counter[str]:
-    """Fault -> examples that have it. Every row must come once and whole, as its prompt and completion say.
-
-    `adds_text` accepts text of the consumer's own format before and behind the prompt.
-    """
+def label_faults(examples: Sequence[Example], expected: Sequence[Row], tokenizer: Any) -> Counter[str]:
+    """Fault -> examples that have it. Every row must come once and whole, as its prompt and completion say."""
     faults: Counter[str] = Counter()
     missing = Counter((row["prompt"], row["completion"]) for row in expected)
-    prompts = {row["prompt"] for row in expected}
     for example in examples:
         faults.update(_token_faults(example, tokenizer))
         prompt, completion = _texts(example, tokenizer)
-        if adds_text:
-            prompt = max((own for own in prompts if own in prompt), key=len, default=prompt)
         if missing[prompt, completion]:
             missing[prompt, completion] -= 1
         else:
@@ -97,6 +89,8 @@ def _stripped(example: Example, tokenizer: Any) -> tuple[list[int], list[int]]:
 def _text_fault(prompt: str, completion: str, expected: Sequence[Row]) -> str:
     if any(prompt + completion == row["prompt"] + row["completion"] for row in expected):
         return "the border of the loss is not that of the completion"
+    if any(prompt == row["prompt"] and completion == f" {row['completion']}" for row in expected):
+        return "a space is added before the completion"
     squeezed = "".join((prompt + completion).split())
     if any(squeezed == "".join((row["prompt"] + row["completion"]).split()) for row in expected):
         return "white space differs"

@@ -30,8 +30,6 @@ class Consumer:
     view: str
     trains: bool = False
     """whether tokens and labels are checked, with each tokenizer"""
-    adds_text: bool = False
-    """whether the consumer's own format puts text around the prompt"""
 
     @property
     def snippet(self) -> Path:
@@ -53,7 +51,7 @@ ENVIRONMENTS = {
     "axolotl": _environment("axolotl"),
     "datasets": _environment("datasets", "torch"),
     "duckdb": _environment("duckdb"),
-    "litdata": _environment("litdata", "polars"),
+    "litdata": _environment("litdata", "polars", "pyarrow"),
     "llamafactory": _environment("llamafactory"),
     "lm-eval": _environment("lm-eval", "torch", "transformers"),
     "mlcroissant": _environment("mlcroissant", "pyarrow"),
@@ -80,7 +78,7 @@ CONSUMERS = (
     Consumer("llamafactory", "llamafactory", SHARDS, trains=True),
     Consumer("axolotl", "axolotl", SHARDS, trains=True),
     Consumer("torchtune", "torchtune", SHARDS, trains=True),
-    Consumer("oumi", "oumi", SHARDS, trains=True, adds_text=True),
+    Consumer("oumi", "oumi", SHARDS, trains=True),
     Consumer("olmo_core", "olmo-core", "olmo-core", trains=True),
     Consumer("polars", "polars", SHARDS),
     Consumer("pyarrow", "pyarrow", SHARDS),

@@ -2,11 +2,10 @@
 
     python -P probe.py SNIPPET DISTRIBUTION OUT
 
-Only the standard library is imported here. The snippet leaves one of three names: `rows` (rows of the mixture), `batches`
-(tokens with labels or a mask, one example or a batch at a time) or `records` (documents of another form).
+Only the standard library is imported here. The snippet leaves `rows` (rows of the mixture), or `batches` (tokens
+with labels or a mask, one example or a batch at a time).
 """
 
-import base64
 import json
 import runpy
 import sys
@@ -22,20 +21,15 @@ def main(snippet, distribution, out):
     read = {"version": version(distribution)}
     if "rows" in names:
         read["rows"] = [{name: plain(row[name]) for name in FIELDS if name in row} for row in names["rows"]]
-    elif "batches" in names:
-        read["examples"] = [example for batch in names["batches"] for example in examples_of(batch)]
     else:
-        read["records"] = [{key: plain(value) for key, value in row.items()} for row in names["records"]]
+        read["examples"] = [example for batch in names["batches"] for example in examples_of(batch)]
     Path(out).write_text(json.dumps(read), encoding="utf-8")
 
 
 def plain(value):
     """A value of numpy or torch, or bytes, as JSON has it."""
     if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
+        return value.decode()
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -71,7 +71,7 @@ def run(consumer: Consumer) -> Result:
         read = _read(consumer, python, world.TOKENIZERS[0])
     except subprocess.CalledProcessError as error:
         return Result("", False, (_last_line(error.stderr),))
-    return _check_records(read) if "records" in read else _check_rows(read)
+    return _check_rows(consumer, read)
 
 
 def install(name: str) -> Path:
@@ -138,19 +138,15 @@ def _variables(folder: Path, name: str) -> dict[str, str]:
     }
 
 
-def _check_rows(read: dict[str, Any]) -> Result:
+def _check_rows(consumer: Consumer, read: dict[str, Any]) -> Result:
     folder = BUILD / world.TOKENIZERS[0]
-    expected = world.mixture_rows(folder)
+    held_out = consumer.view == "lm-eval"
+    expected = world.evaluation_rows(folder) if held_out else world.mixture_rows(folder)
     faults = checks.row_faults(read["rows"], expected)
     order = "in order" if checks.in_order(read["rows"], expected) else "in another order"
     columns = f"{len(read['rows'][0])} columns compared" if read["rows"] else ""
     found = faults or [f"{len(expected)} of {len(expected)} rows, {order}, {columns}"]
     return Result(read["version"], not faults, tuple(found))
-
-
-def _check_records(read: dict[str, Any]) -> Result:
-    """Documents of another form: each must hold the prompt and the completion of a row, and each row must come once."""
-    raise NotImplementedError
 
 
 def _check_training(consumer: Consumer, python: Path) -> Result:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.feather
 import toys
 from tokenizers import processors
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -20,7 +21,7 @@ MIXTURE = "data/mixtures/flan2021-without-nli"
 """What the snippets name; here it is the small mixture `smoke`."""
 MODEL = "models/base"
 TOKENIZERS = ("byte-level", "unigram")
-HELD_OUT = ("rte", "anli")
+HELD_OUT = ("nli", "paraphrase")
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{{ m['content'] }}"
     "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
@@ -39,6 +40,8 @@ def make_world(folder: Path, tokenizer: str) -> None:
     _write_model(folder, tokenizer)
     for view in ("parquet", "jsonl", "messages"):
         _flanbuild(folder, "export", MIXTURE, "--to", view, "--out", f"exports/{view}")
+    evaluation = ("--evaluation", "data/evaluation")
+    _flanbuild(folder, "export", MIXTURE, "--to", "lm-eval", "--out", "exports/lm-eval", *evaluation)
     tokens = ("--tokenizer", MODEL, "--seq-length", "1024")
     _flanbuild(folder, "export", MIXTURE, "--to", "olmo-core", "--out", "exports/olmo-core", *tokens)
     _flanbuild(folder, "publish", MIXTURE, "exports/hub", "--date", "2026-11-26")
@@ -47,6 +50,12 @@ def make_world(folder: Path, tokenizer: str) -> None:
 def mixture_rows(folder: Path, split: str = "train") -> list[dict[str, Any]]:
     """The rows of the mixture in the order of the shards, read and counted by flanbuild."""
     return list(load(folder / MIXTURE, split=split))
+
+
+def evaluation_rows(folder: Path) -> list[dict[str, Any]]:
+    """The test rows of the evaluation sets of the held-out tasks that have options."""
+    paths = sorted((folder / "data" / "evaluation").rglob("test.arrow"))
+    return [row for path in paths for row in pyarrow.feather.read_table(path).to_pylist()]
 
 
 def load_tokenizer(folder: Path) -> Any:

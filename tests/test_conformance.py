@@ -56,7 +56,7 @@ def test_begin_and_end_tokens_are_counted(wrong, fault):
 def test_an_end_token_without_loss_is_a_fault():
     wrong = example()
     wrong["labels"][-1] = -100
-    assert faults(wrong) == {"end token without loss": 1}
+    assert "end token without loss" in faults(wrong)
 
 
 def test_labels_that_are_shifted_are_a_fault():

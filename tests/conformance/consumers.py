@@ -5,11 +5,13 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SNIPPETS = FOLDER / "snippets"
+_WITH_GPU = ("bitsandbytes", "flash-attn", "torchaudio", "torchvision", "triton", "vllm", "xformers")
+"""Packages that need a GPU or the CUDA build of torch; no consumer needs them to read text."""
 OVERRIDES = (
     "torch==2.13.0",  # the CPU build; data is read the same by any
-    *(f"{name}; sys_platform == 'never'" for name in ("bitsandbytes", "flash-attn", "triton", "vllm", "xformers")),
+    *(f"{name}; sys_platform == 'never'" for name in _WITH_GPU),
 )
-"""Requirements that replace those of the consumers: packages that need a GPU are left out."""
+"""Requirements that replace those of the consumers."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ MIXTURE = "data/mixtures/flan2021-without-nli"
 """What the snippets name; here it is the small mixture `smoke`."""
 MODEL = "models/base"
 TOKENIZERS = ("byte-level", "unigram")
-HELD_OUT = ("nli", "paraphrase")
+HELD_OUT = "nli"
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{{ m['content'] }}"
     "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
@@ -36,7 +36,7 @@ def make_world(folder: Path, tokenizer: str) -> None:
     sample = ("--sample-rows", "30", "--data", "data")
     _flanbuild(folder, "mixture", "smoke", "--holdout", "nli", *sample)
     (folder / "data/mixtures/smoke-without-nli").rename(folder / MIXTURE)
-    _flanbuild(folder, "evalset", *HELD_OUT, *sample, "--max-rows", "5")
+    _flanbuild(folder, "evalset", HELD_OUT, *sample, "--max-rows", "5")
     _write_model(folder, tokenizer)
     for view in ("parquet", "jsonl", "messages"):
         _flanbuild(folder, "export", MIXTURE, "--to", view, "--out", f"exports/{view}")
@@ -54,7 +54,7 @@ def mixture_rows(folder: Path, split: str = "train") -> list[dict[str, Any]]:
 
 def evaluation_rows(folder: Path) -> list[dict[str, Any]]:
     """The test rows of the evaluation sets of the held-out tasks that have options."""
-    paths = sorted((folder / "data" / "evaluation").rglob("test.arrow"))
+    paths = sorted((folder / "data" / "evaluation" / HELD_OUT).rglob("test.arrow"))
     return [row for path in paths for row in pyarrow.feather.read_table(path).to_pylist()]
 
 

@@ -20,7 +20,7 @@ class Characters:
 
     bos_token_id, eos_token_id, pad_token_id = BEGIN, END, PAD
 
-    def decode(self, tokens, clean_up_tokenization_spaces):
+    def decode(self, tokens, **_):
         return "".join(map(chr, tokens))
 
 

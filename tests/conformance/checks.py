@@ -15,7 +15,9 @@ def row_faults(read: Sequence[Row], expected: Sequence[Row]) -> list[str]:
     if not read:
         return ["no row was read"]
     columns = tuple(read[0])
-    theirs, ours = (Counter(tuple(row[name] for name in columns) for row in rows) for rows in (read, expected))
+    theirs, ours = (
+        Counter(tuple(row[name] for name in columns) for row in rows) for rows in (read, expected)
+    )
     faults = [f"{(theirs - ours).total()} rows are not in the mixture"] if theirs - ours else []
     return faults + ([f"{(ours - theirs).total()} rows are missing"] if ours - theirs else [])
 
@@ -70,7 +72,9 @@ def _texts(example: Example, tokenizer: Any) -> tuple[str, str]:
     special = {tokenizer.bos_token_id, tokenizer.eos_token_id}
     border = next((n for n, label in enumerate(labels) if label != IGNORED), len(labels))
     before, whole = (
-        tokenizer.decode([token for token in part if token not in special], clean_up_tokenization_spaces=False)
+        tokenizer.decode(
+            [token for token in part if token not in special], clean_up_tokenization_spaces=False
+        )
         for part in (ids[:border], ids)
     )
     return before, whole.removeprefix(before)

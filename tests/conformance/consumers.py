@@ -5,7 +5,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SNIPPETS = FOLDER / "snippets"
-_WITH_GPU = ("bitsandbytes", "flash-attn", "torchaudio", "torchvision", "triton", "vllm", "xformers")
+_WITH_GPU = ("bitsandbytes", "flash-attn", "torchvision", "triton", "vllm", "xformers")
 """Packages that need a GPU or the CUDA build of torch; no consumer needs them to read text."""
 OVERRIDES = (
     "torch==2.13.0",  # the CPU build; data is read the same by any
@@ -66,7 +66,7 @@ ENVIRONMENTS = {
     "streaming": _environment("mosaicml-streaming"),
     "torch": _environment("torch", "flanbuild"),
     "torchdata": _environment("torchdata", "datasets", "torch"),
-    "torchtune": _environment("torchtune", "torch", "torchao"),
+    "torchtune": _environment("torchtune", "torch", "torchao<0.12"),
     "trl": _environment("trl"),
 }
 SHARDS = "shards"
@@ -79,6 +79,7 @@ CONSUMERS = (
     Consumer("trl_packed", "trl", SHARDS, trains=True),
     Consumer("llamafactory", "llamafactory", SHARDS, trains=True),
     Consumer("axolotl", "axolotl", SHARDS, trains=True),
+    Consumer("axolotl_tokens", "axolotl", "tokens", trains=True),
     Consumer("torchtune", "torchtune", SHARDS, trains=True),
     Consumer("oumi", "oumi", SHARDS, trains=True),
     Consumer("olmo_core", "olmo-core", "olmo-core", trains=True),

@@ -42,7 +42,13 @@ def write_page(results: Mapping[str, Result]) -> None:
 def row(consumer: Consumer, result: Result) -> str:
     """The consumer's line of the table."""
     mark = "right" if result.right else "**wrong**"
-    cells = (consumer.name, result.version, consumer.view, str(consumer.glue), "; ".join((mark, *result.found)))
+    cells = (
+        consumer.name,
+        result.version,
+        consumer.view,
+        str(consumer.glue),
+        "; ".join((mark, *result.found)),
+    )
     return f"| {' | '.join(cells)} |"
 
 

@@ -43,7 +43,8 @@ def make_world(folder: Path, tokenizer: str) -> None:
     evaluation = ("--evaluation", "data/evaluation")
     _flanbuild(folder, "export", MIXTURE, "--to", "lm-eval", "--out", "exports/lm-eval", *evaluation)
     tokens = ("--tokenizer", MODEL, "--seq-length", "1024")
-    _flanbuild(folder, "export", MIXTURE, "--to", "olmo-core", "--out", "exports/olmo-core", *tokens)
+    for view in ("tokens", "olmo-core"):
+        _flanbuild(folder, "export", MIXTURE, "--to", view, "--out", f"exports/{view}", *tokens)
     _flanbuild(folder, "publish", MIXTURE, "exports/hub", "--date", "2026-11-26")
 
 

@@ -27,9 +27,11 @@ def main(snippet, distribution, out):
 
 
 def plain(value):
-    """A value of numpy or torch, or bytes, as JSON has it."""
+    """A value of numpy or torch, bytes, or a list of values as JSON has it."""
     if isinstance(value, bytes):
         return value.decode()
+    if isinstance(value, list):
+        return [plain(item) for item in value]
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -81,12 +81,16 @@ def test_a_gap_in_the_loss_is_a_fault():
     ],
 )
 def test_the_text_with_loss_is_the_completion_and_the_rest_the_prompt(wrong, fault):
-    assert faults(wrong) == {fault: 1, "rows are missing": 1}
+    assert faults(wrong) == {fault: 1}
 
 
 def test_a_row_that_comes_twice_is_no_substitute_for_another():
     other = {"prompt": "cd\n", "completion": "no"}
-    assert faults(example(), example(), rows=(ROW, other))["rows are missing"] == 1
+    assert faults(example(), example(), rows=(ROW, other)) == {"the row came before": 1}
+
+
+def test_a_row_that_does_not_come_is_missing():
+    assert faults(example(), rows=(ROW, ROW)) == {"rows are missing": 1}
 
 
 def test_rows_are_compared_as_a_set_with_repeats():

@@ -12,6 +12,8 @@ OVERRIDES = (
     *(f"{name}; sys_platform == 'never'" for name in _WITH_GPU),
 )
 """Requirements that replace those of the consumers."""
+CUDA_FILES = "lib/python*/site-packages/torchaudio/lib/_torchaudio*.so"
+"""An extension that the CPU build of torch can't load; torchaudio, which LLaMA-Factory imports, does without it."""
 
 
 @dataclass(frozen=True)

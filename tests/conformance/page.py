@@ -31,17 +31,20 @@ class Result:
         return cls(values["version"], values["right"], tuple(values["found"]))
 
 
+NOT_RUN = Result("", False, ("not run",))
+
+
 def write_page(results: Mapping[str, Result]) -> None:
     """Puts the table and the snippets into the page."""
     before, rest = PAGE.read_text(encoding="utf-8").split(START)
     after = rest.split(END)[1]
-    table = "\n".join([HEADER, *(row(c, results[c.name]) for c in CONSUMERS if c.name in results)])
+    table = "\n".join([HEADER, *(row(c, results.get(c.name, NOT_RUN)) for c in CONSUMERS)])
     PAGE.write_text(f"{before}{START}\n{table}\n\n{snippets()}\n{END}{after}", encoding="utf-8")
 
 
 def row(consumer: Consumer, result: Result) -> str:
     """The consumer's line of the table."""
-    mark = "right" if result.right else "**wrong**"
+    mark = "right" if result.right else "**not right**"
     cells = (
         consumer.name,
         result.version,

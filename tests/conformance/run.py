@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import checks  # noqa: E402
 import world  # noqa: E402
-from consumers import CONSUMERS, ENVIRONMENTS, FOLDER, OVERRIDES, Consumer  # noqa: E402
+from consumers import CONSUMERS, CUDA_FILES, ENVIRONMENTS, FOLDER, OVERRIDES, Consumer  # noqa: E402
 from page import Result, write_page  # noqa: E402
 
 BUILD = ROOT / "build" / "conformance"
@@ -89,6 +89,8 @@ def install(name: str) -> Path:
         _call("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
         pip = ("uv", "pip", "install", "--quiet", "--python", str(python), "--override", str(overrides))
         _call(*pip, *requirements)
+        for file in folder.glob(CUDA_FILES):
+            file.unlink()
         ready.touch()
     return python
 

@@ -25,7 +25,7 @@ EVALUATE_gpu := --examples 1000 --dev-examples 200 --seen-tasks 8 --seen-example
 EVALUATE_cpu := --examples 40 --templates 3 --dev-examples 12 --seen-tasks 4 --seen-examples 20
 PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
-.PHONY: repro test test-all test-lowest results lint dead-code audit constraints clean
+.PHONY: repro test test-all test-lowest conformance results lint dead-code audit constraints clean
 
 repro: $(VENV)/ready
 	dvc repro
@@ -40,6 +40,11 @@ test-all: $(VENV)/ready lint
 # no errors here: a package at its lowest version may warn of the newest version of another.
 test-lowest: $(LOWEST)/ready
 	$(LOWEST)/bin/python -m pytest tests -m 'not slow' -W default --numprocesses auto --dist loadfile
+
+# Other programs read a mixture, each in an environment that uv makes once; writes docs/conformance.md. It takes a network,
+# about 6 GB of disk and half an hour the first time.
+conformance: $(VENV)/ready
+	python tests/conformance/run.py --write
 
 # Trains on the mirror with each cluster held out, and scores the model before and after. Called again, it goes on where
 # it was stopped; what is done is not done again.

@@ -448,11 +448,15 @@ def _summary(cluster: str, found: Sequence[ContaminationMatch]) -> str:
 
 
 def _print_pairs(hits: pl.DataFrame) -> None:
-    acted = hits.filter(pl.col("kind") != "passage").unique(["task", "row", "reference", "split", "item"])
-    pairs = acted.group_by("task", "reference").agg(
-        rows=pl.col("row").n_unique(), items=pl.col("item").filter(pl.col("split") == "test").n_unique()
+    acted = hits.filter(pl.col("kind") != "passage").unique(
+        ["task", "row", "reference", "split", "item", "exact"]
     )
-    print("\n| training task | held out | rows | test rows |\n|---|---|--:|--:|")
+    pairs = acted.group_by("task", "reference").agg(
+        rows=pl.col("row").n_unique(),
+        items=pl.col("item").filter(pl.col("split") == "test").n_unique(),
+        exact=pl.col("item").filter(pl.col("split") == "test", pl.col("exact")).n_unique(),
+    )
+    print("\n| training task | held out | rows | test rows | of them exact |\n|---|---|--:|--:|--:|")
     for row in pairs.sort("rows", "task", "reference", descending=[True, False, False]).iter_rows():
         print("| " + " | ".join(map(str, row)) + " |")
 

@@ -31,7 +31,7 @@ class Result:
         return cls(values["version"], values["right"], tuple(values["found"]))
 
 
-NOT_RUN = Result("", False, ("not run",))
+NOT_RUN = Result("", False, ())
 
 
 def write_page(results: Mapping[str, Result]) -> None:
@@ -44,7 +44,7 @@ def write_page(results: Mapping[str, Result]) -> None:
 
 def row(consumer: Consumer, result: Result) -> str:
     """The consumer's line of the table."""
-    mark = "right" if result.right else "**not right**"
+    mark = "right" if result.right else "**not right**" if result.version else "**not run**"
     cells = (
         consumer.name,
         result.version,

@@ -135,7 +135,8 @@ class Search:
         """Writes all matches with texts as Parquet, after `find` with the same arguments."""
         references = self.references(mixture, held)
         pairs = Pairs(self.folder, mixture.contamination)
-        contamination_report.write(path, pairs, self._training(folders, records), references)
+        with pairs.locked():
+            contamination_report.write(path, pairs, self._training(folders, records), references)
 
     def _training(self, folders: Mapping[str, Path], records: Mapping[str, TaskRecord]) -> list[TrainingRows]:
         """Of the tasks that have training rows, in name order."""

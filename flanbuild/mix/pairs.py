@@ -4,7 +4,8 @@ A pair depends on the rules of matching, on the training rows that can be drawn 
 nothing else: another hold-out, another mixture or a second build reads what is kept and computes only new pairs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from flanbuild.artifacts import artifact, executor
 from flanbuild.artifacts.arrow import read_table, write_table
 from flanbuild.artifacts.digests import rows_digest
 from flanbuild.artifacts.executor import Workers
-from flanbuild.artifacts.files import digest_of, locked
+from flanbuild.artifacts.files import digest_of, locked, sweep
 from flanbuild.artifacts.records import (
     RECORD,
     ROWS_FILE,
@@ -134,8 +135,15 @@ class Pairs:
 
         Threads do the work, since they share the index; numpy and polars let them run at once.
         """
-        with locked(self.folder / "pairs"):
+        with self.locked():
             self._complete(training, references, workers, progress)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone in the folder, which is free of what runs that died have left."""
+        with locked(self.folder / "pairs"):
+            sweep(self.folder)
+            yield
 
     def _complete(
         self,

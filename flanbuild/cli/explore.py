@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flanbuild.cli.console import local_path, progress
-from flanbuild.cli.inspect import Tasks
+from flanbuild.cli.inspect import MixtureData, Tasks
 from flanbuild.declare import project
 from flanbuild.progress import log
 
@@ -36,14 +36,7 @@ def explore(
         ),
     ] = None,
     tasks: Tasks = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Data folder with raw rows.",
-            show_default="the one that holds mixtures/DIR",
-            callback=local_path("--data"),
-        ),
-    ] = None,
+    data: MixtureData = None,
 ) -> None:
     """Write one HTML page of a mixture: shares, lengths, licenses, rows to search, origins.
 

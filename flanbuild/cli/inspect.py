@@ -23,6 +23,15 @@ Tasks = Annotated[
     list[Path] | None,
     typer.Option("--tasks", help=TASKS_HELP, show_default=False, callback=local_path("--tasks")),
 ]
+MixtureData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Data folder with raw rows.",
+        show_default="the one that holds mixtures/DIR",
+        callback=local_path("--data"),
+    ),
+]
 Data = Annotated[
     Path, typer.Option("--data", help="Data folder with raw rows.", callback=local_path("--data"))
 ]
@@ -80,14 +89,7 @@ def why(
     row: Annotated[int, typer.Argument(metavar="ROW", help="Index of the example in the split, from 0.")],
     split: Annotated[str, typer.Option(help="Split: train or validation.")] = "train",
     tasks: Tasks = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Data folder with raw rows.",
-            show_default="the one that holds mixtures/DIR",
-            callback=local_path("--data"),
-        ),
-    ] = None,
+    data: MixtureData = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the origin of an example of a mixture: source, template, and the keys and the rate that placed it."""

@@ -97,6 +97,25 @@ def test_runs_of_one_process_may_compute_in_other_types(place):
         assert read_record(place / f"in-{dtype}/training.json", TrainingRecord).dtype == dtype
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch, inside torch.compile
+def test_flex_attention_sees_packed_examples_as_sdpa_does():
+    """The forward pass, which is all that a CPU can run of it."""
+    shape = LlamaConfig(
+        hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, vocab_size=300
+    )
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(shape).eval()
+    tokens = torch.randint(0, 300, (2, 256))
+    positions = torch.cat([torch.arange(100), torch.arange(156)]).expand(2, -1)
+    logits = {}
+    for attention in ("sdpa", "flex_attention"):
+        model.set_attn_implementation(attention)
+        with torch.no_grad():
+            logits[attention] = model(input_ids=tokens, position_ids=positions, use_cache=False).logits
+    assert torch.allclose(*logits.values(), atol=1e-5)
+
+
 def test_flex_attention_on_a_cpu_is_a_sentence(place):
     with pytest.raises(DeclarationError, match="flex_attention has no backward pass on a CPU"):
         train(place / "mixture", place / "none", replace(SHORT, attention="flex_attention"))

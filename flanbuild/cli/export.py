@@ -1,12 +1,13 @@
 """The commands that write the layouts of other programs and dataset repositories."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flanbuild.artifacts.executor import JOBS
 from flanbuild.cli.console import progress
+from flanbuild.declare.project import find_mixture
 from flanbuild.errors import DeclarationError
 
 if TYPE_CHECKING:
@@ -16,16 +17,22 @@ if TYPE_CHECKING:
 def export(
     mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
     to: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="LAYOUT",
             help="Layout to write: parquet, jsonl, messages, alpaca, seq2seq; tokens, packed, megatron, olmo-core; "
             "hub (what `publish` writes); lm-eval.",
+            show_default="all under `views` of the mixture file",
         ),
-    ],
+    ] = None,
     out: Annotated[
-        str, typer.Option(help="Folder, or URL such as s3://bucket/name or hf://datasets/USER/NAME.")
-    ],
+        str | None,
+        typer.Option(
+            help="Folder, or URL such as s3://bucket/name or hf://datasets/USER/NAME; without --to a layout is written "
+            "to OUT/LAYOUT.",
+            show_default="exports/NAME beside `mixtures/NAME`",
+        ),
+    ] = None,
     rename: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,24 +73,43 @@ def export(
 ) -> None:
     """Write a mixture, or what it holds out, in the layout of another program.
 
+    Without --to, the layouts that `views` of the mixture file names, each with the options that stand there.
     `lm_eval --include_path OUT --tasks flanbuild` then runs an export for lm-evaluation-harness.
     """
     from flanbuild.export.view import ExportRequest
     from flanbuild.export.views import export as run
 
-    request = ExportRequest(
-        mixture=mixture,
-        jobs=jobs,
-        evaluation=evaluation,
-        examples=examples,
-        templates=templates,
-        rename=_names(rename or []),
-        tokenizer=tokenizer,
-        seq_length=seq_length,
-        date=date,
-    )
-    record = run(request, to, out, progress)
-    _print_counts(record, out)
+    options: dict[str, Any] = {
+        "rename": _names(rename or []),
+        "tokenizer": tokenizer,
+        "seq_length": seq_length,
+        "date": date,
+        "evaluation": evaluation,
+        "examples": examples,
+        "templates": templates,
+    }
+    folder = mixture.absolute()
+    place = out or str(folder.parent.parent / "exports" / folder.name)
+    if to is None:
+        _export_declared(mixture, {name for name, value in options.items() if value}, place, jobs)
+        return
+    place = place if out else f"{place}/{to}"
+    _print_counts(run(ExportRequest(mixture=mixture, jobs=jobs, **options), to, place, progress), place)
+
+
+def _export_declared(folder: Path, given: set[str], out: str, jobs: int) -> None:
+    """Writes what the mixture's file declares under `views`."""
+    from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
+    from flanbuild.export.views import export_declared
+
+    if given:
+        option = min(given).replace("_", "-")
+        raise DeclarationError(f"--{option}: without --to, options stand under `views` of the mixture file.")
+    declared = find_mixture(read_record(folder / MANIFEST, Manifest).name)
+    if not declared.views:
+        raise DeclarationError(f"{declared.path}: it declares no `views`; name a layout with --to.")
+    for place, record in export_declared(folder, declared.views, out, jobs, progress):
+        _print_counts(record, place)
 
 
 def publish(

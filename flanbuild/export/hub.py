@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from flanbuild.artifacts.files import sha256_of, write_json
 from flanbuild.artifacts.records import MANIFEST, Manifest, MixtureTask, read_record
+from flanbuild.declare.views import DATE
 from flanbuild.errors import DeclarationError
 from flanbuild.export import text
 from flanbuild.export.croissant import croissant
@@ -27,7 +28,6 @@ from flanbuild.mix.card import CARD, card
 from flanbuild.progress import Progress
 
 CROISSANT = "croissant.json"
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CATEGORIES = {
     "closed_book_qa": "question-answering",
     "commonsense": "multiple-choice",
@@ -52,7 +52,7 @@ _SIZES = (
 
 def write(request: ExportRequest, folder: Path, progress: Progress) -> Written:
     """Writes the repository. The date of publication is given, so that equal inputs give equal bytes."""
-    if request.date is None or not _DATE.fullmatch(request.date):
+    if request.date is None or not re.fullmatch(DATE, request.date):
         raise DeclarationError(f"--date: found {request.date}, expected YYYY-MM-DD.")
     manifest = read_record(request.mixture / MANIFEST, Manifest)
     written = text.parquet(request, folder, progress)

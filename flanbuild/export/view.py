@@ -45,6 +45,9 @@ class Written:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
+Write = Callable[[ExportRequest, Path, Progress], Written]
+
+
 @dataclass(frozen=True)
 class View:
     """A layout: its name, what it is, its readers, the function that writes it, and the options it takes."""
@@ -52,7 +55,7 @@ class View:
     name: str
     description: str
     readers: str
-    write: Callable[[ExportRequest, Path, Progress], Written]
+    write: Write
     options: frozenset[str] = frozenset()
     """names of fields of ExportRequest"""
 

@@ -180,6 +180,38 @@ def verify(
     typer.echo(f"{folder}: all as its manifest says{', and the same when built again' if rebuild else ''}.")
 
 
+def rebuild(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", help="manifest.json of a mixture.", callback=local_path("MANIFEST")
+        ),
+    ],
+    *,
+    config: BuildOptions,
+) -> None:
+    """Build a mixture again from its manifest, in DATA, and compare every shard with the manifest.
+
+    Needs the task files and the rows that the mixture was built from, not its shards. Exit code 1, and a sentence for each
+    difference: a declaration, the commit of a source, the first row of a shard, the version of a library.
+    """
+    from flanbuild.artifacts.records import Manifest, read_record
+    from flanbuild.builder import rebuild_manifest
+    from flanbuild.errors import ArtifactError
+    from flanbuild.inspect import rebuild as rebuilding
+
+    record = read_record(manifest, Manifest)
+    build = config.build_of(rebuilding.mixture_of(record))
+    faults = rebuilding.stale(record, build.tasks, None)
+    for fault in faults:
+        log(fault)
+    folder, differences = rebuild_manifest(manifest, build)
+    if differences:
+        raise ArtifactError("\n".join(differences))
+    shards = sum(map(len, record.shards.values()))
+    typer.echo(f"{folder}: the same {shards} shards as {manifest} names.")
+
+
 def diff(
     before: Annotated[Path, typer.Argument(metavar="A", help="Mixture folder.", callback=local_path("A"))],
     after: Annotated[
@@ -220,15 +252,17 @@ def _rebuild(folder: Path, config: BuildOptions) -> None:
     """Raises ArtifactError with all differences."""
     from tempfile import TemporaryDirectory
 
+    from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
     from flanbuild.builder import rebuild as build_again
     from flanbuild.declare.mixture import load_mixture
     from flanbuild.errors import ArtifactError
     from flanbuild.inspect import rebuild
 
-    mixture = rebuild.mixture_of(folder)
+    manifest = read_record(folder / MANIFEST, Manifest)
+    mixture = rebuild.mixture_of(manifest)
     build = config.build_of(mixture)
     file = project.mixtures_folder() / mixture.path
-    faults = rebuild.stale(folder, build.tasks, load_mixture(file) if file.is_file() else None)
+    faults = rebuild.stale(manifest, build.tasks, load_mixture(file) if file.is_file() else None)
     config.data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".rebuild-", dir=config.data) as data:
         faults += build_again(folder, replace(build, data=Path(data)))

@@ -151,6 +151,14 @@ def verify(
             show_default="not checked",
         ),
     ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEY",
+            help="File of a public Ed25519 key (PEM) by whose private key an export must be signed.",
+            show_default="not checked",
+        ),
+    ] = None,
     rebuild: Annotated[
         bool,
         typer.Option(
@@ -173,11 +181,18 @@ def verify(
     exported = (folder / EXPORT).is_file()
     if exported and rebuild:
         raise DeclarationError(f"--rebuild: {folder} is an export; name the folder of a mixture.")
-    if faults := verify_export(folder) if exported else verify_folder(folder, evaluation):
+    if public_key and not exported:
+        raise DeclarationError(
+            f"--public-key: {folder} is not an export; `flanbuild publish --sign` signs one."
+        )
+    if faults := verify_export(folder, public_key) if exported else verify_folder(folder, evaluation):
         raise ArtifactError("\n".join(faults))
     if rebuild:
         _rebuild(folder, config)
-    typer.echo(f"{folder}: all as its manifest says{', and the same when built again' if rebuild else ''}.")
+    signed = f", signed by the key {public_key}" if public_key else ""
+    typer.echo(
+        f"{folder}: all as its manifest says{signed}{', and the same when built again' if rebuild else ''}."
+    )
 
 
 def rebuild(

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from flanbuild.export.record import ExportRecord
 
 
+_SIGN_HELP = "File of a private Ed25519 key (PEM) that signs the statement of provenance (hub)."
+
+
 def export(
     mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
     to: Annotated[
@@ -67,6 +70,7 @@ def export(
         str | None,
         typer.Option(metavar="YYYY-MM-DD", help="Date of publication (hub).", show_default="none"),
     ] = None,
+    sign: Annotated[Path | None, typer.Option(metavar="KEY", help=_SIGN_HELP, show_default="none")] = None,
     jobs: Annotated[
         int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
     ] = JOBS,
@@ -84,6 +88,7 @@ def export(
         "tokenizer": tokenizer,
         "seq_length": seq_length,
         "date": date,
+        "sign": sign,
         "evaluation": evaluation,
         "examples": examples,
         "templates": templates,
@@ -118,6 +123,7 @@ def publish(
         str, typer.Argument(metavar="OUT", help="Folder, hf://datasets/USER/NAME, or fsspec URL to write.")
     ],
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Date of publication, for the metadata.")],
+    sign: Annotated[Path | None, typer.Option(metavar="KEY", help=_SIGN_HELP, show_default="none")] = None,
     jobs: Annotated[
         int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
     ] = JOBS,
@@ -130,7 +136,7 @@ def publish(
     from flanbuild.export.view import ExportRequest
     from flanbuild.export.views import export as run
 
-    request = ExportRequest(mixture=mixture, jobs=jobs, date=date)
+    request = ExportRequest(mixture=mixture, jobs=jobs, date=date, sign=sign)
     _print_counts(run(request, "hub", out, progress), out)
 
 

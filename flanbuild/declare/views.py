@@ -35,7 +35,7 @@ VIEW_OPTIONS: Mapping[ViewName, frozenset[str]] = dict.fromkeys(VIEW_NAMES, froz
     "packed": _TOKENS,
     "megatron": _TOKENS,
     "olmo-core": _TOKENS,
-    "hub": frozenset({"date"}),
+    "hub": frozenset({"date", "sign"}),
     "lm-eval": frozenset({"evaluation", "examples", "templates"}),
 }
 """Layout -> the fields of ViewOptions that it takes."""
@@ -58,6 +58,8 @@ class ViewOptions(StrictModel):
     """Maximum tokens per sequence (tokens, packed, megatron, olmo-core)."""
     date: Annotated[str, Field(pattern=DATE), BeforeValidator(_as_text)] | None = None
     """Date of publication (hub)."""
+    sign: Path | None = None
+    """File of the private key that signs the statement of provenance (hub)."""
     evaluation: Path | None = None
     """Folder of the evaluation sets (lm-eval)."""
     examples: Annotated[int, Field(gt=0)] | None = None

@@ -23,6 +23,7 @@ from flanbuild.export import text
 from flanbuild.export.croissant import croissant
 from flanbuild.export.licenses import OTHER, hub_ids
 from flanbuild.export.provenance import STATEMENT, statement
+from flanbuild.export.signing import sign
 from flanbuild.export.view import ExportRequest, Written
 from flanbuild.mix.card import CARD, card
 from flanbuild.progress import Progress
@@ -60,8 +61,11 @@ def write(request: ExportRequest, folder: Path, progress: Progress) -> Written:
     files = sorted(folder.rglob("*.parquet"))
     (folder / CARD).write_text(_card(manifest, files), encoding="utf-8")
     write_json(folder / CROISSANT, croissant(manifest, folder, files, request.date))
-    digests = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+    stated = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {path.relative_to(folder).as_posix(): sha256_of(path) for path in stated}
     write_json(folder / STATEMENT, statement(manifest, digests))
+    if request.sign:
+        sign(folder, request.sign)
     return Written(splits=written.splits, settings={"date": request.date})
 
 

@@ -1,6 +1,6 @@
 """Where a published mixture comes from, as an in-toto Statement v1 with a SLSA provenance predicate.
 
-Subjects are the published files, dependencies the locked sources of the tasks that give examples.
+Subjects are all published files but the statement itself, its signature and export.json; dependencies are the locked sources of the tasks that give examples.
 """
 
 import re

@@ -32,6 +32,8 @@ class ExportRequest:
     """tokens per sequence, for views of tokens"""
     date: str | None = None
     """date of publication, YYYY-MM-DD"""
+    sign: Path | None = None
+    """file of the private key that signs the statement of provenance"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,7 +102,8 @@ def test_the_statement_names_files_and_the_sources_of_tasks_that_give_examples(p
     statement = read_json(published / STATEMENT)
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert {subject["name"] for subject in statement["subject"]} == {
-        path.relative_to(published).as_posix() for path in published.rglob("*.parquet")
+        *(path.relative_to(published).as_posix() for path in published.rglob("*.parquet")),
+        *("README.md", "croissant.json", MANIFEST),
     }
     manifest = read_record(mixture / MANIFEST, Manifest)
     sources = statement["predicate"]["buildDefinition"]["resolvedDependencies"]

@@ -6,6 +6,7 @@ Locks are taken in one order: the rendered rows of the mixture, evaluation sets,
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from flanbuild.artifacts import artifact
@@ -390,11 +391,10 @@ def rebuild_manifest(manifest: Path, build: Build) -> tuple[Path, list[str]]:
     folder = build.addresses.mixture(record.name, record.holdout)
     if folder.resolve() == manifest.parent.resolve():
         raise DeclarationError(f"{manifest}: it would be built in its own folder; give another --data.")
-    groups = record.held_out.values()
-    missing = [*record.tasks.values(), *(task for group in groups for task in group.tasks.values())]
-    built = _built_again(
-        manifest, replace(build, missing="skip") if any(task.missing for task in missing) else build
-    )
+    held_out = (task.missing for group in record.held_out.values() for task in group.tasks.values())
+    if any(chain(held_out, (task.missing for task in record.tasks.values()))):
+        build = replace(build, missing="skip")
+    built = _built_again(manifest, build)
     return folder, built if isinstance(built, list) else manifest_differences(manifest, folder)
 
 

@@ -145,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
     @property
     def found(self) -> tuple[str, str, bytes, bool] | None:
         """(commit, path, body, plain) of a file that is asked for."""
-        match = re.fullmatch(r"/datasets/(.+?)/resolve/([^/]+)/(.+)", urlsplit(self.path).path)
+        match = re.fullmatch(r"/(?:datasets/)?(.+?)/resolve/([^/]+)/(.+)", urlsplit(self.path).path)
         repo = self.server.hub.repos.get(unquote(match[1])) if match else None
         at = repo.at(unquote(match[2])) if match and repo else None
         path = unquote(match[3]) if match else ""
@@ -171,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if self.command == "POST":
             self._upload(parts.path)
-        elif match := re.fullmatch(r"/api/datasets/(.+)/revision/([^/]+)", parts.path):
+        elif match := re.fullmatch(r"/api/(?:datasets|models)/(.+)/revision/([^/]+)", parts.path):
             self._info(unquote(match[1]), unquote(match[2]), blobs="blobs" in parse_qs(parts.query))
         elif parts.path.startswith("/datasets/"):
             self._file()
@@ -199,12 +199,12 @@ class Handler(BaseHTTPRequestHandler):
             status = 409 if name in repos else 200
             repos.setdefault(name, Repo({"main": {}}))
             answer = {"url": f"{self.server.hub.address}/datasets/{name}", "id": name}
-        elif match := re.fullmatch(r"/api/datasets/(.+)/preupload/main", path):
+        elif match := re.fullmatch(r"/api/(?:datasets|models)/(.+)/preupload/main", path):
             names = [file["path"] for file in json.loads(body)["files"]]
             answer = {
                 "files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]
             }
-        elif match := re.fullmatch(r"/api/datasets/(.+)/commit/main", path):
+        elif match := re.fullmatch(r"/api/(?:datasets|models)/(.+)/commit/main", path):
             repo = repos[match[1]]
             repo.branches["main"] = _with_commit(repo.branches["main"], body)
             answer = {

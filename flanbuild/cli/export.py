@@ -118,26 +118,70 @@ def _export_declared(folder: Path, given: set[str], out: str, jobs: int) -> None
 
 
 def publish(
-    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture or model folder.")],
     out: Annotated[
-        str, typer.Argument(metavar="OUT", help="Folder, hf://datasets/USER/NAME, or fsspec URL to write.")
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="Folder, hf://datasets/USER/NAME for a mixture, hf://USER/NAME for a model, or fsspec URL to write.",
+        ),
     ],
-    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Date of publication, for the metadata.")],
+    date: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="Date of publication of a mixture.", show_default="none"),
+    ] = None,
+    mixture: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the mixture that a model was trained on.", show_default="data/mixtures/NAME"
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `evaluate` wrote for a model.", show_default="no evaluation"),
+    ] = None,
     sign: Annotated[Path | None, typer.Option(metavar="KEY", help=_SIGN_HELP, show_default="none")] = None,
     jobs: Annotated[
         int, typer.Option(min=1, envvar="FLANBUILD_JOBS", help="Number of files to write at once.")
     ] = JOBS,
 ) -> None:
-    """Write a mixture as a dataset repository: Parquet, dataset card, Croissant, provenance and manifest.
+    """Write a mixture as a dataset repository, or a trained model as a model repository.
 
-    To `hf://datasets/USER/NAME` it is one commit, in a repository that is private if it is new. `flanbuild verify` checks
-    the folder, also after a download.
+    A mixture becomes Parquet, dataset card, Croissant, provenance and manifest; a model folder, which has a training.json,
+    becomes safetensors, tokenizer, model card, provenance and the manifest of its mixture. On the hub it is one commit, in
+    a repository that is private if it is new. `flanbuild verify` checks the folder, also after a download.
     """
+    from flanbuild.artifacts.records import TRAINING
     from flanbuild.export.view import ExportRequest
     from flanbuild.export.views import export as run
 
-    request = ExportRequest(mixture=mixture, jobs=jobs, date=date, sign=sign)
+    if (folder / TRAINING).is_file():
+        _publish_model(folder, out, date, mixture, scores, sign)
+        return
+    for option, value in (("mixture", mixture), ("scores", scores)):
+        if value:
+            raise DeclarationError(
+                f"--{option}: {folder} has no {TRAINING}, so it is no model that was trained here."
+            )
+    request = ExportRequest(mixture=folder, jobs=jobs, date=date, sign=sign)
     _print_counts(run(request, "hub", out, progress), out)
+
+
+def _publish_model(
+    model: Path, out: str, date: str | None, mixture: Path | None, scores: Path | None, sign: Path | None
+) -> None:
+    from flanbuild.artifacts.addresses import Addresses
+    from flanbuild.artifacts.records import TRAINING, read_record
+    from flanbuild.export.model import ModelRequest, publish_model
+    from flanbuild.model.record import TrainingRecord
+
+    if date:
+        raise DeclarationError("--date: a model has no date of publication.")
+    training = read_record(model / TRAINING, TrainingRecord)
+    usual = Addresses(Path("data")).mixture(training.mixture.name, training.holdout)
+    request = ModelRequest(model=model, mixture=mixture or usual, scores=scores, sign=sign)
+    record = publish_model(request, out)
+    typer.echo(f"{out}: {len(record.files)} files of a model trained on {record.mixture.name}.")
 
 
 def _print_counts(record: "ExportRecord", out: str) -> None:

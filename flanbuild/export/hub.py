@@ -82,7 +82,7 @@ def _card(manifest: Manifest, files: Iterable[Path]) -> str:
         "pretty_name": f"{manifest.name}, {', '.join(manifest.holdout) or 'nothing'} held out",
         "license": licenses or ["unknown"],
         **other,
-        "language": _languages(tasks),
+        "language": languages(tasks),
         "task_categories": sorted(
             {"text-generation"} | {_CATEGORIES[task.cluster] for task in tasks if task.cluster in _CATEGORIES}
         ),
@@ -120,7 +120,7 @@ def _header(text_of_card: str) -> dict[str, Any]:
     return loaded
 
 
-def _languages(tasks: Iterable[MixtureTask]) -> list[str]:
+def languages(tasks: Iterable[MixtureTask]) -> list[str]:
     """English, and the languages that the configs of translation datasets name: `cs-en`, `enes`."""
     configs = [task.source.config.replace("-", "") for task in tasks if task.cluster == "translation"]
     pairs = [config for config in configs if len(config) == 4]

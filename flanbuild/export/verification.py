@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from flanbuild.artifacts.files import read_json, sha256_of
-from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
-from flanbuild.export.provenance import STATEMENT, statement
+from flanbuild.artifacts.records import MANIFEST, TRAINING, Manifest, read_record
+from flanbuild.export.provenance import STATEMENT, model_statement, statement
 from flanbuild.export.record import EXPORT, ExportRecord
 from flanbuild.export.signing import ENVELOPE, signature_faults
 from flanbuild.mix.verification import added_by_hub
+from flanbuild.model.record import TrainingRecord
 
 
 def verify_export(folder: Path, public_key: Path | None = None) -> list[str]:
@@ -38,12 +39,15 @@ def verify_export(folder: Path, public_key: Path | None = None) -> list[str]:
 
 
 def _provenance_faults(folder: Path, record: ExportRecord) -> list[str]:
-    """Whether the statement is the one that follows from the manifest and the files."""
+    """Whether the statement is the one that follows from the manifest, or the record of training, and the files."""
     manifest = read_record(folder / MANIFEST, Manifest)
     if manifest.digest != manifest.identity() or manifest.digest != record.mixture.digest:
         return [f"{folder / MANIFEST}: not the manifest of the mixture that {EXPORT} names."]
     files = {name: digest for name, digest in record.files.items() if name not in (STATEMENT, ENVELOPE)}
-    expected = statement(manifest, files)
+    if TRAINING in files:
+        expected = model_statement(read_record(folder / TRAINING, TrainingRecord), files)
+    else:
+        expected = statement(manifest, files)
     if _canonical(read_json(folder / STATEMENT)) != _canonical(expected):
         return [f"{folder / STATEMENT}: it states other files or sources than the manifest and the folder."]
     return []

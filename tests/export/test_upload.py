@@ -147,5 +147,11 @@ def test_a_hub_that_is_not_there_is_one_sentence(publish):
 
 @pytest.mark.parametrize("url", ["hf://me/counting", "hf://datasets/me", "hf://datasets/me/a/b"])
 def test_a_url_of_no_dataset_repository_is_one_sentence(url):
-    with pytest.raises(DeclarationError, match="expected hf://datasets/USER/NAME"):
-        repository(url)
+    with pytest.raises(DeclarationError, match="a dataset goes to hf://datasets/USER/NAME"):
+        repository(url, "dataset")
+
+
+@pytest.mark.parametrize("url", ["hf://datasets/me", "hf://datasets/me/counting", "hf://me", "hf://me/a/b"])
+def test_a_url_of_no_model_repository_is_one_sentence(url):
+    with pytest.raises(DeclarationError, match="a model goes to hf://USER/NAME"):
+        repository(url, "model")

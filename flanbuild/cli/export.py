@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flanbuild.artifacts.executor import JOBS
-from flanbuild.cli.console import progress
+from flanbuild.cli.console import local_path, progress
 from flanbuild.declare.project import find_mixture
 from flanbuild.errors import DeclarationError
 
@@ -18,7 +18,9 @@ _SIGN_HELP = "File of a private Ed25519 key (PEM) that signs the statement of pr
 
 
 def export(
-    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    mixture: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Mixture folder.", callback=local_path("DIR"))
+    ],
     to: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +120,9 @@ def _export_declared(folder: Path, given: set[str], out: str, jobs: int) -> None
 
 
 def publish(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture or model folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Mixture or model folder.", callback=local_path("DIR"))
+    ],
     out: Annotated[
         str,
         typer.Argument(

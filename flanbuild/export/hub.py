@@ -23,6 +23,7 @@ from flanbuild.export import text
 from flanbuild.export.croissant import croissant
 from flanbuild.export.licenses import OTHER, hub_ids
 from flanbuild.export.provenance import STATEMENT, statement
+from flanbuild.export.references import arxiv_tags, dataset_pages, reference_lines
 from flanbuild.export.signing import sign
 from flanbuild.export.view import ExportRequest, Written
 from flanbuild.mix.card import CARD, card
@@ -78,6 +79,7 @@ def _card(manifest: Manifest, files: Iterable[Path]) -> str:
         {"license_name": "by-task", "license_link": f"{CARD}#{manifest.name}"} if OTHER in licenses else {}
     )
     own: dict[str, Any] = _header(card(manifest))
+    pages = dataset_pages(manifest)
     keys = {
         "pretty_name": f"{manifest.name}, {', '.join(manifest.holdout) or 'nothing'} held out",
         "license": licenses or ["unknown"],
@@ -89,7 +91,7 @@ def _card(manifest: Manifest, files: Iterable[Path]) -> str:
         "size_categories": [
             next((name for limit, name in _SIZES if sum(manifest.rows.values()) < limit), "n>10M")
         ],
-        "tags": ["instruction-tuning", "flanbuild"],
+        "tags": ["instruction-tuning", "flanbuild", *arxiv_tags(pages.values())],
         "source_datasets": sorted({task.source.repo for task in tasks}),
         "configs": [
             {
@@ -112,7 +114,7 @@ def _card(manifest: Manifest, files: Iterable[Path]) -> str:
     yaml.default_flow_style = False
     yaml.dump(keys, stream)
     body = card(manifest).split("---\n", 2)[2]
-    return f"---\n{stream.getvalue()}---\n{body}"
+    return f"---\n{stream.getvalue()}---\n{body}" + "\n".join([*reference_lines(pages), ""])
 
 
 def _header(text_of_card: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The card of a trained model: its base, the mixture and its datasets with licenses, training and evaluation in figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from flanbuild.artifacts.records import Manifest
 from flanbuild.evaluation.record import MetricScores, ScoreRecord
 from flanbuild.export.hub import languages
+from flanbuild.export.references import arxiv_tags, dataset_pages, reference_lines
 from flanbuild.mix.card import table_row
 from flanbuild.model.record import ModelRef, TrainingRecord
 
@@ -35,20 +36,26 @@ def model_card(
 ) -> str:
     """The card's text, `README.md` of a model repository. `metrics` is `metrics.json` of the model folder."""
     held_out = ", ".join(manifest.holdout) or "nothing"
+    pages = dataset_pages(manifest)
     lines = [
         f"# {_base(training.base)}, tuned on {manifest.name} with {held_out} held out",
         "",
         *_data(training, manifest),
         *_training(training, metrics),
         *(_evaluation(scores) if scores else ()),
+        *reference_lines(pages),
         "",
         "`flanbuild verify FOLDER` checks every file of this repository, and `flanbuild rebuild manifest.json` builds the",
         "mixture again.",
     ]
-    return "\n".join([*_header(training, manifest, is_adapter), *lines, ""])
+    return "\n".join(
+        [*_header(training, manifest, arxiv_tags(pages.values()), is_adapter=is_adapter), *lines, ""]
+    )
 
 
-def _header(training: TrainingRecord, manifest: Manifest, is_adapter: bool) -> list[str]:
+def _header(
+    training: TrainingRecord, manifest: Manifest, papers: Sequence[str], *, is_adapter: bool
+) -> list[str]:
     """The keys of the hub's model card. The license of the base model is not known, so the card states none."""
     tasks = [task for task in manifest.tasks.values() if task.given]
     on_hub = sorted({task.source.repo for task in tasks if task.source.kind in ("hub", "mirror")})
@@ -56,7 +63,7 @@ def _header(training: TrainingRecord, manifest: Manifest, is_adapter: bool) -> l
         "library_name": "peft" if is_adapter else "transformers",
         "pipeline_tag": "text-generation",
         "language": languages(tasks),
-        "tags": ["instruction-tuning", "flanbuild"],
+        "tags": ["instruction-tuning", "flanbuild", *papers],
     }
     if training.base.kind == "hub":
         keys["base_model"] = training.base.name

@@ -122,7 +122,7 @@ def test_the_keys_of_the_card_are_those_of_the_hub(place, tmp_path):
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
         "language": ["en"],
-        "tags": ["instruction-tuning", "flanbuild"],
+        "tags": ["instruction-tuning", "flanbuild", "arxiv:2109.01652"],
     }
 
 

@@ -24,6 +24,8 @@ from flanbuild.read import load
 SHARDS = "shards"
 VOCAB_SIZE = 8000
 TOKENIZER_ROWS = 2000
+OF_MIXTURES = [name for name, view in VIEWS.items() if "evaluation" not in view.options]
+"""The layouts of what a mixture holds, not of what it holds out."""
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
     tokenizer = _tokenizer(few, work)
     out = work / "export"
     commands = {SHARDS: _shards(work, rendered, out)}
-    for name in arguments.views or [name for name, view in VIEWS.items() if "evaluation" not in view.options]:
+    for name in arguments.views or OF_MIXTURES:
         view = VIEWS[name]
         of_tokens = "tokenizer" in view.options
         options = ["--tokenizer", str(tokenizer)] if of_tokens else []
@@ -116,7 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=62)
     parser.add_argument("--rows", type=int, default=30_000, help="a task")
     parser.add_argument("--token-rows", type=int, default=1000, help="a task, for layouts of tokens")
-    parser.add_argument("--views", nargs="+", choices=list(VIEWS), metavar="LAYOUT", help="only these")
+    parser.add_argument("--views", nargs="+", choices=OF_MIXTURES, metavar="LAYOUT")
     return parser.parse_args()
 
 

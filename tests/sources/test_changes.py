@@ -108,6 +108,27 @@ def test_yes_shows_the_same_and_writes(hub, project, tmp_path):
     assert locked_commit(tmp_path) == after
 
 
+@pytest.mark.parametrize(("answer", "written"), [("y", True), ("n", False)])
+def test_a_terminal_is_asked(answer, written, hub, project, tmp_path):
+    before, after = move(hub, keep=True)
+    code = (
+        "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'flanbuild', 'lock', '--update']) >> 8)"
+    )
+    settings = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        input=f"{answer}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | settings,
+    )
+    assert "Write these 1 changes to mixtures/lock.json? [y/N]" in run.stdout
+    assert run.returncode == (0 if written else 1)
+    assert locked_commit(tmp_path) == (after if written else before)
+
+
 def test_an_update_without_news_asks_nothing(project):
     run = project("lock", "--update")
     assert (run.returncode, run.stdout) == (0, "mixtures/lock.json: 1 tasks locked, nothing moved.\n")

@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-EXTRAS := hub,dvc,train,dask,report
+EXTRAS := hub,dvc,train,dask,report,sign
 LOWEST := .venv-lowest
 UV := uv==0.13.9
 PIP_AUDIT := pip-audit==2.10.1

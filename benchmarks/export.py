@@ -24,6 +24,8 @@ from flanbuild.read import load
 SHARDS = "shards"
 VOCAB_SIZE = 8000
 TOKENIZER_ROWS = 2000
+OF_MIXTURES = [name for name, view in VIEWS.items() if "evaluation" not in view.options]
+"""The layouts of what a mixture holds, not of what it holds out."""
 
 
 def main() -> None:
@@ -35,11 +37,12 @@ def main() -> None:
     tokenizer = _tokenizer(few, work)
     out = work / "export"
     commands = {SHARDS: _shards(work, rendered, out)}
-    for name, view in VIEWS.items():
-        if "evaluation" not in view.options:
-            of_tokens = "tokenizer" in view.options
-            options = ["--tokenizer", str(tokenizer)] if of_tokens else []
-            commands[name] = _export(few if of_tokens else text, name, out, options)
+    for name in arguments.views or OF_MIXTURES:
+        view = VIEWS[name]
+        of_tokens = "tokenizer" in view.options
+        options = ["--tokenizer", str(tokenizer)] if of_tokens else []
+        options += ["--date", "2026-11-26"] if "date" in view.options else []
+        commands[name] = _export(few if of_tokens else text, name, out, options)
     common.heading(
         f"export: {len(load(text)):,} rows ({len(load(few)):,} as tokens), {_megabytes(text):,.0f} MB of shards",
         arguments.rounds,
@@ -115,6 +118,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=62)
     parser.add_argument("--rows", type=int, default=30_000, help="a task")
     parser.add_argument("--token-rows", type=int, default=1000, help="a task, for layouts of tokens")
+    parser.add_argument("--views", nargs="+", choices=OF_MIXTURES, metavar="LAYOUT")
     return parser.parse_args()
 
 

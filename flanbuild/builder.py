@@ -4,8 +4,9 @@ Locks are taken in one order: the rendered rows of the mixture, evaluation sets,
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from flanbuild.artifacts import artifact
@@ -27,7 +28,7 @@ from flanbuild.declare.requirements import check_mixture
 from flanbuild.declare.task import Task
 from flanbuild.errors import DamagedError, DeclarationError
 from flanbuild.inspect.estimate import estimate
-from flanbuild.inspect.rebuild import rebuilt_differences
+from flanbuild.inspect.rebuild import manifest_differences, rebuilt_differences
 from flanbuild.mix.contamination import Search, reference_tasks
 from flanbuild.mix.mixture import Rendered, current_manifest, find_contamination, fingerprint, mix
 from flanbuild.mix.notices import Outcome, notices
@@ -373,9 +374,33 @@ def _several(given: str | Path | Iterable[str | Path]) -> Iterable[str | Path]:
 def rebuild(folder: Path, build: Build) -> list[str]:
     """Builds the mixture into `build.data`; returns a sentence for each difference, none when every byte is equal.
 
-    `build` is of `mixture_of(folder)` and an empty folder. The folder's own manifest has been verified.
+    `build` is of `mixture_of` the folder's manifest and an empty folder. The manifest has been verified.
     """
-    manifest = read_record(folder / MANIFEST, Manifest)
-    if missing := sorted(manifest.tasks.keys() - build.tasks.keys()):
-        return [f"{folder}: cannot be built again without the task files of {', '.join(missing)}."]
-    return rebuilt_differences(folder, build.mix(manifest.holdout).folder)
+    built = _built_again(folder / MANIFEST, build)
+    return built if isinstance(built, list) else rebuilt_differences(folder, built.folder)
+
+
+def rebuild_manifest(manifest: Path, build: Build) -> tuple[Path, list[str]]:
+    """Builds the mixture of a manifest, which needs no shards beside it, into `build.data`.
+
+    Returns the new folder, and a sentence for each difference from the manifest; none when every shard is the same. What
+    was built with missing splits is built again with missing splits. Raises DeclarationError if the mixture would be built
+    in the manifest's own folder.
+    """
+    record = read_record(manifest, Manifest)
+    folder = build.addresses.mixture(record.name, record.holdout)
+    if folder.resolve() == manifest.parent.resolve():
+        raise DeclarationError(f"{manifest}: it would be built in its own folder; give another --data.")
+    held_out = (task.missing for group in record.held_out.values() for task in group.tasks.values())
+    if any(chain(held_out, (task.missing for task in record.tasks.values()))):
+        build = replace(build, missing="skip")
+    built = _built_again(manifest, build)
+    return folder, built if isinstance(built, list) else manifest_differences(manifest, folder)
+
+
+def _built_again(manifest: Path, build: Build) -> Built | list[str]:
+    """The mixture, or a sentence if task files are missing."""
+    record = read_record(manifest, Manifest)
+    if missing := sorted(record.tasks.keys() - build.tasks.keys()):
+        return [f"{manifest}: cannot be built again without the task files of {', '.join(missing)}."]
+    return build.mix(record.holdout)

@@ -36,6 +36,9 @@ class Repo:
     plain: frozenset[str] = frozenset()
     """paths that lie in git itself, not as large files"""
 
+    history: dict[str, Files] = field(default_factory=dict)
+    """former commits that can still be read"""
+
     def commit(self, branch: str) -> str:
         listed = "".join(f"{path} {_sha256(body)}\n" for path, body in sorted(self.branches[branch].items()))
         return hashlib.sha1(f"{branch}\n{listed}".encode()).hexdigest()
@@ -44,7 +47,7 @@ class Repo:
         for branch, files in self.branches.items():
             if revision in (branch, self.commit(branch)):
                 return self.commit(branch), files
-        return None
+        return (revision, self.history[revision]) if revision in self.history else None
 
 
 @dataclass
@@ -142,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
     @property
     def found(self) -> tuple[str, str, bytes, bool] | None:
         """(commit, path, body, plain) of a file that is asked for."""
-        match = re.fullmatch(r"/datasets/(.+?)/resolve/([^/]+)/(.+)", urlsplit(self.path).path)
+        match = re.fullmatch(r"/(?:datasets/)?(.+?)/resolve/([^/]+)/(.+)", urlsplit(self.path).path)
         repo = self.server.hub.repos.get(unquote(match[1])) if match else None
         at = repo.at(unquote(match[2])) if match and repo else None
         path = unquote(match[3]) if match else ""
@@ -168,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         if self.command == "POST":
             self._upload(parts.path)
-        elif match := re.fullmatch(r"/api/datasets/(.+)/revision/([^/]+)", parts.path):
+        elif match := re.fullmatch(r"/api/(?:datasets|models)/(.+)/revision/([^/]+)", parts.path):
             self._info(unquote(match[1]), unquote(match[2]), blobs="blobs" in parse_qs(parts.query))
         elif parts.path.startswith("/datasets/"):
             self._file()
@@ -182,7 +185,8 @@ class Handler(BaseHTTPRequestHandler):
             self.say(404, {"X-Error-Code": "RevisionNotFound" if repo else "RepoNotFound"})
             return
         siblings = [_sibling(path, body, path in repo.plain, blobs) for path, body in sorted(at[1].items())]
-        body = json.dumps({"id": name, "sha": at[0], "siblings": siblings}).encode()
+        card = _card(at[1].get("README.md", b""))
+        body = json.dumps({"id": name, "sha": at[0], "siblings": siblings} | card).encode()
         self.say(200, {"Content-Type": "application/json"}, body)
 
     def _upload(self, path: str) -> None:
@@ -195,12 +199,12 @@ class Handler(BaseHTTPRequestHandler):
             status = 409 if name in repos else 200
             repos.setdefault(name, Repo({"main": {}}))
             answer = {"url": f"{self.server.hub.address}/datasets/{name}", "id": name}
-        elif match := re.fullmatch(r"/api/datasets/(.+)/preupload/main", path):
+        elif match := re.fullmatch(r"/api/(?:datasets|models)/(.+)/preupload/main", path):
             names = [file["path"] for file in json.loads(body)["files"]]
             answer = {
                 "files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]
             }
-        elif match := re.fullmatch(r"/api/datasets/(.+)/commit/main", path):
+        elif match := re.fullmatch(r"/api/(?:datasets|models)/(.+)/commit/main", path):
             repo = repos[match[1]]
             repo.branches["main"] = _with_commit(repo.branches["main"], body)
             answer = {
@@ -273,6 +277,12 @@ def _with_commit(files: Files, body: bytes) -> Files:
         elif operation["key"] == "deletedFile":
             del changed[value["path"]]
     return changed
+
+
+def _card(readme: bytes) -> dict[str, object]:
+    """The license that the header of a card states, as the hub answers it."""
+    stated = re.search(r"^license: (.+)$", readme.decode(), re.MULTILINE)
+    return {"cardData": {"license": stated[1]}} if stated else {}
 
 
 def _sibling(path: str, body: bytes, plain: bool, blobs: bool) -> dict[str, object]:

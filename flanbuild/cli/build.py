@@ -151,6 +151,14 @@ def verify(
             show_default="not checked",
         ),
     ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEY",
+            help="File of a public Ed25519 key (PEM) by whose private key an export must be signed.",
+            show_default="not checked",
+        ),
+    ] = None,
     rebuild: Annotated[
         bool,
         typer.Option(
@@ -173,11 +181,50 @@ def verify(
     exported = (folder / EXPORT).is_file()
     if exported and rebuild:
         raise DeclarationError(f"--rebuild: {folder} is an export; name the folder of a mixture.")
-    if faults := verify_export(folder) if exported else verify_folder(folder, evaluation):
+    if public_key and not exported:
+        raise DeclarationError(
+            f"--public-key: {folder} is not an export; `flanbuild publish --sign` signs one."
+        )
+    if faults := verify_export(folder, public_key) if exported else verify_folder(folder, evaluation):
         raise ArtifactError("\n".join(faults))
     if rebuild:
         _rebuild(folder, config)
-    typer.echo(f"{folder}: all as its manifest says{', and the same when built again' if rebuild else ''}.")
+    signed = f", signed by the key {public_key}" if public_key else ""
+    typer.echo(
+        f"{folder}: all as its manifest says{signed}{', and the same when built again' if rebuild else ''}."
+    )
+
+
+def rebuild(
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST", help="manifest.json of a mixture.", callback=local_path("MANIFEST")
+        ),
+    ],
+    *,
+    config: BuildOptions,
+) -> None:
+    """Build a mixture again from its manifest, in DATA, and compare every shard with the manifest.
+
+    Needs the task files and the rows that the mixture was built from, not its shards. Exit code 1, and a sentence for each
+    difference: a declaration, the commit of a source, the first row of a shard, the version of a library.
+    """
+    from flanbuild.artifacts.records import Manifest, read_record
+    from flanbuild.builder import rebuild_manifest
+    from flanbuild.errors import ArtifactError
+    from flanbuild.inspect import rebuild as rebuilding
+
+    record = read_record(manifest, Manifest)
+    build = config.build_of(rebuilding.mixture_of(record))
+    faults = rebuilding.stale(record, build.tasks, None)
+    for fault in faults:
+        log(fault)
+    folder, differences = rebuild_manifest(manifest, build)
+    if differences:
+        raise ArtifactError("\n".join(differences))
+    shards = sum(map(len, record.shards.values()))
+    typer.echo(f"{folder}: the same {shards} shards as {manifest} names.")
 
 
 def diff(
@@ -220,15 +267,17 @@ def _rebuild(folder: Path, config: BuildOptions) -> None:
     """Raises ArtifactError with all differences."""
     from tempfile import TemporaryDirectory
 
+    from flanbuild.artifacts.records import MANIFEST, Manifest, read_record
     from flanbuild.builder import rebuild as build_again
     from flanbuild.declare.mixture import load_mixture
     from flanbuild.errors import ArtifactError
     from flanbuild.inspect import rebuild
 
-    mixture = rebuild.mixture_of(folder)
+    manifest = read_record(folder / MANIFEST, Manifest)
+    mixture = rebuild.mixture_of(manifest)
     build = config.build_of(mixture)
     file = project.mixtures_folder() / mixture.path
-    faults = rebuild.stale(folder, build.tasks, load_mixture(file) if file.is_file() else None)
+    faults = rebuild.stale(manifest, build.tasks, load_mixture(file) if file.is_file() else None)
     config.data.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".rebuild-", dir=config.data) as data:
         faults += build_again(folder, replace(build, data=Path(data)))

@@ -155,7 +155,7 @@ def local_path(option: str) -> Callable[[Any], Any]:
                 url = str(path).replace(":/", "://", 1)
                 raise DeclarationError(
                     f"{option} {url}: a URL is not supported; name a local folder, and copy to or from the URL "
-                    "yourself. Only --mirror takes a URL."
+                    "yourself. URLs are taken by `mirror DIR`, --mirror, `export --out` and `publish DIR OUT`."
                 )
         return value
 

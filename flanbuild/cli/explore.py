@@ -12,7 +12,9 @@ from flanbuild.progress import log
 
 
 def explore(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Mixture folder.", callback=local_path("DIR"))
+    ],
     out: Annotated[
         Path | None,
         typer.Option(

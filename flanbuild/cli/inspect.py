@@ -104,7 +104,9 @@ def why(
 
 
 def contamination(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A mixture folder.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A mixture folder.", callback=local_path("DIR"))
+    ],
     task: Annotated[
         str | None, typer.Option(help="Training task, or held-out task or file.", show_default="all")
     ] = None,

@@ -12,7 +12,9 @@ from flanbuild.training.config import TrainConfig
 
 
 def train(
-    mixture: Annotated[Path, typer.Argument(metavar="DIR", help="Mixture folder.")],
+    mixture: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Mixture folder.", callback=local_path("DIR"))
+    ],
     out: Annotated[Path, typer.Option(help="Model folder to write.", callback=local_path("--out"))] = Path(
         "models/model"
     ),
@@ -31,10 +33,19 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, or name on the hub.")],
     mixture: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Mixture folder whose held-out tasks are evaluated.")
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Mixture folder whose held-out tasks are evaluated.",
+            callback=local_path("DIR"),
+        ),
     ],
     evaluation: Annotated[
-        Path, typer.Option(help="Folder of the evaluation sets, which `flanbuild evalset` makes.")
+        Path,
+        typer.Option(
+            help="Folder of the evaluation sets, which `flanbuild evalset` makes.",
+            callback=local_path("--evaluation"),
+        ),
     ] = Path("data/evaluation"),
     out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
         "reports/evaluation"
@@ -52,7 +63,10 @@ def evaluate(
 
 
 def report(
-    evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.")],
+    evaluations: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.", callback=local_path("DIR")),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
         "reports/summary"
     ),

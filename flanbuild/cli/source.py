@@ -1,6 +1,7 @@
 """Commands about where rows come from: what is pinned, mirrored, brought by hand, and on what terms."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,9 @@ from flanbuild.progress import log
 
 if TYPE_CHECKING:
     from flanbuild.declare.task import Task
+    from flanbuild.sources.changes import Facts, LockChange
     from flanbuild.sources.lock import Lock
+    from flanbuild.sources.update import LockResult
 
 Tasks = Annotated[
     list[Path] | None,
@@ -35,7 +38,11 @@ def lock(
         bool, typer.Option("--check", help="Change nothing; fail if a dataset changed upstream.")
     ] = False,
     update: Annotated[
-        bool, typer.Option("--update", help="Move what is locked to the newest commits.")
+        bool, typer.Option("--update", help="Move what is locked to the newest commits, after a question.")
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="With --update: write without a question; needed outside a terminal."),
     ] = False,
     tasks: Tasks = None,
     lock: LockFile = None,
@@ -43,7 +50,8 @@ def lock(
 ) -> None:
     """Pin datasets to commits of the hub: every file with size and digest, in mixtures/lock.json.
 
-    Entries that are there stay as they are unless their task file changed, or --update asks.
+    Entries that are there stay as they are unless their task file changed, or --update asks. --update shows commits, rows
+    and licenses before and after, and writes nothing until that is confirmed.
     """
     from flanbuild.sources.lock import read_lock
     from flanbuild.sources.update import lock_tasks
@@ -57,6 +65,10 @@ def lock(
         found = lock_tasks(chosen, locked, anew=update or check, jobs=jobs, done=done)
     for line in (*found.news, *found.by_hand):
         typer.echo(line)
+    if update and not check and found.news:
+        _show_changes(locked, found, jobs)
+        if not yes:
+            _confirm(path, len(found.news))
     if not check:
         locked.tasks.update(found.entries)
         locked.write()
@@ -163,6 +175,42 @@ def licenses(
         columns,
         [[row[c] for c in columns] for row in rows],
         ("cluster",),
+    )
+
+
+def _show_changes(locked: "Lock", found: "LockResult", jobs: int) -> None:
+    """Prints the datasets whose entries change, before and after."""
+    from flanbuild.sources.changes import lock_changes
+    from flanbuild.sources.client import Client
+
+    with progress(len(found.news), "compare") as done:
+        changes = lock_changes(locked.tasks, found.entries, Client(), jobs=jobs, done=done)
+    columns = ("task", "repository", "commit", "rows", "license")
+    print_table(f"{len(changes)} tasks change", columns, list(map(_change_row, changes)), ("license",))
+
+
+def _confirm(path: Path, count: int) -> None:
+    """Asks on a terminal. Raises SourceError, so that nothing is written, unless the answer is yes."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SourceError(f"{path}: nothing was written; `--yes` writes these {count} changes.")
+    if not typer.confirm(f"Write these {count} changes to {path}?"):
+        raise SourceError(f"{path}: nothing was written.")
+
+
+def _change_row(change: "LockChange") -> tuple[str, ...]:
+    """Cells with one value if nothing changed, else as `before → after`."""
+
+    def cells(facts: "Facts") -> tuple[str, ...]:
+        rows = "unknown" if facts.rows is None else f"{facts.rows:,}"
+        stated = "unknown" if facts.license is None else facts.license or "not stated"
+        return (facts.commit[:12], rows, stated)
+
+    after = cells(change.after)
+    before = cells(change.before) if change.before else ("new",) * len(after)
+    return (
+        change.task,
+        change.repo,
+        *(new if old == new else f"{old} → {new}" for old, new in zip(before, after, strict=True)),
     )
 
 

@@ -8,10 +8,11 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flanbuild.declare.document import SEGMENT, Faults, StrictModel, read, validate
 from flanbuild.declare.rate import SCHEMES, Rate
+from flanbuild.declare.views import DeclaredView, checked_views
 from flanbuild.errors import DeclarationError, nearest
 from flanbuild.keys import task_key
 
@@ -152,6 +153,10 @@ class Mixture(StrictModel):
     """What to do with training rows that carry held-out evaluation rows."""
     require: Requirements = Field(default=Requirements(), exclude=True)
     """Rules for the task files of the mixture. They change no row, so they are no part of a fingerprint."""
+    views: Annotated[tuple[DeclaredView, ...], AfterValidator(checked_views)] = Field(
+        default=(), exclude=True
+    )
+    """Layouts that `flanbuild export` writes of the mixture. They are no part of a fingerprint either."""
 
     @model_validator(mode="after")
     def _has_keys_that_agree(self) -> Self:

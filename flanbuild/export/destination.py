@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 from flanbuild.artifacts.files import locked, staged
 from flanbuild.errors import DeclarationError, ExecutionError
 from flanbuild.export.record import EXPORT
+from flanbuild.export.upload import RepoType
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
 @contextmanager
-def destination(out: str) -> Iterator[Path]:
+def destination(out: str, repo_type: RepoType = "dataset") -> Iterator[Path]:
     """Gives a new folder to fill; when the block succeeds, it becomes the folder or URL `out`.
 
     When the block fails, `out` is what it was. A URL gets its record `export.json` last, and what was uploaded before a
-    failure is removed. Raises DeclarationError if `out` holds something that is no export, or is no usable URL.
+    failure is removed. `repo_type` is the kind of repository that an `hf://` URL must name. Raises DeclarationError if `out` holds something that is no export, or is no usable URL.
     """
     if out.startswith("hf://"):
-        with _committed(out) as folder:
+        with _committed(out, repo_type) as folder:
             yield folder
         return
     if "://" in out or "::" in out:
@@ -39,15 +40,16 @@ def destination(out: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _committed(url: str) -> Iterator[Path]:
-    """A folder that becomes one commit of a dataset repository on the hub."""
+def _committed(url: str, repo_type: RepoType) -> Iterator[Path]:
+    """A folder that becomes one commit of a repository on the hub."""
     from flanbuild.export import upload
 
+    repo = upload.repository(url, repo_type)
     api = upload.open_hub()
-    present = upload.check_repository(api, url, EXPORT)
+    present = upload.check_repository(api, repo, EXPORT)
     with TemporaryDirectory(prefix="flanbuild-export-") as name:
         yield Path(name)
-        upload.commit(api, url, Path(name), present)
+        upload.commit(api, repo, Path(name), present)
 
 
 @contextmanager

@@ -17,17 +17,19 @@ from ruamel.yaml import YAML
 
 from flanbuild.artifacts.files import sha256_of, write_json
 from flanbuild.artifacts.records import MANIFEST, Manifest, MixtureTask, read_record
+from flanbuild.declare.views import DATE
 from flanbuild.errors import DeclarationError
 from flanbuild.export import text
 from flanbuild.export.croissant import croissant
 from flanbuild.export.licenses import OTHER, hub_ids
 from flanbuild.export.provenance import STATEMENT, statement
+from flanbuild.export.references import arxiv_tags, dataset_pages, reference_lines
+from flanbuild.export.signing import sign
 from flanbuild.export.view import ExportRequest, Written
 from flanbuild.mix.card import CARD, card
 from flanbuild.progress import Progress
 
 CROISSANT = "croissant.json"
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _CATEGORIES = {
     "closed_book_qa": "question-answering",
     "commonsense": "multiple-choice",
@@ -52,7 +54,7 @@ _SIZES = (
 
 def write(request: ExportRequest, folder: Path, progress: Progress) -> Written:
     """Writes the repository. The date of publication is given, so that equal inputs give equal bytes."""
-    if request.date is None or not _DATE.fullmatch(request.date):
+    if request.date is None or not re.fullmatch(DATE, request.date):
         raise DeclarationError(f"--date: found {request.date}, expected YYYY-MM-DD.")
     manifest = read_record(request.mixture / MANIFEST, Manifest)
     written = text.parquet(request, folder, progress)
@@ -60,8 +62,11 @@ def write(request: ExportRequest, folder: Path, progress: Progress) -> Written:
     files = sorted(folder.rglob("*.parquet"))
     (folder / CARD).write_text(_card(manifest, files), encoding="utf-8")
     write_json(folder / CROISSANT, croissant(manifest, folder, files, request.date))
-    digests = {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+    stated = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {path.relative_to(folder).as_posix(): sha256_of(path) for path in stated}
     write_json(folder / STATEMENT, statement(manifest, digests))
+    if request.sign:
+        sign(folder, request.sign)
     return Written(splits=written.splits, settings={"date": request.date})
 
 
@@ -74,18 +79,19 @@ def _card(manifest: Manifest, files: Iterable[Path]) -> str:
         {"license_name": "by-task", "license_link": f"{CARD}#{manifest.name}"} if OTHER in licenses else {}
     )
     own: dict[str, Any] = _header(card(manifest))
+    pages = dataset_pages(manifest)
     keys = {
         "pretty_name": f"{manifest.name}, {', '.join(manifest.holdout) or 'nothing'} held out",
         "license": licenses or ["unknown"],
         **other,
-        "language": _languages(tasks),
+        "language": languages(tasks),
         "task_categories": sorted(
             {"text-generation"} | {_CATEGORIES[task.cluster] for task in tasks if task.cluster in _CATEGORIES}
         ),
         "size_categories": [
             next((name for limit, name in _SIZES if sum(manifest.rows.values()) < limit), "n>10M")
         ],
-        "tags": ["instruction-tuning", "flanbuild"],
+        "tags": ["instruction-tuning", "flanbuild", *arxiv_tags(pages.values())],
         "source_datasets": sorted({task.source.repo for task in tasks}),
         "configs": [
             {
@@ -108,7 +114,7 @@ def _card(manifest: Manifest, files: Iterable[Path]) -> str:
     yaml.default_flow_style = False
     yaml.dump(keys, stream)
     body = card(manifest).split("---\n", 2)[2]
-    return f"---\n{stream.getvalue()}---\n{body}"
+    return f"---\n{stream.getvalue()}---\n{body}" + "\n".join([*reference_lines(pages), ""])
 
 
 def _header(text_of_card: str) -> dict[str, Any]:
@@ -116,7 +122,7 @@ def _header(text_of_card: str) -> dict[str, Any]:
     return loaded
 
 
-def _languages(tasks: Iterable[MixtureTask]) -> list[str]:
+def languages(tasks: Iterable[MixtureTask]) -> list[str]:
     """English, and the languages that the configs of translation datasets name: `cs-en`, `enes`."""
     configs = [task.source.config.replace("-", "") for task in tasks if task.cluster == "translation"]
     pairs = [config for config in configs if len(config) == 4]

@@ -1,28 +1,45 @@
-"""A folder as one commit of a dataset repository on the hub.
+"""A folder as one commit of a dataset or model repository on the hub.
 
 The client of huggingface_hub uploads; it reads the token and HF_ENDPOINT from the environment.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from flanbuild.errors import DeclarationError, SourceError, require
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-_URL = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)")
+RepoType = Literal["dataset", "model"]
+_PREFIXES: dict[RepoType, str] = {"dataset": "hf://datasets/", "model": "hf://"}
+_REPO = re.compile(r"(?!datasets/|models/|spaces/)[^/@]+/[^/@]+")
 _OF_HUB = frozenset({".gitattributes", "README.md"})
 """What a new repository may hold."""
 
 
-def repository(url: str) -> str:
-    """`USER/NAME` of `hf://datasets/USER/NAME`. Raises DeclarationError for any other URL."""
-    match = _URL.fullmatch(url.rstrip("/"))
-    if match is None:
-        raise DeclarationError(f"{url}: expected hf://datasets/USER/NAME.")
-    return match["repo"]
+@dataclass(frozen=True)
+class Repository:
+    """A repository on the hub."""
+
+    type: RepoType
+    name: str
+
+    @property
+    def url(self) -> str:
+        """As a person writes it."""
+        return f"{_PREFIXES[self.type]}{self.name}"
+
+
+def repository(url: str, repo_type: RepoType) -> Repository:
+    """The repository of `hf://datasets/USER/NAME` or `hf://USER/NAME`. Raises DeclarationError for any other URL."""
+    prefix = _PREFIXES[repo_type]
+    name = url.rstrip("/").removeprefix(prefix)
+    if not url.startswith(prefix) or not _REPO.fullmatch(name):
+        raise DeclarationError(f"{url}: a {repo_type} goes to {prefix}USER/NAME.")
+    return Repository(repo_type, name)
 
 
 def open_hub() -> "HfApi":
@@ -34,25 +51,26 @@ def open_hub() -> "HfApi":
     return HfApi(endpoint=ENDPOINT)
 
 
-def check_repository(api: "HfApi", url: str, record: str) -> list[str]:
+def check_repository(api: "HfApi", repo: Repository, record: str) -> list[str]:
     """The files of the repository; none if it does not exist. Raises DeclarationError if no export wrote them."""
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        info = api.dataset_info(repository(url), revision="main")
+        ask = api.dataset_info if repo.type == "dataset" else api.model_info
+        info = ask(repo.name, revision="main")
     except (RepositoryNotFoundError, RevisionNotFoundError):
         return []
     except _client_errors() as error:
-        raise SourceError(f"{url}: {_reason(error)}") from error
+        raise SourceError(f"{repo.url}: {_reason(error)}") from error
     files = [file.rfilename for file in info.siblings or ()]
     if record not in files and (foreign := sorted(set(files) - _OF_HUB)):
         raise DeclarationError(
-            f"{url}: it holds {foreign[0]}, which no export has written (there is no {record}); name another repository."
+            f"{repo.url}: it holds {foreign[0]}, which no export has written (there is no {record}); name another repository."
         )
     return files
 
 
-def commit(api: "HfApi", url: str, folder: Path, present: list[str]) -> None:
+def commit(api: "HfApi", repo: Repository, folder: Path, present: list[str]) -> None:
     """Makes the repository's files those of `folder` in one commit. A repository that does not exist is created private.
 
     Raises SourceError, one sentence, if the hub refuses.
@@ -68,16 +86,16 @@ def commit(api: "HfApi", url: str, folder: Path, present: list[str]) -> None:
         *(CommitOperationDelete(name) for name in stale),
     ]
     try:
-        api.create_repo(repository(url), repo_type="dataset", private=True, exist_ok=True)
+        api.create_repo(repo.name, repo_type=repo.type, private=True, exist_ok=True)
         api.create_commit(
-            repository(url),
+            repo.name,
             operations,
             commit_message="Published by flanbuild",
-            repo_type="dataset",
+            repo_type=repo.type,
             revision="main",
         )
     except _client_errors() as error:
-        raise SourceError(f"{url}: {_reason(error)}") from error
+        raise SourceError(f"{repo.url}: {_reason(error)}") from error
 
 
 def _client_errors() -> tuple[type[Exception], ...]:

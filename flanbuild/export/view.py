@@ -32,6 +32,8 @@ class ExportRequest:
     """tokens per sequence, for views of tokens"""
     date: str | None = None
     """date of publication, YYYY-MM-DD"""
+    sign: Path | None = None
+    """file of the private key that signs the statement of provenance"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,9 @@ class Written:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
+Write = Callable[[ExportRequest, Path, Progress], Written]
+
+
 @dataclass(frozen=True)
 class View:
     """A layout: its name, what it is, its readers, the function that writes it, and the options it takes."""
@@ -52,7 +57,7 @@ class View:
     name: str
     description: str
     readers: str
-    write: Callable[[ExportRequest, Path, Progress], Written]
+    write: Write
     options: frozenset[str] = frozenset()
     """names of fields of ExportRequest"""
 

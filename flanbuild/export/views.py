@@ -3,90 +3,79 @@
 A new layout is a module with a function that writes it, and an entry in VIEWS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flanbuild.artifacts.files import sha256_of
 from flanbuild.artifacts.records import MANIFEST, Manifest, read_record, write_record, writer_versions
+from flanbuild.declare.views import VIEW_OPTIONS, ViewName, ViewOptions
 from flanbuild.errors import DeclarationError, nearest
 from flanbuild.export import hub, lm_eval, text, tokens
 from flanbuild.export.destination import destination
 from flanbuild.export.record import EXPORT, ExportRecord
-from flanbuild.export.view import ExportRequest, View, Written
+from flanbuild.export.view import ExportRequest, View, Write, Written
 from flanbuild.model.record import MixtureRef, model_versions
 from flanbuild.progress import Progress, log, silent
 
-_RENAME = frozenset({"rename"})
-_TOKENS = frozenset({"tokenizer", "seq_length"})
-_HELD_OUT = frozenset({"evaluation", "examples", "templates"})
+
+def _view(name: ViewName, description: str, readers: str, write: Write) -> View:
+    return View(name, description, readers, write, VIEW_OPTIONS[name])
+
 
 VIEWS: Mapping[str, View] = {
     view.name: view
     for view in (
-        View(
+        _view(
             "parquet",
             "all columns as Parquet (zstd), a file per shard",
             "`datasets`, polars, DuckDB, pandas, ray, litdata, the hub's viewer",
             text.parquet,
-            _RENAME,
         ),
-        View(
+        _view(
             "jsonl",
             "all columns as JSON Lines",
             "NeMo with `--rename prompt=input,completion=output`, `datasets`, jq",
             text.jsonl,
-            _RENAME,
         ),
-        View(
+        _view(
             "messages",
             "`prompt` and `completion` as lists of messages, and `messages` with both",
             "TRL, open-instruct, oumi, torchtune, Megatron-LM's SFT",
             text.messages,
         ),
-        View("alpaca", "`instruction`, an empty `input`, `output`", "LLaMA-Factory, axolotl", text.alpaca),
-        View("seq2seq", "`inputs` and `targets`", "trainers of T5, seqio", text.seq2seq),
-        View(
+        _view("alpaca", "`instruction`, an empty `input`, `output`", "LLaMA-Factory, axolotl", text.alpaca),
+        _view("seq2seq", "`inputs` and `targets`", "trainers of T5, seqio", text.seq2seq),
+        _view(
             "tokens",
             "Parquet, an example per row: `input_ids`, `attention_mask`, `labels` (-100 outside the completion)",
             "TRL, axolotl, transformers' `Trainer`",
             tokens.tokens,
-            _TOKENS,
         ),
-        View(
+        _view(
             "packed",
             "Parquet, several whole examples per row: `input_ids`, `labels`, `position_ids`, `seq_lengths`",
             "TRL with `padding_free`, own loops",
             tokens.packed,
-            _TOKENS,
         ),
-        View(
+        _view(
             "megatron",
             "indexed datasets: `train.bin`, `train.idx`, and `train_loss_mask` with a byte per token",
             "Megatron-LM; its stock GPT dataset does not read the mask",
             tokens.megatron,
-            _TOKENS,
         ),
-        View(
+        _view(
             "olmo-core",
             "flat arrays: `train/*.npy`, `train_label_mask/*.npy`",
             "OLMo-core's `paths` and `label_mask_paths`",
             tokens.olmo_core,
-            _TOKENS,
         ),
-        View(
+        _view(
             "hub",
             "what `flanbuild publish` writes: Parquet, dataset card, Croissant, provenance, manifest",
             "the hub and its viewer, `datasets`, mlcroissant",
             hub.write,
-            frozenset({"date"}),
         ),
-        View(
-            "lm-eval",
-            "held-out tasks: YAML and rows",
-            "lm-evaluation-harness 0.4.13",
-            lm_eval.write,
-            _HELD_OUT,
-        ),
+        _view("lm-eval", "held-out tasks: YAML and rows", "lm-evaluation-harness 0.4.13", lm_eval.write),
     )
 }
 
@@ -109,6 +98,24 @@ def export(request: ExportRequest, to: str, out: str | Path, progress: Progress 
         record = _record(request, to, manifest, written, folder)
         write_record(folder / EXPORT, record)
     return record
+
+
+def export_declared(
+    folder: Path,
+    views: Iterable[Mapping[ViewName, ViewOptions]],
+    out: str,
+    jobs: int = 1,
+    progress: Progress = silent,
+) -> Iterator[tuple[str, ExportRecord]]:
+    """Writes the layouts that a mixture file declares to `out`/<layout>, one after the other.
+
+    Yields the place of each and its record. Raises what `export` raises; what was written before stays.
+    """
+    for view in views:
+        for name, options in view.items():
+            request = ExportRequest(mixture=folder, jobs=jobs, **options.model_dump())
+            place = f"{out.rstrip('/')}/{name}"
+            yield place, export(request, name, place, progress)
 
 
 def _record(

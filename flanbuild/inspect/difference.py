@@ -96,7 +96,7 @@ class Difference:
 def compare(before: Path, after: Path) -> Difference:
     """Reads both manifests and every shard of both; memory holds some 40 bytes an example."""
     manifests = read_record(before / MANIFEST, Manifest), read_record(after / MANIFEST, Manifest)
-    declared = tuple(_declared(*manifests))
+    found = tuple(declared(*manifests))
     rows = [
         rows
         for split in SPLITS
@@ -105,13 +105,21 @@ def compare(before: Path, after: Path) -> Difference:
         )
     ]
     for changed in rows:
-        changed.causes += _causes(changed, declared, *manifests)
-    return Difference(declared, tuple(rows))
+        changed.causes += _causes(changed, found, *manifests)
+    return Difference(found, tuple(rows))
 
 
 def of_mixtures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ChangedKey]:
     """Keys of two mixtures as manifests have them."""
     yield from _differing("mixture", _flat(before), _flat(after))
+
+
+def declared(before: Manifest, after: Manifest) -> Iterator[ChangedKey]:
+    """What two manifests declare otherwise, and what came of it, but for the counts of examples."""
+    yield from of_mixtures(before.mixture, after.mixture)
+    yield from _differing("holdout", {"holdout": before.holdout}, {"holdout": after.holdout})
+    for name in sorted(before.tasks.keys() | after.tasks.keys()):
+        yield from _differing(name, _of_task(name, before), _of_task(name, after))
 
 
 @dataclass(frozen=True)
@@ -132,13 +140,6 @@ class _Examples:
             else np.empty(0, np.int64)
         )
         return places[np.argsort(self.identity[places], kind="stable")]
-
-
-def _declared(before: Manifest, after: Manifest) -> Iterator[ChangedKey]:
-    yield from of_mixtures(before.mixture, after.mixture)
-    yield from _differing("holdout", {"holdout": before.holdout}, {"holdout": after.holdout})
-    for name in sorted(before.tasks.keys() | after.tasks.keys()):
-        yield from _differing(name, _of_task(name, before), _of_task(name, after))
 
 
 def _differing(where: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ChangedKey]:

@@ -41,10 +41,10 @@ def card(manifest: Manifest) -> str:
     lines += ["|---|---|---|--:|--:|--:|---|"]
     for name, task in manifest.tasks.items():
         counts = (f"{task.rows:,}", f"{task.given:,}", str(task.repeats))
-        lines.append(_row(name, task.cluster, task.source.license, *counts, task.out))
+        lines.append(table_row(name, task.cluster, task.source.license, *counts, task.out))
     lines += ["", "| license | tasks | given |", "|---|---|--:|"]
     for license_name, count in manifest.licenses.items():
-        lines.append(_row(license_name, ", ".join(count.tasks), f"{count.given:,}"))
+        lines.append(table_row(license_name, ", ".join(count.tasks), f"{count.given:,}"))
     return "\n".join([*lines, *_contamination(manifest), ""])
 
 
@@ -65,7 +65,7 @@ def _contamination(manifest: Manifest) -> list[str]:
     lines += ["|---|---|--:|--:|--:|--:|--:|"]
     for match in record.found:
         counts = (match.item, match.question, match.passage, match.exact, match.test_items)
-        lines.append(_row(match.task, match.reference, *(f"{count:,}" for count in counts)))
+        lines.append(table_row(match.task, match.reference, *(f"{count:,}" for count in counts)))
     removed = sum(task.removed for task in manifest.tasks.values())
     return [*lines, "", f"{removed:,} training rows with an item or a question were left out."]
 
@@ -80,6 +80,6 @@ def _features() -> list[str]:
     return lines
 
 
-def _row(*cells: str) -> str:
+def table_row(*cells: str) -> str:
     """A row of a Markdown table; a cell is one line without bars."""
     return "| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in cells) + " |"

@@ -28,6 +28,9 @@ MODEL_FILES = (
 )
 """What `save_pretrained` may write for a model, an adapter and a tokenizer. A file that is left over from another model is read."""
 
+UNTUNED = "untuned"
+"""The folder of the small model before training, inside the model folder."""
+
 
 class MixtureRef(Part):
     """A mixture by name and digest."""

@@ -138,6 +138,21 @@ class Client:
         commit = info.sha or revision
         return commit, sorted(_remotes(repo, commit, info.siblings or []), key=lambda file: file.path)
 
+    def license(self, repo: str, commit: str) -> str:
+        """Returns the license that the dataset card of a commit states, several joined by commas."""
+        from huggingface_hub import HfApi
+
+        what = f"{repo} at {commit}"
+        self._reach(what)
+        info = self._retry(
+            what,
+            lambda: HfApi(endpoint=self.endpoint).dataset_info(
+                repo, revision=commit, timeout=self.patience.timeout
+            ),
+        )
+        stated = info.card_data.get("license") if info.card_data else None
+        return ", ".join(map(str, stated)) if isinstance(stated, list) else str(stated or "")
+
     def fetch(self, file: Remote, report: Report = lambda _: None) -> Path:
         """Returns the verified file in the hub's cache, downloading it if it is not there.
 
@@ -350,8 +365,8 @@ class Client:
             )
         if isinstance(error, GatedRepoError):
             return SourceError(
-                f"hub: {what}: gated: accept its terms on {hub}/datasets/{what.split(' ')[0]} and give a token that may "
-                "read it (HF_TOKEN, or `hf auth login`)."
+                f"hub: {what}: gated: accept its terms on {hub}/datasets/{_repository(what)} and give a token of the "
+                "account that accepted them (HF_TOKEN, or `hf auth login`)."
             )
         if isinstance(error, RevisionNotFoundError):
             return UnknownRevision(f"hub: {what}: no such revision.")
@@ -430,6 +445,11 @@ def _check_range(what: str, response: Any, start: int, size: int) -> None:
         raise SourceError(
             f"hub: {what}: the server sent another range than bytes {start}- of {size} (Content-Range '{found}')."
         )
+
+
+def _repository(what: str) -> str:
+    """`org/rows` of `org/rows at main` and of `org/rows/train.parquet`, and `rows` of `rows at main`."""
+    return "/".join(what.partition(" at ")[0].split("/")[:2])
 
 
 def _shown(address: str) -> str:

@@ -26,7 +26,7 @@ from flanbuild.sources.lock import (
     declared,
     source_files,
 )
-from flanbuild.sources.row_groups import RowGroupSample
+from flanbuild.sources.row_groups import RowGroupSample, count_rows
 from flanbuild.sources.rows import excerpt_name, excerpt_upstream, open_local, read_places
 
 
@@ -172,6 +172,11 @@ class Resolver:
 def remotes(entry: Entry, split: str) -> dict[str, Remote]:
     """Returns the files of a locked split by path."""
     return {file.path: _remote(entry, file) for file in entry.splits[split].files}
+
+
+def file_rows(client: Client, entry: Entry, split: str) -> int:
+    """The rows of a locked split of Parquet files, from their footers. Raises SourceError if a file is not there."""
+    return sum(count_rows(_HubFile(client, file)) for file in remotes(entry, split).values())
 
 
 def _excerpt(

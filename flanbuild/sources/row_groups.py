@@ -92,6 +92,11 @@ class RowGroupSample:
             yield table
 
 
+def count_rows(file: Ranges) -> int:
+    """The rows of a Parquet file; reads its footer only."""
+    return int(_parquet(_RangeFile(file)).metadata.num_rows)
+
+
 def choose(rows: Sequence[int], name: str, max_rows: int) -> list[int]:
     """The indices of the chosen groups, sorted; `rows` has the rows of each group.
 

@@ -22,6 +22,7 @@ from flanbuild.model.codec import Codec, Truncation
 from flanbuild.model.files import locate, model_digest
 from flanbuild.model.record import (
     MODEL_FILES,
+    UNTUNED,
     Environment,
     MixtureRef,
     ModelRef,
@@ -41,10 +42,9 @@ if TYPE_CHECKING:
     from flanbuild.training.batches import Batches
     from flanbuild.training.loop import TrainResult
 
-_UNTUNED = "untuned"
 _WRITTEN = (
     TRAINING,
-    *(f"{folder}{name}" for folder in ("", f"{_UNTUNED}/") for name in MODEL_FILES),
+    *(f"{folder}{name}" for folder in ("", f"{UNTUNED}/") for name in MODEL_FILES),
 )
 
 _MODULES = ("accelerate", "safetensors", "tokenizers", "torch", "transformers")
@@ -159,7 +159,7 @@ def _base(ref: ModelRef, out: Path) -> ModelRef:
     A relative path becomes relative to the model folder, so that evaluation finds it from any working directory.
     """
     if ref.name == SMALL:
-        return ModelRef(kind="folder", name=_UNTUNED)
+        return ModelRef(kind="folder", name=UNTUNED)
     own = ref.model_copy(update={"tokenizer": ".", "tokenizer_revision": None})
     if ref.kind == "hub":
         return own
@@ -262,8 +262,8 @@ def _write(
             result.model.save_pretrained(folder, state_dict=result.weights)
         tokenizer.save_pretrained(folder)
         if config.model == SMALL:
-            models.starting_model(config, tokenizer).save_pretrained(folder / _UNTUNED)
-            tokenizer.save_pretrained(folder / _UNTUNED)
+            models.starting_model(config, tokenizer).save_pretrained(folder / UNTUNED)
+            tokenizer.save_pretrained(folder / UNTUNED)
         weights = locate(ModelRef.of(str(folder)), option="train").weights()
         write_record(folder / TRAINING, record.with_changes(weights=weights))
         write_json(folder / "metrics.json", metrics)

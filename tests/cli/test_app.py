@@ -310,14 +310,21 @@ def test_a_command_refuses_a_url_and_makes_no_folder_of_that_name(arguments, tmp
         (["verify", "s3://bucket/mix"], "DIR s3://bucket/mix"),
         (["diff", "here", "s3://bucket/mix"], "B s3://bucket/mix"),
         (["why", "s3://bucket/mix", "0"], "DIR s3://bucket/mix"),
+        (["train", "s3://bucket/mix"], "DIR s3://bucket/mix"),
+        (["evaluate", "models/nli", "s3://bucket/mix"], "DIR s3://bucket/mix"),
+        (["report", "s3://bucket/reports"], "DIR s3://bucket/reports"),
+        (["publish", "s3://bucket/mix", "out"], "DIR s3://bucket/mix"),
     ],
-    ids=["mixture", "verify", "diff", "why"],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_url_in_place_of_a_mixture_is_refused(arguments, name, tmp_path):
     run = flanbuild(*arguments, cwd=tmp_path)
 
     assert run.returncode == 2
     assert run.stderr.startswith(f"flanbuild: {name}: a URL is not supported")
+    assert run.stderr.endswith(
+        "URLs are taken by `mirror DIR`, --mirror, `export --out` and `publish DIR OUT`.\n"
+    )
 
 
 ROWS = "text,label\n" + "".join(f"text {i},{i % 2}\n" for i in range(40))

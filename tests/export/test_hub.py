@@ -13,6 +13,7 @@ from flanbuild.errors import DeclarationError
 from flanbuild.export.licenses import hub_ids, license_urls
 from flanbuild.export.provenance import STATEMENT
 from flanbuild.export.record import EXPORT
+from flanbuild.export.references import arxiv_tags, dataset_pages
 from flanbuild.export.verification import verify_export
 from flanbuild.export.view import ExportRequest
 from flanbuild.export.views import export
@@ -56,6 +57,26 @@ def test_the_card_says_what_the_hub_searches_by(published):
     assert keys["size_categories"] == ["1K<n<10K"]
     assert keys["pretty_name"] == "flan2021, nli held out"
     assert set(keys["license"]) <= {"unknown", "other", "cc-by-sa-4.0"}
+
+
+def test_the_card_names_the_page_of_each_dataset_and_tags_papers(published, tasks):
+    text = (published / "README.md").read_text(encoding="utf-8")
+    given = ("copa", "squad/v2", "sst2", "wmt16_ende")
+    for task in map(tasks.get, given):
+        assert f"- {task.dataset}: <{task.source.homepage}>\n" in text
+    assert "arxiv:2109.01652" in card_keys(published)["tags"]
+
+
+def test_a_page_that_is_a_paper_on_arxiv_is_a_tag_of_the_hub():
+    pages = ["https://arxiv.org/abs/1910.14599", "https://example.org/abs/1910.14599"]
+    assert arxiv_tags(pages) == ["arxiv:1910.14599", "arxiv:2109.01652"]
+
+
+def test_of_a_task_that_is_declared_otherwise_here_no_page_is_known(mixture):
+    manifest = read_record(mixture / MANIFEST, Manifest)
+    sst2 = manifest.tasks["sst2"].model_copy(update={"declaration": "0" * 64})
+    changed = manifest.model_copy(update={"tasks": manifest.tasks | {"sst2": sst2}})
+    assert dataset_pages(manifest).keys() - dataset_pages(changed).keys() == {"sst2"}
 
 
 def test_the_card_has_the_rows_of_each_split(published, mixture):
@@ -102,7 +123,8 @@ def test_the_statement_names_files_and_the_sources_of_tasks_that_give_examples(p
     statement = read_json(published / STATEMENT)
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert {subject["name"] for subject in statement["subject"]} == {
-        path.relative_to(published).as_posix() for path in published.rglob("*.parquet")
+        *(path.relative_to(published).as_posix() for path in published.rglob("*.parquet")),
+        *("README.md", "croissant.json", MANIFEST),
     }
     manifest = read_record(mixture / MANIFEST, Manifest)
     sources = statement["predicate"]["buildDefinition"]["resolvedDependencies"]

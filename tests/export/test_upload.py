@@ -33,8 +33,8 @@ def mixture(tmp_path):
 def publish(hub, mixture, tmp_path):
     """Runs `flanbuild publish` to a repository of the stand-in hub."""
 
-    def run(repo: str, **environment) -> subprocess.CompletedProcess[str]:
-        command = ["publish", str(mixture), f"hf://datasets/{repo}", "--date", "2026-11-26"]
+    def run(repo: str, *options: str, **environment) -> subprocess.CompletedProcess[str]:
+        command = ["publish", str(mixture), f"hf://datasets/{repo}", "--date", "2026-11-26", *options]
         settings = {"HF_ENDPOINT": hub.address, "HF_TOKEN": "hf_stand_in", "HF_HOME": str(tmp_path / "home")}
         return subprocess.run(
             [sys.executable, "-m", "flanbuild", *command],
@@ -67,6 +67,40 @@ def test_what_was_published_and_downloaded_verifies(hub, publish, tmp_path):
     assert verify_export(folder) == [
         f"{folder / 'train/00000-of-00002.parquet'}: its bytes are not those that export.json names."
     ]
+
+
+@pytest.mark.needs("sign")
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ("nothing", ""),
+        (
+            "a byte",
+            "{folder}/train/00000-of-00002.parquet: its bytes are not those that export.json names.",
+        ),
+        ("a license", "{folder}/README.md: its bytes are not those that export.json names."),
+        ("the key", "{folder}/provenance.dsse.json: no signature in it is of the key {key}."),
+    ],
+)
+def test_a_signed_upload_comes_back_right_or_with_one_sentence(changed, sentence, hub, publish, tmp_path):
+    from signing_keys import write_keys
+
+    (private, public), (_, foreign) = (write_keys(tmp_path, name) for name in ("mine", "foreign"))
+    assert publish("me/counting", "--sign", str(private)).returncode == 0
+    folder = download(hub, "me/counting", tmp_path / "downloaded")
+    key = foreign if changed == "the key" else public
+    shard, card = folder / "train/00000-of-00002.parquet", folder / "README.md"
+    if changed == "a byte":
+        shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    if changed == "a license":
+        card.write_text(card.read_text().replace("- unknown\n", "- mit\n", 1))
+
+    command = [sys.executable, "-m", "flanbuild", "verify", folder, "--public-key", key]
+    run = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
+
+    expected = f"flanbuild: {sentence.format(folder=folder, key=key)}\n" if sentence else ""
+    assert (run.returncode, run.stderr) == (int(bool(sentence)), expected)
+    assert bool(run.stdout) is not bool(sentence)
 
 
 def test_all_files_are_one_commit(hub, publish):
@@ -113,5 +147,11 @@ def test_a_hub_that_is_not_there_is_one_sentence(publish):
 
 @pytest.mark.parametrize("url", ["hf://me/counting", "hf://datasets/me", "hf://datasets/me/a/b"])
 def test_a_url_of_no_dataset_repository_is_one_sentence(url):
-    with pytest.raises(DeclarationError, match="expected hf://datasets/USER/NAME"):
-        repository(url)
+    with pytest.raises(DeclarationError, match="a dataset goes to hf://datasets/USER/NAME"):
+        repository(url, "dataset")
+
+
+@pytest.mark.parametrize("url", ["hf://datasets/me", "hf://datasets/me/counting", "hf://me", "hf://me/a/b"])
+def test_a_url_of_no_model_repository_is_one_sentence(url):
+    with pytest.raises(DeclarationError, match="a model goes to hf://USER/NAME"):
+        repository(url, "model")

@@ -84,3 +84,48 @@ def test_verify_checks_an_export_and_rebuilds_none(tmp_path):
     assert flanbuild("verify", tmp_path / "out").stderr == (
         f"flanbuild: {path}: its bytes are not those that export.json names.\n"
     )
+
+
+@pytest.fixture
+def declared(tmp_path, monkeypatch):
+    """A mixture folder, and a function that writes the file of that mixture in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    mixture = shards.write_shards(
+        tmp_path / "data/mixtures/mine", [shards.row(i) for i in range(9)], [], name="mine"
+    )
+
+    def run(text: str, *arguments) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "mine.yaml").write_text(text)
+        command = [sys.executable, "-m", "flanbuild", "export", str(mixture), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_without_a_layout_those_of_the_mixture_file_are_written_beside_the_mixtures(declared, tmp_path):
+    run = declared("views: [parquet, {jsonl: {rename: {prompt: input}}}]")
+    assert run.returncode == 0, run.stderr
+    exports = tmp_path / "data/exports/mine"
+    assert [path.name for path in sorted(exports.iterdir()) if path.is_dir()] == ["jsonl", "parquet"]
+    assert "input" in json.loads((exports / "jsonl/train/00000-of-00002.jsonl").read_text().splitlines()[0])
+
+
+def test_a_layout_that_is_named_has_the_same_default_place(declared, tmp_path):
+    assert declared("", "--to", "alpaca").returncode == 0
+    assert (tmp_path / "data/exports/mine/alpaca/export.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "sentence"),
+    [
+        ("", [], "mine.yaml: it declares no `views`; name a layout with --to."),
+        (
+            "views: [packed]",
+            ["--seq-length", "8"],
+            "--seq-length: without --to, options stand under `views` of the mixture file.",
+        ),
+    ],
+)
+def test_what_is_missing_for_declared_views_is_one_sentence(text, arguments, sentence, declared):
+    run = declared(text, *arguments)
+    assert (run.returncode, run.stderr) == (2, f"flanbuild: {sentence}\n")

@@ -161,7 +161,7 @@ LASTING = {
     "403": (says(403), r"HF_TOKEN is missing, wrong, or may not read it \(HTTP 403\)"),
     "gated, no token": (
         says(401, X_Error_Code="GatedRepo"),
-        "gated: accept its terms on .*/datasets/org/rows",
+        r"gated: accept its terms on \S+/datasets/org/rows and give a token .* \(HF_TOKEN, or `hf auth login`\)",
     ),
     "gated, token without access": (says(403, X_Error_Code="GatedRepo"), "gated: accept its terms"),
     "the file is gone": (says(404, X_Error_Code="EntryNotFound"), "no such file at this commit"),

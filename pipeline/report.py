@@ -10,7 +10,7 @@ import typer
 
 from flanbuild.cli.console import exit_on_error
 from flanbuild.cli.table import print_table
-from flanbuild.evaluation.report import report, write_metrics
+from flanbuild.report.report import report, write_metrics
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -58,7 +58,7 @@ def report(
     ),
 ) -> None:
     """Write one page of tables and plots over evaluations."""
-    from flanbuild.evaluation.report import report as run
+    from flanbuild.report.report import report as run
 
     for table in run(evaluations, out):
         print_table(*table)

@@ -24,7 +24,7 @@ from flanbuild.evaluation.record import (
     ScoreRecord,
     TemplateScores,
 )
-from flanbuild.evaluation.report import report, write_metrics
+from flanbuild.report.report import report, write_metrics
 from flanbuild.model.record import Environment, MixtureRef
 
 pytestmark = pytest.mark.needs("report")

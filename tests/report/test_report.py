@@ -24,8 +24,8 @@ from flanbuild.evaluation.record import (
     ScoreRecord,
     TemplateScores,
 )
-from flanbuild.report.report import report, write_metrics
 from flanbuild.model.record import Environment, MixtureRef
+from flanbuild.report.report import report, write_metrics
 
 pytestmark = pytest.mark.needs("report")
 

@@ -1,4 +1,4 @@
-"""In: a folder that pipeline.evaluate wrote. Out: report.md, its plots and their series; a file of metrics.
+"""In: a folder that pipeline.evaluate wrote. Out: report.html, report.md, plots and their series; a file of metrics.
 
 python -m pipeline.report reports/holdouts/nli --out reports/pages/nli --metrics metrics/nli.json
 """

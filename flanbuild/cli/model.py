@@ -52,12 +52,16 @@ def evaluate(
 
 
 def report(
-    evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.")],
+    evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folder that `evaluate` wrote; several are compared.")],
     out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
         "reports/summary"
     ),
 ) -> None:
-    """Write one page of tables and plots over evaluations."""
+    """Write a report over evaluations: one HTML page that loads nothing else, the same in Markdown, and CSV files.
+
+    It shows prompts of the evaluation sets, so their licenses apply to it. Evaluations of other protocols, settings or
+    rows cannot stand in one report.
+    """
     from flanbuild.report.report import report as run
 
     for table in run(evaluations, out):

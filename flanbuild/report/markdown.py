@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from flanbuild.declare.metrics import METRICS
 from flanbuild.page.frame import Cell, Table, cell
 from flanbuild.report import tables
 from flanbuild.report.evaluations import Evaluation
@@ -41,11 +42,12 @@ def markdown(evaluations: Sequence[Evaluation]) -> str:
 def _sections(evaluation: Evaluation) -> list[str]:
     record = evaluation.record
     parts = [verdict(evaluation)]
+    spread = spread_clusters(evaluation)
     for kind in (tables.HELD_OUT, tables.TRAINED):
         for table in tables.score_tables(evaluation, kind):
             parts += [f"### {table.caption}", _table(table)]
-            if kind == tables.HELD_OUT:
-                cluster = table.caption.removesuffix(f", {kind}")
+            cluster = table.caption.removesuffix(f", {kind}")
+            if cluster in spread:
                 parts.append(f"![Spread over templates]({quote(spread_name(evaluation, cluster))})")
     if evaluation.series("training.csv"):
         parts += ["### Losses", f"![Losses]({quote(losses_name(evaluation))})"]
@@ -63,6 +65,16 @@ def _sections(evaluation: Evaluation) -> list[str]:
         parts += ["### Left out", "\n".join(f"- {line}" for line in missing)]
     facts = "\n".join(f"- {name}: {value}" for name, value in tables.run_facts(record))
     return [*parts, "### Provenance", facts, _table(tables.model_table(record))]
+
+
+def spread_clusters(evaluation: Evaluation) -> list[str]:
+    """The held-out clusters that have a plot: those with a task whose main metric is a percentage."""
+    record = evaluation.record
+    return [
+        cluster
+        for cluster, tasks in record.scores.items()
+        if any(METRICS[record.metrics[task][0]].percentage for task in tasks)
+    ]
 
 
 def spread_name(evaluation: Evaluation, cluster: str) -> str:

@@ -53,6 +53,7 @@ class EvaluationView:
     contamination: str
     contamination_table: Table
     samples: Sequence[tuple[str, Sequence[Sample]]]
+    """title of a task and its samples, held-out tasks first"""
     facts: Sequence[tuple[str, str]]
     provenance: Sequence[Table]
 
@@ -102,7 +103,7 @@ def _view(prefix: str, evaluation: Evaluation) -> EvaluationView:
         left_out=tables.left_out(record),
         contamination=tables.contamination_note(record.contamination),
         contamination_table=tables.contamination_table(record.contamination),
-        samples=list(evaluation.samples().items()),
+        samples=_samples(evaluation),
         facts=tables.run_facts(record),
         provenance=[
             tables.model_table(record),
@@ -110,6 +111,13 @@ def _view(prefix: str, evaluation: Evaluation) -> EvaluationView:
             tables.evaluation_set_table(record),
         ],
     )
+
+
+def _samples(evaluation: Evaluation) -> list[tuple[str, Sequence[Sample]]]:
+    found = evaluation.samples()
+    held_out = {task for tasks in evaluation.record.scores.values() for task in tasks}
+    kinds = {task: "held out" if task in held_out else "trained on" for task in found}
+    return [(f"{task}, {kinds[task]}", found[task]) for task in sorted(found, key=lambda t: (kinds[t], t))]
 
 
 Charts = list[tuple[str, Any]]

@@ -60,18 +60,34 @@ def has_paper(record: ScoreRecord) -> bool:
 
 
 def score_tables(evaluation: Evaluation, kind: str) -> list[Table]:
-    """A table for each cluster of HELD_OUT or TRAINED tasks; its last row is the mean over tasks, if there are two."""
+    """A table for each cluster of HELD_OUT tasks, or one of all TRAINED tasks; its last row is the mean over tasks.
+
+    A column without any number is left out.
+    """
     record = evaluation.record
+    trained = {name: metrics for tasks in record.seen.values() for name, metrics in tasks.items()}
+    if kind == HELD_OUT:
+        captions = {f"{cluster}, {kind}": tasks for cluster, tasks in record.scores.items()}
+    else:
+        captions = {f"Tasks {kind}": trained} if trained else {}
     paper = kind == HELD_OUT and has_paper(record)
-    clusters = record.scores if kind == HELD_OUT else record.seen
     return [
-        Table(
-            f"{cluster}, {kind}",
-            (*_SCORES, *(_PAPER if paper else ())),
-            [*_task_rows(record, tasks, paper), *_mean_row(main_scores(record, tasks), paper)],
+        _without_empty_columns(
+            Table(
+                caption,
+                (*_SCORES, *(_PAPER if paper else ())),
+                [*_task_rows(record, tasks, paper), *_mean_row(main_scores(record, tasks), paper)],
+            )
         )
-        for cluster, tasks in clusters.items()
+        for caption, tasks in captions.items()
     ]
+
+
+def _without_empty_columns(table: Table) -> Table:
+    kept = [n for n, _ in enumerate(table.header) if any(row[n] != _NONE for row in table.rows)]
+    return Table(
+        table.caption, [table.header[n] for n in kept], [[row[n] for n in kept] for row in table.rows]
+    )
 
 
 def _task_rows(record: ScoreRecord, tasks: Tasks, paper: bool) -> list[Sequence[Cell]]:
@@ -189,7 +205,7 @@ def composition_tables(record: ScoreRecord) -> tuple[Table, Table]:
         (name, task.cluster, task.source.repo, task.examples, Percent(task.examples / total), task.repeats)
         for name, task in sorted(record.trained_on.items(), key=lambda item: (item[1].cluster, item[0]))
     ]
-    header = ("task", "cluster", "dataset", "examples", "share", "repeats of its most drawn row")
+    header = ("task", "cluster", "dataset", "examples", "share", "repeats")
     return (
         Table("Training examples by cluster", ("cluster", "tasks", "examples", "share"), by_cluster),
         Table("Training examples by task", header, by_task),

@@ -70,7 +70,7 @@ def verdict(evaluation: Evaluation) -> str:
     else:
         sentences += [_means(found), _difference(found, record)]
         sentences += _baselines(found)
-    sentences += _constant(record)
+    sentences += [*_constant(record), *_contaminated(record)]
     if record.seen:
         sentences.append(_seen(evaluation))
     return " ".join(sentences)
@@ -123,6 +123,17 @@ def _constant(record: ScoreRecord) -> list[str]:
     return [
         f"In {len(same)} of {counted(len(tasks), 'held-out task')} it gives all rows the same answer, under every template."
     ]
+
+
+def _contaminated(record: ScoreRecord) -> list[str]:
+    """What of the scored rows stands in training rows, unless the rule of the mixture removed them."""
+    scored = {task for tasks in record.scores.values() for task in tasks}
+    if record.contamination.rule == "drop":
+        return []
+    rows = sum(match.test_items for match in record.contamination.found if match.reference in scored)
+    return (
+        [f"Training rows carry up to {rows:,} test rows of scored tasks (see Contamination)."] if rows else []
+    )
 
 
 def _seen(evaluation: Evaluation) -> str:

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from evaluation_folder import change, model_run, sample, write_evaluation
+from evaluation_folder import change, metric_scores, model_run, sample, write_evaluation
 from html_tables import number, parse
 
 from flanbuild.artifacts.records import read_record, write_record
@@ -46,7 +46,7 @@ def value(text: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("caption", "group"), [("nli, held out", "scores"), ("misc, trained on, dev rows", "seen")]
+    ("caption", "group"), [("nli, held out", "scores"), ("Tasks trained on, dev rows", "seen")]
 )
 def test_every_number_of_a_table_is_that_of_scores_json(page, evaluation, caption, group):
     record = read_record(evaluation / "scores.json", ScoreRecord)
@@ -180,3 +180,14 @@ def test_a_model_without_training_record_has_no_composition_and_no_losses(evalua
 
     assert "The folder of the model has no losses." in page.visible
     assert "The manifest of the mixture lists no tasks." in page.visible
+
+
+def test_a_column_without_numbers_is_left_out(evaluation, tmp_path):
+    no_dev = metric_scores(80.0)
+    tuned = no_dev.tuned.model_copy(update={"best_on_dev": None})
+    change(evaluation, seen={"misc": {"trec": {"accuracy": no_dev.model_copy(update={"tuned": tuned})}}})
+
+    (row,) = shown(evaluation, out=tmp_path / "out").tables["Tasks trained on, dev rows"]
+
+    assert "tuned, best on dev" not in row
+    assert row["untuned, best on dev"] == "35.0"

@@ -81,7 +81,7 @@ def test_a_task_of_few_rows_does_not_move_the_mean_of_its_cluster(evaluation, tm
 
 def test_trained_tasks_have_a_table_of_their_own(evaluation, tmp_path):
     page = markdown(evaluation, tmp_path / "out")
-    assert "### misc, trained on, dev rows" in page
+    assert "### Tasks trained on, dev rows" in page
     assert "| trec | accuracy | 20 |" in page
 
 

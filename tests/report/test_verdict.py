@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from evaluation_folder import HUB, metric_scores, model_run, score_record
+from evaluation_folder import HUB, MATCH, SEARCHED, metric_scores, model_run, score_record
 
 from flanbuild.report.evaluations import Evaluation
 from flanbuild.report.verdict import lead, verdict
@@ -88,3 +88,15 @@ def test_scored_and_trained_rows_of_different_sources_are_told_apart():
 
     assert "scored rows: the datasets on the hub" in found
     assert "training rows: the embedded sample world, not the real datasets" in found
+
+
+@pytest.mark.parametrize(
+    ("rule", "reference", "said"), [("report", "rte", True), ("drop", "rte", False), ("report", "wsc", False)]
+)
+def test_test_rows_in_training_rows_are_named_unless_they_were_removed(rule, reference, said):
+    match = MATCH.model_copy(update={"reference": reference})
+    contamination = SEARCHED.model_copy(update={"rule": rule, "found": (match,)})
+
+    found = verdict(evaluated(60.0, contamination=contamination))
+
+    assert ("Training rows carry up to 83 test rows of scored tasks" in found) is said

@@ -52,7 +52,9 @@ def evaluate(
 
 
 def report(
-    evaluations: Annotated[list[Path], typer.Argument(metavar="DIR", help="Folder that `evaluate` wrote; several are compared.")],
+    evaluations: Annotated[
+        list[Path], typer.Argument(metavar="DIR", help="Folder that `evaluate` wrote; several are compared.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
         "reports/summary"
     ),

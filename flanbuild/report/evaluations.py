@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from flanbuild.artifacts.records import SCORES, read_record
@@ -84,8 +85,8 @@ def read_evaluations(folders: Iterable[Path]) -> list[Evaluation]:
         Evaluation(name, folder, read_record(folder / SCORES, ScoreRecord))
         for name, folder in sorted(by_name.items())
     ]
-    for other in evaluations[1:]:
-        _check_alike(evaluations[0], other)
+    for first, second in combinations(evaluations, 2):
+        _check_alike(first, second)
     return evaluations
 
 

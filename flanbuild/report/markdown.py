@@ -19,6 +19,10 @@ PAPER_NOTES = """\
 FLAN 137B is the paper's model, more than a thousand times the size of a small one: mean ± standard deviation over
 templates. `*` agrees with a published mean of its cluster, `**` is recalled and not checked; the others were seen in a
 table."""
+_POINTS = """\
+The score of each template. Circles: tuned, stacked above the line of the task. Diamonds: untuned, below it. Bars:
+majority."""
+_LINES = "Line: training, each step. Diamonds: validation."
 _TEXT_COLUMNS = {"Contamination": 3, "Evaluations": 3, "What did not fit": 3}
 """Columns that are names; two in other tables."""
 
@@ -48,9 +52,10 @@ def _sections(evaluation: Evaluation) -> list[str]:
             parts += [f"### {table.caption}", _table(table)]
             cluster = table.caption.removesuffix(f", {kind}")
             if cluster in spread:
-                parts.append(f"![Spread over templates]({quote(spread_name(evaluation, cluster))})")
+                picture = quote(spread_name(evaluation, cluster))
+                parts.append(f"![Spread over templates]({picture})\n\n{_POINTS}")
     if evaluation.series("training.csv"):
-        parts += ["### Losses", f"![Losses]({quote(losses_name(evaluation))})"]
+        parts += ["### Losses", f"![Losses]({quote(losses_name(evaluation))})", _LINES]
     by_cluster, _ = tables.composition_tables(record)
     if by_cluster.rows:
         parts += [f"### {by_cluster.caption}", _table(by_cluster)]

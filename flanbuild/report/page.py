@@ -131,8 +131,12 @@ def _score_charts(evaluation: Evaluation) -> tuple[Charts, Charts]:
 
     def drawn(title: str, tasks: Sequence[str]) -> Charts:
         own = {task: shown[task] for task in tasks if task in shown}
+        rows = sorted({one.rows for one in own.values()})
         text = f"{title}: mean score of each task with its interval, tuned and untuned; the numbers are in the table"
-        return [(title, draw(charts.scores(own, span), text))] if own else []
+        numbers = " to ".join(f"{n:,}" for n in dict.fromkeys((rows[0], rows[-1]))) if rows else ""
+        return (
+            [(f"{title}, n = {numbers} rows per task", draw(charts.scores(own, span), text))] if own else []
+        )
 
     held_out = [chart for cluster, tasks in record.scores.items() for chart in drawn(cluster, list(tasks))]
     return held_out, drawn("Trained tasks", [task for tasks in record.seen.values() for task in tasks])

@@ -34,7 +34,7 @@ def test_evaluations_are_sorted_by_name(pair):
 def test_unlike_evaluations_are_refused_with_what_differs(pair, changes, what):
     change(pair[1], **changes)
 
-    with pytest.raises(DeclarationError, match=f"a and .*b cannot be compared: {what};") as caught:
+    with pytest.raises(DeclarationError, match=rf"a and .*b cannot be compared: {what};") as caught:
         read_evaluations(pair)
 
     assert str(caught.value).count("\n") == 0
@@ -44,6 +44,15 @@ def test_other_hold_outs_and_other_models_can_be_compared(pair):
     change(pair[1], holdout=("sentiment",), evaluation_sets={"sst2": {"test": "9" * 32}})
 
     assert len(read_evaluations(pair)) == 2
+
+
+def test_every_two_of_them_are_compared(pair, tmp_path):
+    # a shares no task with the others, whose sets differ
+    change(pair[0], evaluation_sets={"sst2": {"test": "3" * 32}})
+    third = write_evaluation(tmp_path / "c", evaluation_sets={"rte": {"test": "9" * 32}})
+
+    with pytest.raises(DeclarationError, match=r"b and .*c cannot be compared"):
+        read_evaluations([*pair, third])
 
 
 def test_two_evaluations_of_one_name_are_refused(pair, tmp_path):

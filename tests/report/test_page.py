@@ -155,6 +155,10 @@ def test_several_evaluations_begin_with_a_table_of_them(evaluation, tmp_path):
     assert page.visible.index("Evaluations") < page.visible.index("Scores by task")
 
 
+def test_a_chart_says_how_many_rows_it_stands_on(page):
+    assert "nli, n = 20 rows per task" in page.visible
+
+
 def test_every_chart_has_a_description(page):
     charts = [a for name, a in page.tags if name == "svg"]
 

@@ -7,7 +7,7 @@ from flanbuild.declare.metrics import METRICS
 from flanbuild.page.frame import Cell, Table, cell
 from flanbuild.report import tables
 from flanbuild.report.evaluations import Evaluation
-from flanbuild.report.verdict import lead, verdict
+from flanbuild.report.verdict import lead, overview, verdict
 
 NOTES = """\
 Tuned and untuned: mean over templates ± standard deviation over templates, and in parentheses the standard error over
@@ -29,7 +29,7 @@ _TEXT_COLUMNS = {"Contamination": 3, "Evaluations": 3, "What did not fit": 3}
 
 def markdown(evaluations: Sequence[Evaluation]) -> str:
     """The text of `report.md`."""
-    parts = [lead(evaluations[0])] if len(evaluations) == 1 else []
+    parts = [lead(evaluations[0]) if len(evaluations) == 1 else overview(evaluations)]
     parts.append("# Zero-shot scores on held-out tasks")
     if len(evaluations) > 1:
         parts.append(_table(tables.evaluations_table(evaluations)))

@@ -10,7 +10,7 @@ from flanbuild.page.frame import Table, draw, page
 from flanbuild.report import charts, tables
 from flanbuild.report.evaluations import Evaluation
 from flanbuild.report.markdown import NOTES, PAPER_NOTES
-from flanbuild.report.verdict import lead, synthetic, verdict
+from flanbuild.report.verdict import lead, overview, synthetic, verdict
 
 LIMITS = {"prompt": 1_500, "text": 400}
 """Characters of a text that the page shows."""
@@ -68,7 +68,9 @@ def report_page(evaluations: Sequence[Evaluation]) -> str:
         limits=LIMITS,
         notes=NOTES,
         paper_notes=PAPER_NOTES if any(tables.has_paper(e.record) for e in evaluations) else "",
-        overview=tables.evaluations_table(evaluations),
+        overview=overview(evaluations),
+        synthetic=any(view.synthetic for view in views),
+        evaluations=tables.evaluations_table(evaluations),
         views=views,
     )
 

@@ -1,6 +1,6 @@
 """What an evaluation says, in sentences that are computed from its figures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from flanbuild.evaluation.record import Difference, ScoreRecord
 from flanbuild.evaluation.results import LEAST_ROWS, Means, means
@@ -25,6 +25,12 @@ def lead(evaluation: Evaluation) -> str:
         f"Model: {model(record)}, {_training(record)}. Source of the rows: {sources(record)}. Scored zero-shot on"
         f" {counted(len(tasks), 'held-out task')}, n = {rows:,} rows."
     )
+
+
+def overview(evaluations: Sequence[Evaluation]) -> str:
+    """The first sentence of a report over several evaluations: how many there are, and the source of their rows."""
+    found = "; ".join(sorted({sources(evaluation.record) for evaluation in evaluations}))
+    return f"{counted(len(evaluations), 'evaluation')}. Source of the rows: {found}."
 
 
 def model(record: ScoreRecord) -> str:

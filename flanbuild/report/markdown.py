@@ -6,7 +6,7 @@ from urllib.parse import quote
 from flanbuild.declare.metrics import METRICS
 from flanbuild.page.frame import Cell, Table, cell
 from flanbuild.report import tables
-from flanbuild.report.evaluations import Evaluation
+from flanbuild.report.evaluations import Evaluation, source_kinds
 from flanbuild.report.verdict import lead, overview, verdict
 
 NOTES = """\
@@ -69,7 +69,10 @@ def _sections(evaluation: Evaluation) -> list[str]:
     if missing := tables.left_out(record):
         parts += ["### Left out", "\n".join(f"- {line}" for line in missing)]
     facts = "\n".join(f"- {name}: {value}" for name, value in tables.run_facts(record))
-    return [*parts, "### Provenance", facts, _table(tables.model_table(record))]
+    parts += ["### Provenance", facts, _table(tables.model_table(record))]
+    if set(source_kinds(record)) != {"sample"}:
+        parts.append(_table(tables.source_table(record)))
+    return parts
 
 
 def spread_clusters(evaluation: Evaluation) -> list[str]:

@@ -35,9 +35,10 @@ def overview(evaluations: Sequence[Evaluation]) -> str:
 
 def model(record: ScoreRecord) -> str:
     """Name or architecture, and parameters, of the tuned model."""
-    run = record.models["tuned"]
-    untuned = record.models.get("untuned")
-    base = f", fine-tuned from {untuned.name}" if untuned and untuned.name else ""
+    run, untuned = record.models["tuned"], record.models.get("untuned")
+    base = ""
+    if record.training and record.training.base == "model":
+        base = f", fine-tuned from {(untuned and untuned.name) or 'a model in a folder'}"
     return f"{run.name or run.architecture}, {run.parameters:,} parameters{base}"
 
 
@@ -127,7 +128,7 @@ def _constant(record: ScoreRecord) -> list[str]:
     if not same:
         return []
     return [
-        f"In {len(same)} of {counted(len(tasks), 'held-out task')} it gives all rows the same answer, under every template."
+        f"In {len(same)} of {counted(len(tasks), 'held-out task')} the tuned model gives all rows the same answer, under every template."
     ]
 
 

@@ -64,6 +64,7 @@ def test_real_rows_stand_beside_the_paper_where_it_reports_the_task(evaluation, 
     assert f"| rte | accuracy | 20 | {FIGURES} | 78.3 ± 7.9* | 84.1 |" in page
     assert "| +15.0 [+4.0, +26.0] | 50.0 | 50.0 | – | – |" in page  # cb, which has no figure
     assert "FLAN 137B is the paper's model" in page
+    assert f"| rte | scored | hub | aps/super_glue | rte | {'c' * 12} |" in page
 
 
 def test_the_last_row_of_a_cluster_is_the_mean_of_its_tasks(evaluation, tmp_path):

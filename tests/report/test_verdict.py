@@ -51,7 +51,10 @@ def test_a_model_that_always_answers_the_same_is_named():
 
     found = verdict(evaluated(60.0, models={"tuned": constant}))
 
-    assert "In 1 of 1 held-out task it gives all rows the same answer, under every template." in found
+    assert (
+        "In 1 of 1 held-out task the tuned model gives all rows the same answer, under every template."
+        in found
+    )
 
 
 def test_trained_tasks_have_a_sentence_of_their_own():
@@ -81,6 +84,12 @@ def test_a_fine_tuned_model_names_its_base():
     found = lead(evaluated(60.0, training=training, models={"tuned": model_run(), "untuned": untuned}))
 
     assert "665,728 parameters, fine-tuned from org/base, trained for 100 steps on 3,923 examples" in found
+
+
+def test_a_base_model_in_a_folder_has_no_name():
+    training = score_record().training.model_copy(update={"base": "model"})
+
+    assert "fine-tuned from a model in a folder, trained for" in lead(evaluated(60.0, training=training))
 
 
 def test_scored_and_trained_rows_of_different_sources_are_told_apart():

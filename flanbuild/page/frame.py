@@ -5,10 +5,9 @@
 A page is one file without links to other files; its content security policy lets it load nothing and run only the
 script that it was written with. Templates are Jinja2 with autoescape, so a text of a row can never become markup.
 Charts are altair charts drawn as SVG in the colors of the style sheet, light or dark. vl-convert measures text with the
-font that it brings, so equal values give equal bytes on any host. `draw_png` draws the same chart in the light colors.
+font that it brings, so equal values give equal bytes on any host. `picture` draws the same chart for a file.
 """
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Sequence
@@ -110,16 +109,17 @@ def draw(chart: Any, description: str) -> Any:
     return label + Markup(svg.removeprefix("<svg "))  # noqa: S704  vl-convert escapes the texts of a chart
 
 
-def draw_png(chart: Any) -> bytes:
-    """An altair chart as PNG, twice as wide as its SVG, for pages that cannot hold an SVG."""
+def picture(chart: Any) -> str:
+    """An altair chart as the text of an SVG file in the light colors, for documents that cannot hold an SVG.
+
+    No PNG: its glyphs would be those of the host's version of the font.
+    """
     import vl_convert
 
     colors = dict(re.findall(r"(--[a-z]+): (#[0-9a-f]{6})", _style().partition("@media")[0]))
-    text = json.dumps(_styled(chart, background=colors["--paper"], padding=8))
-    text = re.sub(r"var\((--[a-z]+)\)", lambda name: colors[name[1]], text)
-    spec = json.loads(text.replace("currentColor", colors["--ink"]))
-    png: bytes = vl_convert.vegalite_to_png(spec, scale=2)
-    return png
+    svg: str = vl_convert.vegalite_to_svg(_styled(chart, background=colors["--paper"], padding=8))
+    svg = re.sub(r"var\((--[a-z]+)\)", lambda name: colors[name[1]], svg)
+    return svg.replace("currentColor", colors["--ink"])
 
 
 def _styled(chart: Any, *, background: str, padding: int) -> dict[str, Any]:

@@ -87,12 +87,12 @@ def spread_clusters(evaluation: Evaluation) -> list[str]:
 
 def spread_name(evaluation: Evaluation, cluster: str) -> str:
     """The file of the plot of a cluster."""
-    return f"spread-{evaluation.name}-{cluster}.png"
+    return f"spread-{evaluation.name}-{cluster}.svg"
 
 
 def losses_name(evaluation: Evaluation) -> str:
     """The file of the plot of the losses."""
-    return f"losses-{evaluation.name}.png"
+    return f"losses-{evaluation.name}.svg"
 
 
 def _table(table: Table) -> str:

@@ -1,6 +1,6 @@
 """The report over evaluations: a page, the same in Markdown with plots, and their figures for programs.
 
-`report.html` is one page for readers; `report.md` has the tables for terminals and reviews, with PNG files beside it;
+`report.html` is one page for readers; `report.md` has the tables for terminals and reviews, with SVG files beside it;
 `scores.csv` has the same figures for programs; `tasks.csv`, `spread.csv`, `training.csv` and `validation.csv` are the
 series that DVC plots. Equal inputs give equal bytes.
 """
@@ -14,12 +14,20 @@ from flanbuild.artifacts.files import locked, staged, write_json
 from flanbuild.errors import require
 from flanbuild.evaluation.record import MetricScores
 from flanbuild.evaluation.results import Row, metrics, spread_rows, task_rows
-from flanbuild.page.frame import MODULES, cell, draw_png
+from flanbuild.page.frame import MODULES, cell, picture
 from flanbuild.report import tables
 from flanbuild.report.evaluations import Evaluation, read_evaluations
 from flanbuild.report.markdown import losses_name, markdown, spread_name
 
-_WRITTEN = ("report.html", "report.md", "scores.csv", "spread-*.png", "losses*.png")
+_WRITTEN = (
+    "report.html",
+    "report.md",
+    "scores.csv",
+    "spread-*.svg",
+    "losses*.svg",
+    "spread-*.png",
+    "losses.png",
+)
 """Files of an earlier report, which a new one replaces although it has fewer figures."""
 _LOSSES = ("training.csv", "validation.csv")
 
@@ -137,7 +145,7 @@ def _draw(evaluations: Sequence[Evaluation], folder: Path) -> None:
 
     for evaluation in evaluations:
         for cluster, chart in spread_of(evaluation).items():
-            (folder / spread_name(evaluation, cluster)).write_bytes(draw_png(chart))
+            (folder / spread_name(evaluation, cluster)).write_text(picture(chart), encoding="utf-8")
         if training := evaluation.series("training.csv"):
             chart = charts.losses(training, evaluation.series("validation.csv"))
-            (folder / losses_name(evaluation)).write_bytes(draw_png(chart))
+            (folder / losses_name(evaluation)).write_text(picture(chart), encoding="utf-8")

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,9 +141,12 @@ def test_a_text_cannot_break_a_table_of_the_markdown(evaluation, tmp_path):
 def test_every_picture_of_the_markdown_is_there(evaluation, tmp_path):
     page = markdown(evaluation, tmp_path / "out")
     pictures = {line.split("(")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")}
-    files = {path.name for path in (tmp_path / "out").glob("*.png")}
-    assert pictures == files == {"losses-nli.png", "spread-nli-nli.png"}
-    assert all((tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG") for name in files)
+    files = {path.name for path in (tmp_path / "out").glob("*.svg")}
+    assert pictures == files == {"losses-nli.svg", "spread-nli-nli.svg"}
+    for name in files:
+        svg = (tmp_path / "out" / name).read_text()
+        assert svg.startswith("<svg ")
+        assert not re.search(r"var\(|currentColor|href", svg)
 
 
 def test_equal_evaluations_give_equal_bytes_in_every_process(evaluation, tmp_path):

@@ -1,4 +1,4 @@
-"""In: a folder that pipeline.evaluate wrote. Out: report.md, its plots and their series; a file of metrics.
+"""In: a folder that pipeline.evaluate wrote. Out: report.html, report.md, plots and their series; a file of metrics.
 
 python -m pipeline.report reports/holdouts/nli --out reports/pages/nli --metrics metrics/nli.json
 """
@@ -10,7 +10,7 @@ import typer
 
 from flanbuild.cli.console import exit_on_error
 from flanbuild.cli.table import print_table
-from flanbuild.evaluation.report import report, write_metrics
+from flanbuild.report.report import report, write_metrics
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

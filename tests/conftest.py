@@ -40,7 +40,7 @@ EXTRAS = {
     "dask": ("distributed",),
     "dvc": ("dvc",),
     "sign": ("cryptography", "securesystemslib"),
-    "report": ("altair", "jinja2", "matplotlib", "vl_convert"),
+    "report": ("altair", "jinja2", "vl_convert"),
 }
 """Extra -> the modules that it brings. A test file that imports a missing one is skipped."""
 

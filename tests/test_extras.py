@@ -23,9 +23,14 @@ sys.modules.update(dict.fromkeys({BLOCKED}))  # None: importing it fails
 """
 HUB = {"flanbuild.sources.client", "flanbuild.sources.hub"}
 """The modules behind `--source hub`; `require` runs before they are imported."""
-PAGES = {"flanbuild.inspect.charts", "flanbuild.inspect.explore", "flanbuild.inspect.summary"}
+PAGES = {
+    "flanbuild.inspect.charts",
+    "flanbuild.inspect.explore",
+    "flanbuild.inspect.summary",
+    "flanbuild.page.charts",
+}
 """The modules behind `explore`; likewise."""
-MODEL = ("flanbuild.model", "flanbuild.training", "flanbuild.evaluation")
+MODEL = ("flanbuild.model", "flanbuild.training", "flanbuild.evaluation", "flanbuild.report")
 
 
 def base_modules():

@@ -77,7 +77,7 @@ EXAMPLES = {
     "licenses": "flanbuild licenses --mixture flan2021",
     "train": "flanbuild train data/mixtures/flan2021-without-nli --out models/nli --steps 100",
     "evaluate": "flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --protocol lm-eval --out reports/nli",
-    "report": "flanbuild report reports/holdouts/nli --out reports/summary",
+    "report": "flanbuild report reports/holdouts/nli reports/holdouts/sentiment --out reports/summary",
     "publish": "flanbuild publish data/mixtures/flan2021-without-nli exports/hub --date 2026-11-26",
     "export": "flanbuild export data/mixtures/flan2021-without-nli --to lm-eval --out lm_eval_tasks",
 }

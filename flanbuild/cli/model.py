@@ -65,14 +65,22 @@ def evaluate(
 def report(
     evaluations: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR", help="Folders that `evaluate` wrote.", callback=local_path("DIR")),
+        typer.Argument(
+            metavar="DIR",
+            help="Folder that `evaluate` wrote; several are compared.",
+            callback=local_path("DIR"),
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write.", callback=local_path("--out"))] = Path(
         "reports/summary"
     ),
 ) -> None:
-    """Write one page of tables and plots over evaluations."""
-    from flanbuild.evaluation.report import report as run
+    """Write a report over evaluations: one HTML page that loads nothing else, the same in Markdown, and CSV files.
+
+    It shows prompts of the evaluation sets, so their licenses apply to it. Evaluations of other protocols, settings or
+    rows cannot stand in one report.
+    """
+    from flanbuild.report.report import report as run
 
     for table in run(evaluations, out):
         print_table(*table)

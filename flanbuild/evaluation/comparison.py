@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from flanbuild.artifacts.records import SourceRecord
 from flanbuild.evaluation.intervals import Replicates, interval, replicates
 from flanbuild.evaluation.paper import PAPER
 from flanbuild.evaluation.record import Difference, MetricScores, PaperScores, Role, TemplateScores
@@ -54,10 +55,10 @@ def metric_scores(
     )
 
 
-def published(task: str, metric: str) -> PaperScores | None:
-    """What the paper reports for a held-out task, if it has this metric."""
+def published(task: str, metric: str, source: SourceRecord) -> PaperScores | None:
+    """What the paper reports for a held-out task, if it has this metric and the rows are those of the dataset."""
     found = PAPER.get(task)
-    if found is None or found.metric != metric:
+    if found is None or found.metric != metric or source.kind not in ("hub", "mirror"):
         return None
     return PaperScores(**{name: value for name, value in asdict(found).items() if name != "metric"})
 
@@ -67,8 +68,12 @@ def _difference(
 ) -> Difference | None:
     if "untuned" not in scores:
         return None
+    tuned, untuned = spread["tuned"], spread["untuned"]
     mean = scores["tuned"].mean - scores["untuned"].mean
-    found = interval(spread["tuned"], spread["untuned"], mean, name)
-    if found is None:
+    found = interval(tuned, untuned, mean, name)
+    stderr = Replicates(tuned.values - untuned.values, tuned.by_row).stderr
+    if found is None or stderr is None:
         return Difference(mean=rounded(mean))
-    return Difference(mean=rounded(mean), low=rounded(found[0]), high=rounded(found[1]))
+    return Difference(
+        mean=rounded(mean), low=rounded(found[0]), high=rounded(found[1]), stderr=rounded(stderr)
+    )

@@ -20,7 +20,7 @@ from flanbuild.keys import row_keys, task_key
 RESAMPLES = 2000
 GROUPS = 20
 COVERAGE = 0.95
-_WIDTH = 1.959963984540054
+WIDTH = 1.959963984540054
 """Standard errors on each side of a mean that hold COVERAGE of a normal distribution."""
 _CHUNK = 1 << 21
 """Draws that are held at once."""
@@ -81,7 +81,7 @@ def interval(first: Replicates, second: Replicates, observed: float, name: str) 
     if first.by_row:
         low, high = np.quantile(_means(differences, name), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
         return float(low), float(high)
-    half = _WIDTH * float(differences.std()) * sqrt(len(differences) - 1)
+    half = WIDTH * float(differences.std()) * sqrt(len(differences) - 1)
     return observed - half, observed + half
 
 

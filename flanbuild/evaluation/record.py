@@ -1,15 +1,26 @@
-"""`scores.json`: the scores of an evaluation and what they were computed with. `evaluate` writes it, `report` reads it."""
+"""`scores.json`: the scores of an evaluation and what they were computed with; `samples.json`: a few answers to read.
+
+`evaluate` writes both, `report` reads them. They hold all that a report says, so that it needs neither mixture nor model.
+"""
 
 from typing import Any, ClassVar, Literal
 
-from flanbuild.artifacts.records import ContaminationRecord, Digest, Part, Record
+from flanbuild.artifacts.records import (
+    ContaminationRecord,
+    Digest,
+    HeldOutGroup,
+    Part,
+    Record,
+    SourceRecord,
+)
 from flanbuild.evaluation.config import ProtocolName
 from flanbuild.evaluation.paper import Checked
-from flanbuild.model.record import Environment, MixtureRef
+from flanbuild.model.record import Environment, MixtureRef, TrainedCounts
 
 Role = Literal["tuned", "untuned"]
 Split = Literal["test", "dev"]
 Ranking = Literal["trees", "pairs", "single", "encoder_decoder"]
+SAMPLES = "samples.json"
 
 
 class TemplateScores(Part):
@@ -46,6 +57,8 @@ class Difference(Part):
     mean: float
     low: float | None = None
     high: float | None = None
+    stderr: float | None = None
+    """of the mean, over rows; None for a single row"""
 
 
 class MetricScores(Part):
@@ -70,6 +83,9 @@ class ModelRun(Part):
     revision: str | None
     weights: dict[str, Digest]
     """sha256 of each file of weights of a folder"""
+    architecture: str
+    """`model_type` of its configuration, such as llama"""
+    parameters: int
     tokenizer: Digest
     dtype: str
     attention: str
@@ -89,13 +105,46 @@ class ModelRun(Part):
     """task -> answer -> templates under which the model gives it to every row"""
 
 
+class TrainingRun(Part):
+    """How the tuned model was trained, as its folder says."""
+
+    base: Literal["random weights", "model"]
+    """what training started from"""
+    config: dict[str, Any]
+    """the settings that decide the result, without names and folders"""
+    used: TrainedCounts | None
+    """what the steps used; None if the folder has no `metrics.json`"""
+    dtype: str
+    environment: Environment
+
+
+class TrainedTask(Part):
+    """What a task gives to the mixture."""
+
+    cluster: str
+    source: SourceRecord
+    examples: int
+    repeats: int
+    """how often its most drawn row comes again"""
+
+
 class ScoreRecord(Record):
     """`scores.json` of an evaluation."""
 
-    FORMAT: ClassVar[int] = 4
+    FORMAT: ClassVar[int] = 5
 
     mixture: MixtureRef
+    training: TrainingRun | None
+    """None for a model that flanbuild did not train"""
+    trained_on: dict[str, TrainedTask]
+    """task -> what it gives to the mixture, for those that give something"""
     holdout: tuple[str, ...]
+    held_out: dict[str, HeldOutGroup]
+    """what is not trained on and by which rule, as the manifest says"""
+    related_in_training: dict[str, tuple[str, ...]]
+    """held-out name -> tasks trained on that the paper would have held out with it"""
+    sources: dict[str, SourceRecord]
+    """task -> where its scored rows come from"""
     contamination: ContaminationRecord
     """what of the held-out rows the mixture's training rows carry, as the manifest says"""
     protocol: ProtocolName
@@ -114,3 +163,25 @@ class ScoreRecord(Record):
     not_evaluated: dict[str, str]
     """cluster/task -> why"""
     environment: Environment
+
+
+class Sample(Part):
+    """The answers to one prompt."""
+
+    row: int
+    template: int
+    prompt: str
+    options: tuple[str, ...]
+    answers: tuple[str, ...]
+    """the right ones"""
+    predictions: dict[Role, str]
+    right: bool
+    """whether the tuned model gives one of the answers, white space around them ignored"""
+
+
+class SampleRecord(Record):
+    """`samples.json` of an evaluation: for each scored task a few prompts with their answers."""
+
+    FORMAT: ClassVar[int] = 1
+
+    samples: dict[str, tuple[Sample, ...]]

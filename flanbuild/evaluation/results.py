@@ -5,10 +5,13 @@ template of a task. All are figures of each task's main metric.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
 from statistics import fmean
 
 from flanbuild.declare.metrics import METRICS
-from flanbuild.evaluation.record import MetricScores, Role, ScoreRecord
+from flanbuild.evaluation.intervals import WIDTH
+from flanbuild.evaluation.record import Difference, MetricScores, Role, ScoreRecord
 from flanbuild.evaluation.scores import rounded
 
 LEAST_ROWS = 20
@@ -18,6 +21,18 @@ Row = dict[str, str]
 Tasks = Mapping[str, Mapping[str, MetricScores]]
 """Task → metric → scores."""
 Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over tasks of their main metrics."""
+
+    tasks: int
+    rows: int
+    """of all tasks together"""
+    figures: Figures
+    difference: Difference | None
+    """tuned minus untuned; the rows of different tasks are taken as independent, the tasks as fixed"""
 
 
 def metrics(record: ScoreRecord) -> dict[str, Figures]:
@@ -43,6 +58,29 @@ def main_scores(record: ScoreRecord, tasks: Tasks) -> list[MetricScores]:
     mains = {task: record.metrics[task][0] for task in tasks}
     scores = [tasks[task][metric] for task, metric in mains.items() if METRICS[metric].percentage]
     return [one for one in scores if one.rows >= LEAST_ROWS]
+
+
+def means(scores: Sequence[MetricScores]) -> Means | None:
+    """The means of what `main_scores` returns; None of nothing.
+
+    The standard error of a mean difference over tasks is the root of the summed squares of theirs, divided by their
+    number. The interval of a single task is that of `scores.json`.
+    """
+    if not scores:
+        return None
+    differences = [one.difference for one in scores if one.difference]
+    difference = differences[0] if len(scores) == 1 and differences else None
+    if len(scores) > 1 and len(differences) == len(scores):
+        mean = fmean(one.mean for one in differences)
+        variance = sum((one.stderr or 0.0) ** 2 for one in differences)
+        stderr = sqrt(variance) / len(scores)
+        difference = Difference(
+            mean=rounded(mean),
+            low=rounded(mean - WIDTH * stderr),
+            high=rounded(mean + WIDTH * stderr),
+            stderr=rounded(stderr),
+        )
+    return Means(len(scores), sum(one.rows for one in scores), _means(scores), difference)
 
 
 def task_rows(record: ScoreRecord) -> list[Row]:

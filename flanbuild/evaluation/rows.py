@@ -16,6 +16,7 @@ from flanbuild.artifacts.records import (
     HeldOutTask,
     Manifest,
     MixtureTask,
+    SourceRecord,
     read_record,
 )
 from flanbuild.errors import ArtifactError
@@ -36,6 +37,8 @@ class EvaluationTask:
     """the evaluation set; None where `missing` says why there is none"""
     digests: Mapping[Split, str] = field(default_factory=dict)
     """xxh3_128 of the files of its splits that have rows"""
+    source: SourceRecord | None = None
+    """where the rows come from; None where there is no evaluation set"""
     missing: str = ""
 
     def rows(
@@ -200,7 +203,7 @@ def _with_set(folder: Path, name: str, source_digest: str, needed: Split) -> Eva
         if entry.examples
     }
     missing = "" if needed in digests else f"the evaluation set has no {needed} rows"
-    return EvaluationTask(record.cluster, name, record.metrics, folder, digests, missing)
+    return EvaluationTask(record.cluster, name, record.metrics, folder, digests, record.source, missing)
 
 
 def _checked(path: Path, expected: str, name: str) -> str:

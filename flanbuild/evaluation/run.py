@@ -2,8 +2,8 @@
 
 `scores.json` (ScoreRecord): per held-out task and metric the tuned and the untuned model, their difference, majority,
 random and the paper; the same for a few trained tasks. `templates.csv`: the score of each template.
-`predictions.arrow`: the prediction for each row, with the log-likelihood of each option. `training.csv` and
-`validation.csv`: the losses of the model's training, if it has them.
+`predictions.arrow`: the prediction for each row, with the log-likelihood of each option. `samples.json`: a few of them
+with their prompts. `training.csv` and `validation.csv`: the losses of the model's training, if it has them.
 """
 
 import csv
@@ -24,7 +24,17 @@ from flanbuild.evaluation.comparison import ScoredRows, metric_scores, published
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.metrics import require_metrics
 from flanbuild.evaluation.protocols import PROTOCOLS
-from flanbuild.evaluation.record import MetricScores, ModelRun, Role, ScoreRecord, Split
+from flanbuild.evaluation.provenance import trained_on, training_run
+from flanbuild.evaluation.record import (
+    SAMPLES,
+    MetricScores,
+    ModelRun,
+    Role,
+    Sample,
+    SampleRecord,
+    ScoreRecord,
+    Split,
+)
 from flanbuild.evaluation.rows import (
     PREDICTIONS,
     EvaluationRows,
@@ -32,6 +42,7 @@ from flanbuild.evaluation.rows import (
     held_out_tasks,
     seen_tasks,
 )
+from flanbuild.evaluation.samples import samples
 from flanbuild.evaluation.scores import by_template, constants, reported, rounded
 from flanbuild.model.chat import log_unused_template
 from flanbuild.model.files import locate
@@ -44,7 +55,7 @@ if TYPE_CHECKING:
     from flanbuild.evaluation.ranking import Method
 
 _MODULES = ("safetensors", "tokenizers", "torch", "transformers")
-_WRITTEN = (SCORES, "predictions.arrow", "templates.csv", "training.csv", "validation.csv")
+_WRITTEN = (SCORES, SAMPLES, "predictions.arrow", "templates.csv", "training.csv", "validation.csv")
 _LONG_ROWS = 4
 _LOSSES = {"log.csv": "training.csv", "validation.csv": "validation.csv"}
 _COLUMNS = ("model", "cluster", "task", "split", "metric", "template", "score", "rows")
@@ -111,7 +122,8 @@ def evaluate(
         store = AnswerStore(out.with_name(f".{out.name}.answers"))
         results, not_asked = _run_all(_models(str(model), config), plan, config, store, progress)
         write_batches(folder / "predictions.arrow", PREDICTIONS, _predictions(plan, results))
-        write_record(folder / SCORES, _record(manifest, plan, results, config, not_asked))
+        write_record(folder / SCORES, _record(Path(model), manifest, plan, results, config, not_asked))
+        write_record(folder / SAMPLES, SampleRecord.of(samples=_samples(plan, results)))
         _write_templates(folder / "templates.csv", plan, results)
         _copy_losses(Path(model), folder)
     shutil.rmtree(store.folder, ignore_errors=True)
@@ -288,6 +300,8 @@ def _model_run(ref: ModelRef, model: "EvalModel", method: "Method") -> ModelRun:
         name=ref.name if hub else None,
         revision=(commit or ref.revision) if hub else None,
         weights=locate(ref, option="evaluate.model").weights(),
+        architecture=str(model.model.config.model_type),
+        parameters=sum(parameter.numel() for parameter in model.model.parameters()),
         tokenizer=tokenizer_digest(model.codec.tokenizer),
         dtype=dtype_name(model.model.dtype),
         attention=str(model.model.config._attn_implementation),
@@ -327,7 +341,18 @@ def _predictions(plan: _Plan, results: Mapping[Role, _ModelResult]) -> Iterator[
             )
 
 
+def _samples(plan: _Plan, results: Mapping[Role, _ModelResult]) -> dict[str, tuple[Sample, ...]]:
+    """Task → prompts with the answers of each model, of the rows whose scores are reported."""
+    parts = [
+        part
+        for part in plan.parts
+        if part.split == "test" or part.task.task in {task.task for task in plan.seen}
+    ]
+    return {part.task.task: samples(part.task.task, _scored(part, results)) for part in parts}
+
+
 def _record(
+    model: Path,
     manifest: Manifest,
     plan: _Plan,
     results: Mapping[Role, _ModelResult],
@@ -339,7 +364,12 @@ def _record(
         scored.setdefault(part.task.task, {})[part.split] = part.task.digests[part.split]
     return ScoreRecord.of(
         mixture=MixtureRef(name=manifest.name, digest=manifest.digest),
+        training=training_run(model),
+        trained_on=trained_on(manifest),
         holdout=manifest.holdout,
+        held_out=manifest.held_out,
+        related_in_training=manifest.related_in_training,
+        sources={task.task: task.source for task in [*plan.held_out, *plan.seen] if task.source},
         contamination=manifest.contamination,
         protocol=config.protocol,
         config=asdict(config),
@@ -370,7 +400,8 @@ def _by_cluster(
         for metric in part.metrics:
             own = metric in task.metrics
             found = metric_scores(task.task, metric, scored, on_dev, known if own else None)
-            paper = published(task.task, metric) if own and split == "test" else None
+            assert task.source is not None, "a task with rows has an evaluation set"
+            paper = published(task.task, metric, task.source) if own and split == "test" else None
             metrics[metric] = found.model_copy(update={"paper": paper})
     return scores
 

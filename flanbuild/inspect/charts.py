@@ -7,26 +7,12 @@ from typing import Any
 import altair as alt
 
 from flanbuild.inspect.contents import Lengths
-from flanbuild.page.frame import CHART_WIDTH, MARK
+from flanbuild.page.charts import STEP, names, of_rows, sized
+from flanbuild.page.frame import MARK
 
-_STEP = 18
-"""Pixels of a line of a chart."""
 _PAIR_STEP = 24
-"""The same where a line has two bars."""
-_LABEL = 150
-"""Most pixels of a name beside a chart."""
+"""Pixels of a line of a chart that has two bars."""
 _HEIGHT = 160
-
-
-def bars(values: Mapping[str, int], title: str) -> Any:
-    """A bar for each name, in the order given, with its number behind it."""
-    rows = [{"name": name, "value": value, "label": f"{value:,}"} for name, value in values.items()]
-    room = alt.Scale(domain=[0, 1.25 * max(values.values(), default=1)], nice=False)  # for the numbers
-    x = alt.X("value:Q", title=title, scale=room, axis=alt.Axis(tickCount=3, format=",d"))
-    base = _chart(rows).encode(x=x, y=_names("name", list(values)))
-    bar = base.mark_bar(color=MARK)
-    label = base.mark_text(align="left", dx=3, fill="currentColor", fontSize=11).encode(text="label:N")
-    return _sized(bar + label, len(rows) * _STEP)
 
 
 def row_counts(tasks: Mapping[str, tuple[int, int, int]], span: tuple[int, int]) -> Any:
@@ -42,13 +28,13 @@ def row_counts(tasks: Mapping[str, tuple[int, int, int]], span: tuple[int, int])
         if count
     ]
     x = _log_x("count", "rows, examples", span)
-    base = _chart(rows).encode(y=_names("task", list(tasks)))
+    base = of_rows(rows).encode(y=names("task", list(tasks)))
     line = base.mark_rule(color="var(--line)").encode(x=_log_x("low", "rows, examples", span), x2="high:Q")
     layers = [line]
     for kind, fill in zip(shapes, ("none", "none", MARK), strict=True):
         mark = base.mark_point(shape=kind, fill=fill, stroke=MARK, size=50, opacity=1)
         layers.append(mark.encode(x=x).transform_filter(alt.datum.kind == kind))
-    return _sized(alt.layer(*layers), len(tasks) * _STEP)
+    return sized(alt.layer(*layers), len(tasks) * STEP)
 
 
 def length_ranges(tasks: Mapping[str, Mapping[str, Lengths]], span: tuple[int, int]) -> Any:
@@ -60,14 +46,14 @@ def length_ranges(tasks: Mapping[str, Mapping[str, Lengths]], span: tuple[int, i
     ]
     low = _log_x("low", "characters", span)
     height = alt.YOffset("side:N", sort=["prompt", "completion"])
-    base = _chart(rows).encode(y=_names("task", list(tasks)), yOffset=height)
+    base = of_rows(rows).encode(y=names("task", list(tasks)), yOffset=height)
     layers = []
     for side, fill in (("prompt", MARK), ("completion", "none")):
         mark = base.mark_bar(height=7, fill=fill, stroke=MARK, strokeWidth=1)
         layers.append(mark.encode(x=low, x2="high:Q").transform_filter(alt.datum.side == side))
     median = base.mark_tick(color="currentColor", thickness=2, height=11)
     layers.append(median.encode(x=_log_x("median", "characters", span)))
-    return _sized(alt.layer(*layers), len(tasks) * _PAIR_STEP)
+    return sized(alt.layer(*layers), len(tasks) * _PAIR_STEP)
 
 
 def length_histogram(lengths: Sequence[int], examples: Sequence[int], title: str) -> Any:
@@ -79,36 +65,20 @@ def length_histogram(lengths: Sequence[int], examples: Sequence[int], title: str
         bins[2 * octave + upper_half] = bins.get(2 * octave + upper_half, 0) + count
     rows = [{"from": _edge(b), "to": _edge(b + 1), "examples": count} for b, count in sorted(bins.items())]
     span = (max(min(lengths, default=1), 1), max(lengths, default=1))
-    bar = _chart(rows).mark_bar(color=MARK, stroke="var(--paper)", strokeWidth=0.5)
+    bar = of_rows(rows).mark_bar(color=MARK, stroke="var(--paper)", strokeWidth=0.5)
     chart = bar.encode(
         x=_log_x("from", title, span),
         x2="to:Q",
         y=alt.Y("examples:Q", axis=alt.Axis(tickCount=4, format=",d"), title="examples"),
         y2=alt.datum(0),
     )
-    return _sized(chart, _HEIGHT)
+    return sized(chart, _HEIGHT)
 
 
 def _edge(number: int) -> int:
     """Where a bin of the histogram begins: 1, 2 (bin 1 is empty), 2, 3, 4, 6, 8, …"""
     octave, half = divmod(number, 2)
     return ceil((1 + half / 2) * (1 << octave))
-
-
-def _chart(rows: Sequence[Mapping[str, Any]]) -> Any:
-    return alt.Chart(alt.Data(values=list(rows)))
-
-
-def _sized(chart: Any, height: int) -> Any:
-    """CHART_WIDTH wide with labels and axes; `height` pixels without them."""
-    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-    return chart.properties(width=CHART_WIDTH, height=max(height, _STEP), autosize=fit)
-
-
-def _names(field: str, order: Sequence[str]) -> Any:
-    """Names take the same room in every chart, so that charts below each other have one scale."""
-    axis = alt.Axis(labelLimit=_LABEL, minExtent=_LABEL, ticks=False)
-    return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
 
 
 def _log_x(field: str, title: str, span: tuple[int, int]) -> Any:

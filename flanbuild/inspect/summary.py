@@ -12,6 +12,7 @@ from flanbuild.artifacts.records import ContaminationMatch, Manifest, MixtureTas
 from flanbuild.inspect import charts
 from flanbuild.inspect.contents import SIDES, Contents, Lengths, by_cluster, short_commit, token_lengths
 from flanbuild.inspect.difference import Difference, compare
+from flanbuild.page.charts import bars
 from flanbuild.page.frame import Cell, Percent, Table, draw
 from flanbuild.read import Examples, load
 
@@ -128,9 +129,7 @@ def flow(manifest: Manifest, counted: Contents) -> Flow:
     ]
     given = {cluster: sum(task.given for task in tasks.values()) for cluster, tasks in clusters.items()}
     return Flow(
-        chart=draw(
-            charts.bars(given, "examples"), "Bars: examples of each cluster; the numbers are in the table"
-        ),
+        chart=draw(bars(given, "examples"), "Bars: examples of each cluster; the numbers are in the table"),
         clusters=Table(
             "From sources to clusters",
             ("cluster", "tasks", "repositories", "rows at the source", "can be drawn", "examples", "share"),
@@ -305,7 +304,7 @@ def licenses(manifest: Manifest) -> Section:
         (name, len(entry.tasks), entry.given, Percent(entry.given / total), ", ".join(entry.tasks))
         for name, entry in ordered
     ]
-    chart = charts.bars({name: entry.given for name, entry in ordered}, "examples")
+    chart = bars({name: entry.given for name, entry in ordered}, "examples")
     return Section(
         "",
         Table("Licenses", ("license", "tasks", "examples", "share", "names"), rows),

@@ -108,6 +108,18 @@ class TokenCounts(Part):
     """share of the sequences that holds tokens"""
 
 
+class TrainedCounts(Part):
+    """What the steps of a training used: `trained` in the `metrics.json` of a model folder."""
+
+    steps: int
+    examples: int
+    """an example counts each time it is used"""
+    tokens: int
+    completion_tokens: int
+    examples_not_reached: int
+    """examples of the mixture that no step used"""
+
+
 class TrainingRecord(Record):
     """`training.json` of a model folder."""
 

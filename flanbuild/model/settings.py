@@ -8,6 +8,8 @@ Dtype = Literal["auto", "float32", "bfloat16"]
 Template = Literal["none", "chat"]
 """Whether prompts stand in the chat template of the tokenizer."""
 
+SMALL = "small"
+"""The model that is built from sizes and trained from random weights."""
 PROMPT_LENGTH = 1024
 """Maximum tokens of a prompt, as in FLAN 2021. A longer prompt loses its beginning."""
 IGNORED = -100

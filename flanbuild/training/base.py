@@ -6,7 +6,8 @@ from flanbuild.artifacts.files import sha256_of
 from flanbuild.errors import DeclarationError
 from flanbuild.model.files import model_digest
 from flanbuild.model.record import ModelRef
-from flanbuild.training.config import SMALL, TRAINED, TrainConfig
+from flanbuild.model.settings import SMALL
+from flanbuild.training.config import TRAINED, TrainConfig
 
 
 def base_ref(config: TrainConfig) -> ModelRef:

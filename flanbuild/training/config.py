@@ -5,13 +5,12 @@ from typing import Annotated, Any, Literal
 
 from flanbuild.declare.settings import faults
 from flanbuild.errors import DeclarationError
-from flanbuild.model.settings import PROMPT_LENGTH, Dtype, Template
+from flanbuild.model.settings import PROMPT_LENGTH, SMALL, Dtype, Template
 
 Schedule = Literal["constant", "linear", "cosine"]
 Optimizer = Literal["adamw", "adafactor"]
 Attention = Literal["auto", "eager", "sdpa", "flex_attention"]
 
-SMALL = "small"
 TRAINED = "trained"
 # Settings that may change between a run and its continuation, since they change nothing that is written.
 _WITHOUT_EFFECT = ("save_every", "log_with")

@@ -10,12 +10,13 @@ from flanbuild.errors import DeclarationError
 from flanbuild.model.codec import Codec
 from flanbuild.model.loader import check_vocabulary, load_model, load_tokenizer, max_positions
 from flanbuild.model.probes import NOISE, check_causal, draw_tokens, leak
+from flanbuild.model.settings import SMALL
 from flanbuild.model.tokenizer import train_tokenizer
 from flanbuild.progress import log
 from flanbuild.read import Examples
 from flanbuild.training.adapters import with_adapters
 from flanbuild.training.base import base_ref
-from flanbuild.training.config import SMALL, TrainConfig
+from flanbuild.training.config import TrainConfig
 
 _GPU_NOISE = 1e-3
 """Float noise of other kernels; whether the model isolates examples was decided on the CPU."""

@@ -27,14 +27,16 @@ from flanbuild.model.record import (
     MixtureRef,
     ModelRef,
     TokenCounts,
+    TrainedCounts,
     TrainingRecord,
     model_versions,
 )
+from flanbuild.model.settings import SMALL
 from flanbuild.model.tokenizer import tokenizer_digest
 from flanbuild.progress import Progress, log, silent
 from flanbuild.read import Examples, load
 from flanbuild.training.base import base_ref
-from flanbuild.training.config import SMALL, TrainConfig
+from flanbuild.training.config import TrainConfig
 from flanbuild.training.packing import PackedIndex, one_each, pack
 from flanbuild.training.tokens import TokenizedExamples, tokenize
 
@@ -192,21 +194,20 @@ def _metrics(
         "loss": round(fmean(row["loss"] for row in result.log.steps[-config.log_every :]), 6),
         "validation_loss": round(result.log.validation[-1]["loss"], 6),
         "data": _counts(batches.examples, batches.sequences, config).model_dump(),
-        "trained": _trained(batches, rows, config),
+        "trained": _trained(batches, rows, config).model_dump(),
     }
 
 
-def _trained(batches: "Batches", rows: Examples, config: TrainConfig) -> dict[str, int]:
-    """What the steps used. An example counts each time it is used; those not reached were never used."""
+def _trained(batches: "Batches", rows: Examples, config: TrainConfig) -> TrainedCounts:
     used = np.concatenate(batches.groups(0, config.steps * config.batch))
     examples = batches.examples
-    return {
-        "steps": config.steps,
-        "examples": len(used),
-        "tokens": int(examples.lengths[used].sum()),
-        "completion_tokens": int(examples.kept_completion[used].sum()),
-        "examples_not_reached": len(rows) - len(np.unique(used)),
-    }
+    return TrainedCounts(
+        steps=config.steps,
+        examples=len(used),
+        tokens=int(examples.lengths[used].sum()),
+        completion_tokens=int(examples.kept_completion[used].sum()),
+        examples_not_reached=len(rows) - len(np.unique(used)),
+    )
 
 
 def _log_counts(batches: "Batches", rows: Examples) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from flanbuild.evaluation.record import MetricScores, ScoreRecord, TemplateScores
-from flanbuild.evaluation.results import metrics, spread_rows, task_rows
+from flanbuild.evaluation.record import Difference, MetricScores, ScoreRecord, TemplateScores
+from flanbuild.evaluation.results import means, metrics, spread_rows, task_rows
 
 
 def template_scores(mean: float, *, best_on_dev: float | None = None) -> TemplateScores:
@@ -121,3 +121,29 @@ def test_dev_scores_and_further_metrics_are_no_part_of_the_spread(record, other)
     }
 
     assert spread_rows(record, [row | {"model": "tuned", "score": "60"} | other]) == []
+
+
+def differing(mean: float, stderr: float) -> MetricScores:
+    difference = Difference(mean=mean, low=mean - 9, high=mean + 7, stderr=stderr)
+    return scores(50.0 + mean, 50.0).model_copy(update={"difference": difference})
+
+
+def test_the_interval_of_a_mean_over_tasks_adds_the_variances_of_independent_rows():
+    found = means([differing(10.0, 3.0), differing(20.0, 4.0)])
+
+    # √(3² + 4²) / 2 = 2.5, and 1.96 × 2.5 = 4.9
+    assert (found.tasks, found.rows, found.difference.mean) == (2, 40, 15.0)
+    assert found.difference.low == pytest.approx(10.1, abs=0.01)
+    assert found.difference.high == pytest.approx(19.9, abs=0.01)
+
+
+def test_the_interval_of_one_task_is_its_own():
+    assert means([differing(10.0, 3.0)]).difference == differing(10.0, 3.0).difference
+
+
+def test_a_task_without_untuned_scores_leaves_no_difference():
+    assert means([differing(10.0, 3.0), scores(60.0)]).difference is None
+
+
+def test_nothing_has_no_means():
+    assert means([]) is None

@@ -12,13 +12,15 @@ from flanbuild.artifacts.arrow import read_table
 from flanbuild.artifacts.files import sha256_of, xxh3_of
 from flanbuild.artifacts.records import HeldOutGroup, Manifest, read_record, write_record
 from flanbuild.errors import ArtifactError, DeclarationError, ExecutionError
+from flanbuild.evaluation.comparison import ScoredRows, published
 from flanbuild.evaluation.config import EvaluateConfig
 from flanbuild.evaluation.metrics import METRICS
 from flanbuild.evaluation.paper import PAPER, SEEN_BEST
 from flanbuild.evaluation.ranking import loglikelihoods
-from flanbuild.evaluation.record import ScoreRecord
+from flanbuild.evaluation.record import SampleRecord, ScoreRecord
 from flanbuild.evaluation.rows import EvaluationRows
 from flanbuild.evaluation.run import evaluate
+from flanbuild.evaluation.samples import samples
 from flanbuild.evaluation.scores import (
     Answers,
     best_template,
@@ -111,9 +113,54 @@ def test_a_task_without_test_split_is_listed_with_the_reason(record):
     assert "gone" not in record.scores["nli"]
 
 
-def test_the_paper_stands_beside_a_task_it_reports(record):
-    assert record.scores["nli"]["rte"]["accuracy"].paper.mean == 78.3
-    assert record.scores["nli"]["said"]["exact_match"].paper is None
+@pytest.mark.parametrize(
+    ("task", "kind", "paper"),
+    [
+        ("rte", "hub", 78.3),
+        ("rte", "mirror", 78.3),
+        ("rte", "sample", None),
+        ("rte", "files", None),
+        ("said", "hub", None),
+    ],
+)
+def test_the_paper_stands_beside_real_rows_of_a_task_that_it_reports(task, kind, paper):
+    found = published(task, "accuracy", toys.SOURCE.model_copy(update={"kind": kind}))
+    assert (found.mean if found else None) == paper
+
+
+def test_the_paper_does_not_stand_beside_sample_rows(record):
+    assert record.sources["rte"].kind == "sample"
+    assert record.scores["nli"]["rte"]["accuracy"].paper is None
+
+
+def test_scores_json_says_how_the_model_was_trained_and_on_what(record):
+    run, tuned = record.training, record.models["tuned"]
+    assert (run.base, run.used.steps, run.config["learning_rate"]) == ("random weights", 60, 5e-3)
+    assert run.used.examples > 60 * 8  # packed: more than one example in a sequence
+    assert not {"model", "tokenizer"} & set(run.config)
+    assert (tuned.architecture, tuned.parameters) == ("llama", record.models["untuned"].parameters)
+    assert 50_000 < tuned.parameters < 500_000
+    assert record.trained_on["sounds"].examples == 192
+    assert record.held_out["nli"].rule == "asked for"
+
+
+def test_samples_are_right_and_wrong_answers_of_different_rows_with_their_prompts(report):
+    found = read_record(report / "samples.json", SampleRecord).samples
+    assert set(found) == {"rte", "said", "sounds"}
+    for sample in found["rte"]:
+        asked = toys.evaluation_row(sample.row, sample.template)
+        assert (sample.prompt, list(sample.answers)) == (asked["prompt"], asked["answers"])
+        assert sample.right is (sample.predictions["tuned"] == asked["completion"])
+        assert set(sample.predictions) == {"tuned", "untuned"}
+    right = [sample.row for sample in found["rte"] if sample.right]
+    assert len(set(right)) == len(right) == 2
+
+
+def test_right_and_wrong_samples_are_two_of_each_where_there_are_as_many():
+    asked = rows([["a", "b"]] * 6, ["a"] * 6)
+    answers = Answers(["a", "a", "a", "b", "b", "b"], [])
+    chosen = samples("rte", ScoredRows(asked, {"tuned": answers}))
+    assert [sample.right for sample in chosen] == [True, True, False, False]
 
 
 def test_scores_json_records_what_ran(record, place):
@@ -175,6 +222,7 @@ def test_the_difference_has_an_interval_that_holds_it(record):
     difference = record.scores["nli"]["rte"]["accuracy"].difference
     assert difference.low < difference.mean < difference.high
     assert difference.low > 0
+    assert difference.high - difference.low == pytest.approx(2 * 1.96 * difference.stderr, rel=0.2)
 
 
 def test_a_trained_task_is_scored_on_its_dev_rows(record):

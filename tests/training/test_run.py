@@ -375,7 +375,7 @@ def test_a_sequence_must_hold_a_prompt_beside_a_completion():
 
 
 def test_importing_training_loads_no_torch():
-    code = "import sys, flanbuild.training.run, flanbuild.evaluation.run, flanbuild.evaluation.report; sys.exit('torch' in sys.modules)"
+    code = "import sys, flanbuild.training.run, flanbuild.evaluation.run, flanbuild.report.report; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
         == 0

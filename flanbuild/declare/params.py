@@ -1,6 +1,7 @@
 """The values of params.yaml: defaults of the command line, and values that DVC passes to the stages."""
 
 import os
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -56,7 +57,7 @@ class Params(StrictModel):
     @model_validator(mode="after")
     def _names_of_holdouts(self) -> Self:
         for name, entry in self.holdouts.items():
-            expected = "-".join(sorted({held.replace("/", ".") for held in entry.holdout}))
+            expected = holdout_name(entry.holdout)
             if name != expected:
                 raise ValueError(
                     f"holdouts: '{name}' has to be called '{expected}', as its mixture folder is"
@@ -92,12 +93,22 @@ def load_params(path: Path = FILE) -> Params:
         raise DeclarationError(f"{path}: not a file.")
     faults = Faults(path)
     data = read(path, faults) or {}
-    if isinstance(data, dict):
-        data = {key: value for key, value in data.items() if not _foreign(str(key))}
-    params = None if faults else validate(Params, data, faults)
+    params = None if faults else check_params(data, faults)
     if params is None:
         raise DeclarationError(*faults)
     return params
+
+
+def check_params(data: Any, faults: Faults) -> Params | None:
+    """The data of a params.yaml as a model, or None with its faults."""
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if not _foreign(str(key))}
+    return validate(Params, data, faults)
+
+
+def holdout_name(names: Iterable[str]) -> str:
+    """The name of the folders of a hold-out: what is held out, sorted and joined by hyphens, with dots for slashes."""
+    return "-".join(sorted({name.replace("/", ".") for name in names}))
 
 
 def _foreign(key: str) -> bool:

@@ -53,7 +53,7 @@ def study(
         runs = runs_of(studies)
         common = [text for text in runs[0].arguments if all(text in run.arguments for run in runs)]
         print_table(
-            f"dvc exp run --temp {' '.join(common).replace(' -S -S', ' -S')}",
+            f"dvc exp run --temp {' '.join(common)}",
             ["name", "overrides of its own"],
             [[run.name, " ".join(text for text in run.arguments if text not in common)] for run in runs],
         )

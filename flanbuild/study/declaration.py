@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -161,11 +161,18 @@ def load_studies(path: Path, tasks: Mapping[str, Task], changed: Overrides | Non
     if file is None:
         raise DeclarationError(*faults)
     load_params()  # faults of the file itself are not those of the studies
+    common = {**file.set, **(changed or {})}
+    _settings(file.set, tasks, file.holdout, _At(faults, faults.position(("set",)), "set"))
+    if not faults:
+        _settings(common, tasks, file.holdout, _At(faults, "-S"))
     names: dict[str, str] = {}
-    studies = [
-        _study(name, study, file, changed or {}, tasks, faults, names)
-        for name, study in file.studies.items()
-    ]
+    studies = []
+    for name, study in file.studies.items() if not faults else ():
+        place = ("studies", name, "set")
+        here = _At(faults, faults.position(place), dotted(place))
+        if _settings({**common, **study.set}, tasks, study.holdout or file.holdout, here) is not None:
+            overrides = {**file.set, **study.set, **(changed or {})}
+            studies.append(_study(name, study, file, overrides, tasks, faults, names))
     if faults:
         raise DeclarationError(*faults)
     return studies
@@ -184,7 +191,7 @@ def _study(
     name: str,
     study: StudyDeclaration,
     file: StudyFile,
-    changed: Overrides,
+    common: Overrides,
     tasks: Mapping[str, Task],
     faults: Faults,
     names: dict[str, str],
@@ -194,45 +201,42 @@ def _study(
     holdout = holdout_name(held)
     seeds = study.seeds or file.seeds
     points: list[Point] = []
-    first: dict[str, JsonValue] | None = None
+    fixed: dict[str, JsonValue] = {}
     for keys, label, own in study.declared():
-        here = _At(faults, ("studies", name, *keys))
+        place = ("studies", name, *keys)
+        here = _At(faults, faults.position(place), dotted(place))
         if _slug(label) in {_slug(point.label) for point in points}:
             here.add((), f"there are two points '{label}'.")
         runs = []
         for seed in seeds:
-            overrides = {
+            overrides: dict[str, JsonValue] = {
                 "holdouts": {holdout: {"holdout": list(held)}},
-                **file.set,
-                **study.set,
-                **changed,
+                **common,
                 SEED: seed,
                 **own,
             }
-            settings = _settings(overrides, tasks, held, here)
-            if settings is None:
+            if (settings := _settings(overrides, tasks, held, here)) is None:
                 break
-            first = first or settings.fixed
-            if differing := [key for key in _FIXED if settings.fixed[key] != first[key]]:
+            fixed = fixed or settings.fixed
+            if differing := [key for key in _FIXED if settings.fixed[key] != fixed[key]]:
                 here.add((), f"{differing[0]} differs from the first point's, so other rows would be scored.")
             digest = settings.digest(holdout)
             suffix = f"-seed{seed}" if len(seeds) > 1 else ""
             run = names.setdefault(digest, f"{name}-{_slug(label)}{suffix}")
             runs.append(Run(run, holdout, overrides, digest))
         points.append(Point(label, tuple(runs)))
-    source = str(first["source"]) if first else ""
-    return Study(name, study.desc, study.axis, holdout, source, tuple(points))
+    return Study(name, study.desc, study.axis, holdout, str(fixed.get("source", "")), tuple(points))
 
 
 class _At(Faults):
-    """Faults of what a point comes to, all of them at the point's position."""
+    """Faults of what overrides come to, all of them at the position of the overrides."""
 
-    def __init__(self, faults: Faults, keys: Keys) -> None:
+    def __init__(self, faults: Faults, *position: str) -> None:
         super().__init__(faults.path)
-        self._faults, self._prefix = faults, f"{faults.position(keys)}: {dotted(keys)}"
+        self._faults, self._position = faults, ": ".join(position)
 
     def position(self, keys: Keys) -> str:  # noqa: ARG002  the file that `keys` are of is not this one
-        return self._prefix
+        return self._position
 
     def append(self, fault: str) -> None:
         super().append(fault)
@@ -269,10 +273,8 @@ def _settings(
     return None if faults else _Settings(params, mixture, train, evaluate)
 
 
-def _config(
-    kind: type[Config], section: str, values: Mapping[str, JsonValue], faults: Faults
-) -> Config | None:
-    """The settings of a command, as its options would take them."""
+def _config(kind: type[Config], section: str, values: dict[str, Any], faults: Faults) -> Config | None:
+    """The settings of a command, whose class checks the values."""
     known = [field.name for field in fields(kind)]
     unknown = [name for name in values if name not in known]
     for name in unknown:
@@ -280,7 +282,7 @@ def _config(
     if unknown:
         return None
     try:
-        return kind(**values)  # type: ignore[arg-type]  the class checks its values
+        return kind(**values)
     except DeclarationError as error:
         for fault in error.faults:
             faults.add((), fault)

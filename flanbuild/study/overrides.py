@@ -61,27 +61,28 @@ def applied(data: Mapping[str, JsonValue], overrides: Overrides) -> dict[str, Js
     for name, value in overrides.items():
         first, dot, rest = name.partition(".")
         old = result.get(first)
-        inner = old if isinstance(old, dict) else {}
         if dot:
-            result[first] = applied(inner, {rest: value})
-        elif isinstance(value, dict):
-            result[first] = applied(inner, value)
+            result[first] = applied(old if isinstance(old, dict) else {}, {rest: value})
         else:
-            result[first] = value
+            result[first] = _merged(old, value)
     return result
+
+
+def _merged(old: JsonValue, new: JsonValue) -> JsonValue:
+    """The new value; of two mappings the keys of both, which are not dotted here."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
 
 
 def arguments(overrides: Overrides) -> list[str]:
     """The overrides as arguments of `dvc exp run`.
 
     >>> arguments({"train.steps": 5, "mixtures/flan2021.yaml:clusters": ["nli", "misc"]})
-    ['-S', '++train.steps=5', '-S', 'mixtures/flan2021.yaml:++clusters=[nli,misc]']
+    ['--set-param=++train.steps=5', '--set-param=mixtures/flan2021.yaml:++clusters=[nli,misc]']
     """
-    found: list[str] = []
-    for name, value in overrides.items():
-        file, colon, key = name.rpartition(":")
-        found += ["-S", f"{file}{colon}++{key}={_hydra(value)}"]
-    return found
+    split = [(*name.rpartition(":"), value) for name, value in overrides.items()]
+    return [f"--set-param={file}{colon}++{key}={_hydra(value)}" for file, colon, key, value in split]
 
 
 def _hydra(value: JsonValue) -> str:

@@ -87,7 +87,7 @@ def _page(results: Sequence[StudyResult]) -> str:
                 "title": result.study.desc,
                 "lead": _lead(result),
                 "plot": draw(chart(result), f"Scores by {result.study.axis}; the table has the numbers"),
-                "table": Table("Scores", header(result), cells(result)),
+                "table": Table(f"Scores by {result.study.axis}", header(result), cells(result)),
                 "notes": _notes(result),
             }
             for result in results

@@ -16,10 +16,10 @@ from time import monotonic
 from typing import ClassVar
 
 from pydantic import JsonValue
-from ruamel.yaml import YAML
 
 from flanbuild.artifacts.files import digest_of, disk_errors, locked, staged
 from flanbuild.artifacts.records import RECORD, SCORES, Digest, Record, find_record, write_record
+from flanbuild.declare.document import Faults, read
 from flanbuild.errors import DeclarationError, ExecutionError, require
 from flanbuild.progress import log
 from flanbuild.study.declaration import Run, Study
@@ -159,7 +159,11 @@ def _code() -> str:
 
     `dvc exp run` takes the same files along: it leaves untracked ones behind.
     """
-    stages = YAML(typ="safe").load(_PIPELINE.read_text(encoding="utf-8"))["stages"]
+    faults = Faults(_PIPELINE)
+    declared = read(_PIPELINE, faults)
+    if faults:
+        raise DeclarationError(*faults)
+    stages = declared["stages"]
     deps = {dep for stage in stages.values() for dep in stage.get("do", stage).get("deps", ())}
     kept = sorted(dep for dep in deps if "$" not in dep and dep.partition("/")[0] not in _MADE)
     with TemporaryDirectory() as folder:

@@ -40,6 +40,7 @@ def study(
     from flanbuild.page.frame import MODULES
 
     require("`flanbuild study`", "report", MODULES)
+    from flanbuild.declare.params import load_params
     from flanbuild.declare.project import task_files
     from flanbuild.study import report
     from flanbuild.study.declaration import load_studies, select
@@ -47,7 +48,8 @@ def study(
     from flanbuild.study.results import results
     from flanbuild.study.run import finished, run_studies, runs_of
 
-    declared = load_studies(file, task_files(), parse(set_param or []))
+    own = map(Path, load_params().own.tasks)
+    declared = load_studies(file, task_files(own), parse(set_param or []))
     studies = select(declared, names or [])
     if dry_run:
         runs = runs_of(studies)

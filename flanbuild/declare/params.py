@@ -12,6 +12,8 @@ from flanbuild.declare.document import Faults, StrictModel, read, validate
 from flanbuild.errors import DeclarationError
 
 FILE = Path("params.yaml")
+_WITH_TASKS = ("list", "show", "why", "explore", "check", "lock", "mirror", "import", "licenses")
+"""Commands that take `--tasks` and no other value of params.yaml."""
 
 
 class Sample(StrictModel):
@@ -24,6 +26,13 @@ class HoldoutParams(StrictModel):
     """What one mixture of the pipeline holds out."""
 
     holdout: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class OwnParams(StrictModel):
+    """Declarations of one's own, beside those in mixtures/."""
+
+    tasks: tuple[str, ...] = ()
+    """Folders of task files, as `--tasks` takes them."""
 
 
 class EvalsetParams(StrictModel):
@@ -44,6 +53,7 @@ class Params(StrictModel):
     scheduler: str = ""
     """Address of the Dask scheduler, such as tcp://host:8786."""
     mixture: str = "flan2021"
+    own: OwnParams = OwnParams()
     holdouts: dict[str, HoldoutParams] = {}
     """Folder name -> what is held out."""
     plotted: str | None = None
@@ -68,13 +78,15 @@ class Params(StrictModel):
 
     def defaults(self) -> dict[str, dict[str, Any]]:
         """Default option values by command, in the form of click's default_map."""
-        rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows}
+        tasks = {"tasks": list(self.own.tasks)} if self.own.tasks else {}
+        rows = {"source": self.source, "mirror": self.mirror, "sample_rows": self.sample.rows} | tasks
         where = rows | {"missing": self.missing, "mixture": self.mixture}
         where |= {"executor": self.executor, "scheduler": self.scheduler}
         building = dict.fromkeys(("plan", "download", "render", "mixture", "verify"), where)
-        evalset = where | {"max_rows": self.evalset.max_rows}
-        return building | {
-            "evalset": evalset,
+        return {
+            **dict.fromkeys(_WITH_TASKS, tasks),
+            **building,
+            "evalset": where | {"max_rows": self.evalset.max_rows},
             "preview": rows,
             "train": self.train,
             "evaluate": self.evaluate,

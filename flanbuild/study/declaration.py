@@ -31,7 +31,7 @@ from flanbuild.study.overrides import Overrides, applied, arguments, by_file
 from flanbuild.training.config import TrainConfig
 
 SEED = "train.seed"
-_FIXED = ("source", "mirror", "sample", "missing", "evalset", "evaluate")
+_FIXED = ("source", "mirror", "sample", "missing", "own", "evalset", "evaluate")
 """Keys of params.yaml that decide which rows are scored, and how: all points of a study have the same."""
 Config = TypeVar("Config", TrainConfig, EvaluateConfig)
 

@@ -20,6 +20,7 @@ from pydantic import JsonValue
 from flanbuild.artifacts.files import digest_of, disk_errors, locked, staged
 from flanbuild.artifacts.records import RECORD, SCORES, Digest, Record, find_record, write_record
 from flanbuild.declare.document import Faults, read
+from flanbuild.declare.params import load_params
 from flanbuild.errors import DeclarationError, ExecutionError, require
 from flanbuild.progress import log
 from flanbuild.study.declaration import Run, Study
@@ -166,6 +167,7 @@ def _code() -> str:
     stages = declared["stages"]
     deps = {dep for stage in stages.values() for dep in stage.get("do", stage).get("deps", ())}
     kept = sorted(dep for dep in deps if "$" not in dep and dep.partition("/")[0] not in _MADE)
+    kept += [Path(folder).parent.as_posix() for folder in load_params().own.tasks]  # with the rows beside it
     with TemporaryDirectory() as folder:
         index = Path(folder) / "index"
         shutil.copyfile(Path(_git("rev-parse", "--git-path", "index")), index)

@@ -120,7 +120,9 @@ def test_a_size_in_examples_is_met_exactly(build):
 
 
 def test_a_size_that_would_repeat_a_template_is_refused_in_one_sentence_with_what_to_write(build):
-    message = r"^[^\n]*size: \w+ and \d+ more tasks are asked for .* size.templates_per_row: 2; write 10, or leave"
+    message = (
+        r"^[^\n]*size: \w+ and \d+ more tasks are asked for .* size.templates_per_row: 2; write 10, or leave"
+    )
     with pytest.raises(DeclarationError, match=message):
         build(mixture={"size": Size(examples=20_000, templates_per_row=2)}).mix([])
 

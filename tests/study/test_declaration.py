@@ -1,10 +1,12 @@
 """A file of studies is checked whole, before any work, and studies share the runs that are equal."""
 
+import re
+
 import pytest
 from conftest import ROOT
 
 from flanbuild.errors import DeclarationError
-from flanbuild.study.declaration import load_studies, select
+from flanbuild.study.declaration import StudyDeclaration, StudyFile, load_studies, select
 from flanbuild.study.run import runs_of
 
 FILE = """\
@@ -156,3 +158,11 @@ def test_the_studies_of_the_project_are_those_of_the_paper(tasks, monkeypatch):
         "size",
         "steps",
     ]
+
+
+@pytest.mark.parametrize(("heading", "model"), [("file", StudyFile), ("study", StudyDeclaration)])
+def test_every_key_has_a_row_in_the_docs(heading, model):
+    text = (ROOT / "docs" / "ablations.md").read_text(encoding="utf-8")
+    rows = re.search(rf"^\| key of (?:the|a) {heading} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)[1]
+
+    assert re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE) == list(model.model_fields)

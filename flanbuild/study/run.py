@@ -40,10 +40,8 @@ class RunRecord(Record):
 
     FORMAT: ClassVar[int] = 1
 
-    experiment: str
-    """name of the DVC experiment"""
     revision: str
-    """its commit"""
+    """commit of the DVC experiment"""
     overrides: dict[str, JsonValue]
     settings: Digest
     """of all settings, defaults included"""
@@ -109,7 +107,6 @@ def _run(run: Run, folder: Path, code: str) -> None:
         with disk_errors(folder):
             shutil.move(output, staging / LOG)
         record = RunRecord.of(
-            experiment=run.name,
             revision=revision,
             overrides=dict(run.overrides),
             settings=run.settings,

@@ -32,6 +32,7 @@ folder = Path(sys.argv[2])
 folder.mkdir(parents=True, exist_ok=True)
 for name in ("scores.json", "predictions.arrow"):
     (folder / name).write_text(sys.argv[1])
+(folder / "predictions.arrow").write_text(str(Path.cwd()))
 """
 
 
@@ -84,12 +85,24 @@ def test_runs_are_experiments_of_the_workspace_which_stays_as_it_is(project):
     assert [(runs / f"steps-{n}" / "scores.json").read_text() for n in (2, 3)] == ["2 steps", "3 steps"]
     assert state(project) == before
     listed = subprocess.run(
-        [sys.executable, "-m", "dvc", "exp", "list", "--name-only"],
+        [sys.executable, "-m", "dvc", "exp", "list", "--all-commits", "--name-only"],
         capture_output=True,
         text=True,
         check=True,
     )
     assert sorted(listed.stdout.split()) == ["steps-2", "steps-3"]
+
+
+def test_dvc_works_in_a_clone_so_that_a_killed_study_leaves_no_overrides_behind(project):
+    left = project / ".dvc" / "tmp" / "studies"
+    left.mkdir(parents=True)
+    (left / "of a killed study").touch()
+
+    run_studies([study(2)], project / "reports" / "studies")
+
+    where = (project / "reports" / "studies" / "runs" / "steps-2" / "predictions.arrow").read_text()
+    assert where.startswith(str(left))
+    assert not left.exists()
 
 
 def test_a_stopped_study_goes_on_and_runs_nothing_twice(project):

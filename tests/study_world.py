@@ -45,6 +45,7 @@ def write_run(
     sets: dict[str, str] | None = None,
     config: dict[str, int] | None = None,
     first_row: int = 0,
+    constant: tuple[str, ...] = (),
 ) -> None:
     """The folder of a run. `right`: held-out task → whether each row was answered rightly, under its one template."""
     folder = out / "runs" / name
@@ -64,7 +65,7 @@ def write_run(
         protocol="flan",
         config={"examples": 20, **(config or {})},
         evaluation_sets=digests,
-        models={"tuned": MODEL},
+        models={"tuned": MODEL.model_copy(update={"constant": {task: {"yes": 1} for task in constant}})},
         not_asked={},
         scores={"nli": {task: _scores(answers) for task, answers in right.items()}},
         seen={"misc": {task: _scores(answers) for task, answers in (seen or {}).items()}},

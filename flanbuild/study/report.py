@@ -111,7 +111,13 @@ def _notes(result: StudyResult) -> list[str]:
         if seen
         else "Trained tasks: no task was trained on and scored in every point."
     )
+    constant = [
+        f"{point.label} ({point.constant} of {len(result.tasks)})"
+        for point in result.points
+        if point.constant
+    ]
     return [
+        *([f"Tasks of which all rows get one answer: {', '.join(constant)}."] if constant else []),
         f"Held out: mean over tasks of their main metric, each the mean over templates{seeds}, ± the standard error over "
         "rows. Difference: from the first point, with its 95 % interval; the rows are the same, so they are paired.",
         f"{trained} Majority: always the most common answer of the dev rows of a held-out task.",

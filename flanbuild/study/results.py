@@ -60,6 +60,8 @@ class PointResult:
     """held-out mean minus that of the first point, on the same rows; None for the first point"""
     seen: Estimate | None
     """of the trained tasks that every point scored; None if there are none"""
+    constant: int
+    """held-out tasks in the mean for which each run gives one answer to all rows, under every template"""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ class _Scored:
         metrics = next(tasks[task] for tasks in clusters if task in tasks)
         return metrics[self.record.metrics[task][0]]
 
+    def is_constant(self, task: str) -> bool:
+        """Whether the model gives one answer to all rows of the task, under every template."""
+        answers = self.record.models["tuned"].constant.get(task, {})
+        return sum(answers.values()) == self.scores(task).tuned.templates
+
     def replicates(self, task: str, split: Split) -> Replicates | None:
         """The score of each row; None where text was generated, whose answers the predictions do not hold."""
         table = _of(self.predictions, model="tuned", split=split, task=task)
@@ -141,6 +148,7 @@ def results(study: Study, out: Path) -> StudyResult:
                 _seed_sd(runs, tasks),
                 _difference(runs, points[0], tasks) if number else None,
                 _estimate(runs, sorted(seen), "dev") if seen else None,
+                sum(all(run.is_constant(task) for run in runs) for task in tasks),
             )
             for number, (point, runs, held_out) in enumerate(zip(study.points, points, means, strict=True))
         ),

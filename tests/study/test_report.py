@@ -70,3 +70,13 @@ def test_equal_results_give_equal_bytes(out):
     write([results(declared, out)], out)
 
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_point_that_gives_one_answer_to_all_rows_is_named(tmp_path):
+    write_run(tmp_path, "templates-1", {"rte": HALF, "cb": HALF})
+    write_run(tmp_path, "templates-4", {"rte": HALF, "cb": HALF}, constant=("rte",))
+
+    write([results(study({"1": ["templates-1"], "4": ["templates-4"]}), tmp_path)], tmp_path)
+
+    page = (tmp_path / "templates" / "study.md").read_text()
+    assert "Tasks of which all rows get one answer: 4 (1 of 2)." in page

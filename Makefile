@@ -34,9 +34,10 @@ repro: $(VENV)/ready
 study: $(VENV)/ready
 	python -m flanbuild study
 
-# Experiments without the hashes of code and data, which are most columns: DVC has no setting that hides them.
+# Experiments without the scores of single tasks and the hashes of code and data, which are most columns: DVC has no setting
+# that hides them.
 experiments: $(VENV)/ready
-	dvc exp show --no-pager --only-changed --drop '^(data|flanbuild|mixtures|models|pipeline|reports)/' --md
+	dvc exp show --no-pager --only-changed --drop '^(data|flanbuild|mixtures|models|pipeline|reports)/|^tasks\.' --md
 
 test: $(VENV)/ready lint
 	$(PYTEST) -m 'not slow'

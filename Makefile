@@ -25,10 +25,19 @@ EVALUATE_gpu := --examples 1000 --dev-examples 200 --seen-tasks 8 --seen-example
 EVALUATE_cpu := --examples 40 --templates 3 --dev-examples 12 --seen-tasks 4 --seen-examples 20
 PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
-.PHONY: repro test test-all test-lowest conformance results lint dead-code audit constraints clean
+.PHONY: repro study experiments test test-all test-lowest conformance results lint dead-code audit constraints clean
 
 repro: $(VENV)/ready
 	dvc repro
+
+# The paper's ablations, each point a DVC experiment: docs/ablations.md. Called again, it goes on where it was stopped.
+study: $(VENV)/ready
+	python -m flanbuild study
+
+# Experiments without the scores of single tasks and the hashes of code and data, which are most columns: DVC has no setting
+# that hides them.
+experiments: $(VENV)/ready
+	dvc exp show --no-pager --only-changed --drop '^(data|flanbuild|mixtures|models|pipeline|reports)/|^tasks\.' --md
 
 test: $(VENV)/ready lint
 	$(PYTEST) -m 'not slow'

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
+    tasks: Annotated[list[Path], typer.Option(help="A folder of task files; may be repeated.")],
     cluster: Annotated[str, typer.Option(help="The cluster to download.")],
     data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
     source: Annotated[str, typer.Option(help="sample, mirror or hub")] = "sample",
@@ -33,7 +33,7 @@ def main(
     jobs: Annotated[int, typer.Option(envvar="FLANBUILD_JOBS", min=1)] = os.cpu_count() or 1,
 ) -> None:
     """Download what is missing or stale; the rest stays."""
-    members = {name: task for name, task in load_tasks([tasks]).items() if task.cluster == cluster}
+    members = {name: task for name, task in load_tasks(tasks).items() if task.cluster == cluster}
     root = Addresses(data).raw
     opened = open_source(source, mirror=mirror, sample_rows=sample_rows, lock=lock)
     with progress(len(members), f"download {cluster}") as done:

@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
+    tasks: Annotated[list[Path], typer.Option(help="A folder of task files; may be repeated.")],
     cluster_name: Annotated[
         str, typer.Option("--cluster", help="The cluster whose evaluation sets to build.")
     ],
@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Build what is missing or stale; the rest stays."""
     workers = Workers(jobs, cluster(executor, scheduler))
-    members = {name: task for name, task in load_tasks([tasks]).items() if task.cluster == cluster_name}
+    members = {name: task for name, task in load_tasks(tasks).items() if task.cluster == cluster_name}
     addresses = Addresses(data)
     raw, root = addresses.raw, addresses.evaluation
     with locked(root):

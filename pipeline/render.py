@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 @exit_on_error()
 def main(
-    tasks: Annotated[Path, typer.Option(help="The folder of all task files.")],
+    tasks: Annotated[list[Path], typer.Option(help="A folder of task files; may be repeated.")],
     cluster_name: Annotated[str, typer.Option("--cluster", help="The cluster to render.")],
     mixture: Annotated[Path, typer.Option(help="The mixture file.")],
     data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
@@ -32,7 +32,7 @@ def main(
 ) -> None:
     """Render what is missing or stale; the rest stays."""
     workers = Workers(jobs, cluster(executor, scheduler))
-    known, declared, addresses = load_tasks([tasks]), load_mixture(mixture), Addresses(data)
+    known, declared, addresses = load_tasks(tasks), load_mixture(mixture), Addresses(data)
     addresses.claim(declared.name, mixture)
     trained = set(declared.members(known.values()))
     members = [task for task in known.values() if task.cluster == cluster_name]

@@ -175,6 +175,61 @@ def test_the_data_stages_give_what_the_command_line_gives(tmp_path):
     assert {"wsc273", "wsc", "dpr", "winogrande"} >= sets >= {"wsc273", "winogrande"}
 
 
+OWN = """\
+source: {files: {train: ../../rows.csv}, license: mit}
+columns: {text: string, label: class_label}
+labels: [a, b]
+splits: {train: train}
+fields: {text: text}
+options: {a: a, b: b}
+metrics: [accuracy]
+templates:
+  - {inputs: "{text}", targets: "{answer}"}
+"""
+
+
+def stage(folder, name, *arguments):
+    command = [sys.executable, "-m", f"pipeline.{name}", "--tasks", str(folder / "tasks"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder with a task file of a new cluster and its rows."""
+    (tmp_path / "tasks" / "letters").mkdir(parents=True)
+    (tmp_path / "tasks" / "letters" / "ab.yaml").write_text(OWN)
+    (tmp_path / "rows.csv").write_text("text,label\none,a\ntwo,b\n")
+    (tmp_path / "mine.yaml").write_text("shards: 1\n")
+    return tmp_path
+
+
+def test_a_changed_row_of_a_local_file_changes_what_download_depends_on(own):
+    arguments = ["--mixture", str(own / "mine.yaml"), "--out", str(own / "declared")]
+    declared = []
+    for label in "ab":
+        (own / "rows.csv").write_text(f"text,label\none,{label}\ntwo,b\n")
+        assert stage(own, "declare", *arguments).returncode == 0
+        declared.append((own / "declared" / "sources" / "letters.json").read_text())
+
+    assert declared[0] != declared[1]
+
+
+def test_a_cluster_that_dvc_does_not_render_is_a_fault_that_names_it(own):
+    data = ["--data", str(own / "data")]
+    mixture = ["--mixture", str(own / "mine.yaml")]
+    for name in ("download", "render"):
+        done = stage(own, name, "--cluster", "letters", *data, *(mixture if name == "render" else []))
+        assert done.returncode == 0, done.stderr
+    (own / "tasks" / "words").mkdir()
+    shutil.copy(own / "tasks" / "letters" / "ab.yaml", own / "tasks" / "words" / "cd.yaml")
+
+    done = stage(own, "mix", *mixture, *data)
+
+    assert done.returncode == 2
+    assert "cd is not rendered; name the cluster 'words' under `foreach` in dvc.yaml" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.needs("dvc")
 @pytest.mark.parametrize(
     "name",

@@ -10,7 +10,7 @@ from typing import Annotated, get_type_hints
 import typer
 
 from flanbuild import __version__
-from flanbuild.cli import build, explore, export, inspect, model, project, source
+from flanbuild.cli import build, explore, export, inspect, model, project, source, study
 from flanbuild.cli.console import COMMAND, exit_on_error, options
 from flanbuild.declare.params import load_params
 
@@ -49,7 +49,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
         build.gc,
     ),
     "Source": (source.lock, source.mirror, source.import_, source.licenses),
-    "Model": (model.train, model.evaluate, model.report),
+    "Model": (model.train, model.evaluate, model.report, study.study),
     "Export": (export.export, export.publish),
 }
 EXAMPLES = {
@@ -78,6 +78,7 @@ EXAMPLES = {
     "train": "flanbuild train data/mixtures/flan2021-without-nli --out models/nli --steps 100",
     "evaluate": "flanbuild evaluate models/nli data/mixtures/flan2021-without-nli --protocol lm-eval --out reports/nli",
     "report": "flanbuild report reports/holdouts/nli reports/holdouts/sentiment --out reports/summary",
+    "study": "flanbuild study templates -S train.steps=1000",
     "publish": "flanbuild publish data/mixtures/flan2021-without-nli exports/hub --date 2026-11-26",
     "export": "flanbuild export data/mixtures/flan2021-without-nli --to lm-eval --out lm_eval_tasks",
 }

@@ -61,8 +61,8 @@ class Size(StrictModel):
     """Each task gives its rate this many times."""
     examples: Annotated[int, Field(gt=0, le=MAX_EXAMPLES)] | None = None
     """Exact number of training examples of the mixture."""
-    templates_per_row: Annotated[int, Field(gt=0, le=MAX_TEMPLATES)] = 1
-    """With `examples`: templates under which each row is rendered, for tasks that give more examples than rows."""
+    templates_per_row: Annotated[int, Field(gt=0, le=MAX_TEMPLATES)] | None = None
+    """With `examples`: maximum number of templates under which a row is rendered; by default as many as could be needed."""
 
     @model_validator(mode="after")
     def _has_one_of_two(self) -> Self:

@@ -117,11 +117,16 @@ def rate(mixture: "Mixture", rows: int) -> int:
 
 
 def templates_per_row(mixture: "Mixture", rows: int) -> int:
-    """Templates under which each row is rendered, so that a repeated row comes under another template."""
+    """Templates under which each row is rendered, so that a repeated row comes under another template.
+
+    What a task gives of `size.examples` depends on the other tasks and on what is held out, so it is taken to give all of
+    them: an upper bound, which `size.templates_per_row` lowers.
+    """
     if not rows:
         return 1
-    if mixture.size.passes is None:
-        draws = mixture.size.templates_per_row
+    if mixture.size.examples is not None:
+        draws = mixture.size.templates_per_row or -(-mixture.size.examples // (rows * mixture.templates_each))
     else:
+        assert mixture.size.passes is not None, "a size has one of the two"
         draws = -(-mixture.size.passes * rate(mixture, rows) // rows)
     return max(1, min(mixture.templates, draws * mixture.templates_each))

@@ -336,17 +336,18 @@ def _check_templates_per_row(
     mixture: Mixture, allocations: Sequence[Allocation], records: Mapping[str, TaskRecord]
 ) -> None:
     """Raises DeclarationError where rows would be repeated under a template they had although others are left."""
-    faults = []
+    short: dict[str, int] = {}
     for entry in allocations:
         if not entry.count or entry.removed:  # the few that replace contaminated rows may begin again
             continue
         train = records[entry.task].splits["train"]
         needed = min((entry.repeats + 1) * mixture.templates_each, train.templates)
         if needed > train.templates_per_row:
-            faults.append(
-                f"{mixture.path}: size: {entry.task} is asked for {entry.count:,} examples and has {entry.rows:,} rows "
-                f"under {train.templates_per_row} template(s); set size.templates_per_row to "
-                f"{-(-needed // mixture.templates_each)}."
-            )
-    if faults:
-        raise DeclarationError(*faults)
+            short[entry.task] = -(-needed // mixture.templates_each)
+    if short:
+        most = max(short, key=lambda task: (short[task], task))
+        others = f" and {len(short) - 1} more tasks are" if len(short) > 1 else " is"
+        raise DeclarationError(
+            f"{mixture.path}: size: {most}{others} asked for more examples than their rows give under "
+            f"size.templates_per_row: {mixture.size.templates_per_row}; write {short[most]}, or leave the key out."
+        )

@@ -73,6 +73,15 @@ def test_a_row_is_rendered_under_as_many_templates_as_times_it_is_drawn(rows, ex
     assert templates_per_row(mixture(size=Size(passes=10), rate=Rate(max=3000)), rows) == expected
 
 
+@pytest.mark.parametrize(("rows", "expected"), [(100, 10), (3000, 3), (8000, 1), (30_000, 1)])
+def test_a_size_in_examples_needs_no_more_templates_than_if_one_task_gave_all_of_it(rows, expected):
+    assert templates_per_row(mixture(size=Size(examples=8000)), rows) == expected
+
+
+def test_the_templates_of_a_row_are_at_most_those_that_the_size_states():
+    assert templates_per_row(mixture(size=Size(examples=8000, templates_per_row=2)), 100) == 2
+
+
 def test_a_temperature_flattens():
     # 3,000 · (750 / 3,000)^(1/2) = 1,500: a quarter of the rows gives half of the examples.
     flat = mixture(size=Size(passes=1), rate=Rate(scheme="temperature", temperature=2))

@@ -119,12 +119,21 @@ def test_a_size_in_examples_is_met_exactly(build):
     assert len(examples(built.folder)) == built.manifest.rows["train"] == 221
 
 
-def test_a_size_that_would_repeat_a_template_is_refused_with_what_to_write(build):
-    with pytest.raises(DeclarationError, match=r"size: rte is asked for .* set size.templates_per_row to 10"):
-        build(mixture={"size": Size(examples=20_000)}).mix([])
+def test_a_size_that_would_repeat_a_template_is_refused_in_one_sentence_with_what_to_write(build):
+    message = (
+        r"^[^\n]*size: \w+ and \d+ more tasks are asked for .* size.templates_per_row: 2; write 10, or leave"
+    )
+    with pytest.raises(DeclarationError, match=message):
+        build(mixture={"size": Size(examples=20_000, templates_per_row=2)}).mix([])
 
-    built = build(mixture={"size": Size(examples=20_000, templates_per_row=10)}).mix([])
-    assert built.manifest.rows["train"] == 20_000
+
+def test_a_size_in_examples_works_out_the_templates_that_a_row_needs(build):
+    built = build(mixture={"size": Size(examples=20_000)}).mix([])
+
+    rows = examples(built.folder)
+    assert len(rows) == 20_000
+    first_ten = Counter((row["task"], row["row"], row["template"]) for row in rows if row["repeat"] < 9)
+    assert set(first_ten.values()) == {1}
 
 
 def test_holding_out_everything_is_refused(build):

@@ -19,10 +19,10 @@ HOLDOUTS ?= $(HOLDOUTS_$(SIZE))
 MIXTURE_gpu := flan2021
 MIXTURE_cpu := small
 MIXTURE ?= $(MIXTURE_$(SIZE))
-TRAIN_gpu := --steps 4000 --batch 64 --seq-length 1024 --learning-rate 1e-4 --warmup 100 --log-every 200 --save-every 500
-TRAIN_cpu := --steps 350 --batch 2 --seq-length 512 --learning-rate 1e-4 --warmup 20 --log-every 50 --save-every 50 --validation-examples 60
+TRAIN_gpu := --steps 4000 --batch 64 --seq-length 1024 --completion-length 256 --learning-rate 1e-4 --warmup 100 --log-every 200 --save-every 500
+TRAIN_cpu := --steps 356 --batch 2 --seq-length 512 --completion-length 256 --learning-rate 1e-4 --warmup 20 --log-every 89 --save-every 50 --validation-examples 60 --dtype bfloat16
 EVALUATE_gpu := --examples 1000 --dev-examples 200 --seen-tasks 8 --seen-examples 100 --batch-tokens 65536 --batch 128
-EVALUATE_cpu := --examples 40 --templates 3 --dev-examples 12 --seen-tasks 4 --seen-examples 20
+EVALUATE_cpu := --examples 30 --templates 3 --dev-examples 10 --seen-tasks 4 --seen-examples 20
 PYTEST := pytest tests flanbuild --doctest-modules --numprocesses auto --dist loadfile
 
 .PHONY: repro study experiments test test-all test-lowest conformance results lint dead-code audit constraints clean

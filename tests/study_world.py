@@ -19,6 +19,8 @@ MODEL = ModelRun(
     name=None,
     revision=None,
     weights={"model.safetensors": "w" * 64},
+    architecture="llama",
+    parameters=1_000,
     tokenizer="t" * 64,
     dtype="float32",
     attention="sdpa",
@@ -60,7 +62,12 @@ def write_run(
     digests = {task: {"test": (sets or {}).get(task, "1" * 32)} for task in right}
     record = ScoreRecord.of(
         mixture=MixtureRef(name="toy", digest="0123"),
+        training=None,
+        trained_on={},
         holdout=("nli",),
+        held_out={},
+        related_in_training={},
+        sources={},
         contamination=NOT_SEARCHED,
         protocol="flan",
         config={"examples": 20, **(config or {})},

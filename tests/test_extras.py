@@ -28,8 +28,10 @@ PAGES = {
     "flanbuild.inspect.explore",
     "flanbuild.inspect.summary",
     "flanbuild.page.charts",
+    "flanbuild.study.chart",
+    "flanbuild.study.report",
 }
-"""The modules behind `explore`; likewise."""
+"""The modules behind `explore` and `study`; likewise."""
 MODEL = ("flanbuild.model", "flanbuild.training", "flanbuild.evaluation", "flanbuild.report")
 
 

@@ -50,8 +50,8 @@ test-all: $(VENV)/ready lint
 test-lowest: $(LOWEST)/ready
 	$(LOWEST)/bin/python -m pytest tests -m 'not slow' -W default --numprocesses auto --dist loadfile
 
-# Other programs read a mixture, each in an environment that uv makes once; writes docs/conformance.md. It takes a network,
-# about 6 GB of disk and half an hour the first time.
+# Other programs read a mixture, each in an environment that uv makes once; writes docs/conformance.md and the table of
+# README.md. It takes eight minutes of a core, and the first time a network and about 6 GB of disk.
 conformance: $(VENV)/ready
 	python tests/conformance/run.py --write
 

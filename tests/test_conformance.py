@@ -1,5 +1,8 @@
-"""The checks of the conformance suite find each fault; the page docs/conformance.md follows the table of consumers."""
+"""The checks of the conformance suite find each fault; the pages follow the table of consumers and its snippets."""
 
+import ast
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -116,3 +119,86 @@ def test_the_page_has_a_row_for_each_consumer_and_each_snippet_as_it_runs():
     assert [row[0].removeprefix("| ") for row in rows] == [consumer.name for consumer in CONSUMERS]
     assert [(row[2], row[3]) for row in rows] == [(c.view, str(c.glue)) for c in CONSUMERS]
     assert written.rstrip().endswith(page.snippets().rstrip())
+
+
+def test_the_readme_names_each_consumer_once():
+    table = page.README.read_text(encoding="utf-8").split(page.README_START)[1].split(page.README_END)[0]
+    assert [table.count(f"[{consumer.name}]") for consumer in CONSUMERS] == [1] * len(CONSUMERS)
+
+
+def training(**changes):
+    return {
+        "steps": 3,
+        "losses": [2.0, 1.5, 1.4],
+        "examples": [example()],
+        "trained": [example()] * 3,
+    } | changes
+
+
+def test_three_steps_on_compared_examples_are_right_whatever_the_padding():
+    padded = [example(pad=(PAD, PAD))] * 3
+    assert checks.step_faults(training(), Characters()) == []
+    assert checks.step_faults(training(trained=padded), Characters()) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({"steps": 2}, "2 steps instead of 3"),
+        ({"losses": []}, "0 losses instead of 3"),
+        ({"losses": [2.0, float("nan"), 1.4]}, "the loss is not finite"),
+        ({"trained": [example(), example(end=())]}, "1 of 2 examples in training are not those compared"),
+    ],
+)
+def test_steps_with_a_fault_are_not_right(wrong, fault):
+    assert checks.step_faults(training(**wrong), Characters()) == [fault]
+
+
+READING = (page.PAGE.parent / "reading.md").read_text(encoding="utf-8")
+FOLDER = "data/mixtures/flan2021-without-nli"
+
+
+def snippet(name):
+    return (SNIPPETS / f"{name}.py").read_text(encoding="utf-8")
+
+
+def blocks(section):
+    """The indented blocks of a section of docs/reading.md."""
+    text = READING.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [block.strip("\n") for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(
+    ("reader", "names"),
+    [
+        ("polars", ["polars"]),
+        ("pyarrow", ["pyarrow"]),
+        ("pandas", ["pandas"]),
+        ("DuckDB", ["duckdb"]),
+        ("`datasets`, without flanbuild", ["datasets_folder", "datasets_streaming"]),
+    ],
+)
+def test_the_recipe_of_a_reader_is_what_its_snippets_run(reader, names):
+    how = next(line for line in READING.splitlines() if line.startswith(f"| {reader} |")).split(" | ")[1]
+    recipes = [
+        code.replace('"DIR', f'"{FOLDER}').replace("DIR", f'"{FOLDER}"')
+        for code in re.findall("`(.+?)`", how)
+    ]
+    assert recipes
+    assert [code for code in recipes if not any(code in snippet(name) for name in names)] == []
+
+
+def test_the_recipe_of_trl_is_what_its_snippet_runs():
+    lines = [line.strip() for line in snippet("trl_text").splitlines()]
+    assert [line for line in blocks("TRL")[0].splitlines() if line.strip() not in lines] == []
+
+
+def test_the_recipe_of_llamafactory_is_what_its_snippet_runs():
+    source, template = blocks("LLaMA-Factory")
+    world = ast.parse((page.FOLDER / "world.py").read_text(encoding="utf-8"))
+    values = {node.targets[0].id: node.value for node in world.body if isinstance(node, ast.Assign)}
+
+    dataset = json.loads(source)["flan"]
+    assert dataset["hf_hub_url"] == FOLDER
+    assert json.dumps(dataset["columns"]) in snippet("llamafactory")
+    assert template.strip() == ast.literal_eval(values["TEMPLATE"])

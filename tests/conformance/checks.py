@@ -1,10 +1,13 @@
 """What a consumer has read, compared with the mixture: rows as they are, tokens and labels one by one."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 IGNORED = -100
+STEPS = 3
+"""Steps that each trainer takes."""
 
 Row = Mapping[str, Any]
 Example = Mapping[str, list[int]]
@@ -41,6 +44,30 @@ def label_faults(examples: Sequence[Example], expected: Sequence[Row], tokenizer
     if len(expected) > len(examples):
         faults["rows are missing"] = len(expected) - len(examples)
     return faults
+
+
+def step_faults(training: Mapping[str, Any], tokenizer: Any) -> list[str]:
+    """What is wrong with the steps of a trainer: their number, the loss, or examples other than those compared.
+
+    `training` has the optimizer's `steps`, the `losses` of the last forward passes, the examples `trained` in them, and
+    the `examples` that were compared with the mixture.
+    """
+    faults = []
+    if training["steps"] < STEPS:
+        faults.append(f"{training['steps']} steps instead of {STEPS}")
+    if len(training["losses"]) != STEPS:
+        faults.append(f"{len(training['losses'])} losses instead of {STEPS}")
+    if not all(map(math.isfinite, training["losses"])):
+        faults.append("the loss is not finite")
+    if strange := others(training["trained"], training["examples"], tokenizer):
+        faults.append(f"{strange} of {len(training['trained'])} examples in training are not those compared")
+    return faults
+
+
+def others(examples: Sequence[Example], compared: Sequence[Example], tokenizer: Any) -> int:
+    """Examples that are none of those compared, whatever the padding."""
+    known = {str(_stripped(example, tokenizer)) for example in compared}
+    return sum(str(_stripped(example, tokenizer)) not in known for example in examples)
 
 
 def ends(examples: Sequence[Example], tokenizer: Any) -> int:

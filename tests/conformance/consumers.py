@@ -5,15 +5,15 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SNIPPETS = FOLDER / "snippets"
-_WITH_GPU = ("bitsandbytes", "flash-attn", "torchvision", "triton", "vllm", "xformers")
+TORCH = "torch==2.13.0"
+"""The CPU build; data is read the same by any."""
+WITH_GPU = ("bitsandbytes", "flash-attn", "torchvision", "triton", "vllm", "xformers")
 """Packages that need a GPU or the CUDA build of torch; no consumer needs them to read text."""
-OVERRIDES = (
-    "torch==2.13.0",  # the CPU build; data is read the same by any
-    *(f"{name}; sys_platform == 'never'" for name in _WITH_GPU),
+CUDA_FILES = (
+    "torchaudio/lib/_torchaudio*.so",  # torchaudio, which LLaMA-Factory imports, does without it
+    "streaming/vision/*.py",  # datasets of images, on torchvision; `import streaming` imports them
 )
-"""Requirements that replace those of the consumers."""
-CUDA_FILES = "lib/python*/site-packages/torchaudio/lib/_torchaudio*.so"
-"""An extension that the CPU build of torch can't load; torchaudio, which LLaMA-Factory imports, does without it."""
+"""Files below site-packages that only the CUDA build of torch can load; they are removed."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,14 @@ class Environment:
     distribution: str
     """the package whose version the table shows"""
     requirements: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+    """packages of WITH_GPU that the consumer imports even on a CPU"""
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """Requirements that replace those of the consumer."""
+        left_out = (name for name in WITH_GPU if name not in self.imports)
+        return (TORCH, *(f"{name}; sys_platform == 'never'" for name in left_out))
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def _environment(distribution: str, *others: str) -> Environment:
 
 
 ENVIRONMENTS = {
-    "axolotl": _environment("axolotl"),
+    "axolotl": Environment("axolotl", ("axolotl",), imports=("bitsandbytes", "triton")),
     "datasets": _environment("datasets", "torch"),
     "duckdb": _environment("duckdb"),
     "litdata": _environment("litdata", "polars", "pyarrow"),
@@ -86,7 +94,7 @@ CONSUMERS = (
     Consumer("llamafactory", "llamafactory", SHARDS, trains=True, known=SPACE),
     Consumer("axolotl", "axolotl", SHARDS, trains=True, known=SPACE),
     Consumer("axolotl_tokens", "axolotl", "tokens", trains=True),
-    Consumer("torchtune", "torchtune", SHARDS, trains=True, known=SPACE),
+    Consumer("torchtune", "torchtune", SHARDS, trains=True),
     Consumer("oumi", "oumi", SHARDS, trains=True),
     Consumer("olmo_core", "olmo-core", "olmo-core", trains=True),
     Consumer("polars", "polars", SHARDS),
@@ -97,7 +105,7 @@ CONSUMERS = (
     Consumer("torchdata", "torchdata", SHARDS),
     Consumer("ray", "ray", "parquet"),
     Consumer("litdata", "litdata", "parquet"),
-    Consumer("streaming", "streaming", "jsonl", known="No module named 'torchvision'"),
+    Consumer("streaming", "streaming", "jsonl"),
     Consumer("lm_eval", "lm-eval", "lm-eval"),
     Consumer("mlcroissant", "mlcroissant", "hub"),
 )

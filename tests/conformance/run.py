@@ -2,7 +2,7 @@
 
     python tests/conformance/run.py                    # all; prints the table of docs/conformance.md
     python tests/conformance/run.py axolotl polars     # some environments
-    python tests/conformance/run.py --write            # and writes the page
+    python tests/conformance/run.py --write            # and writes the page, and the short table of README.md
 
 Environments are made by uv in build/conformance/environments, or in the folder that FLANBUILD_CONFORMANCE names, and are
 kept until their requirements change. Exit code 1 if a consumer reads something wrong that consumers.py does not know.
@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import checks  # noqa: E402
 import world  # noqa: E402
-from consumers import CONSUMERS, CUDA_FILES, ENVIRONMENTS, FOLDER, OVERRIDES, Consumer  # noqa: E402
-from page import Result, write_page  # noqa: E402
+from consumers import CONSUMERS, CUDA_FILES, ENVIRONMENTS, FOLDER, Consumer  # noqa: E402
+from page import Result, write_page, write_readme  # noqa: E402
 
 BUILD = ROOT / "build" / "conformance"
 ENVIRONMENTS_FOLDER = Path(os.environ.get("FLANBUILD_CONFORMANCE", BUILD / "environments"))
@@ -40,7 +41,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("environments", nargs="*", default=list(ENVIRONMENTS), help="default: all")
-    parser.add_argument("--write", action="store_true", help="write docs/conformance.md")
+    parser.add_argument("--write", action="store_true", help="write docs/conformance.md and README.md")
     arguments = parser.parse_args()
     if unknown := set(arguments.environments) - set(ENVIRONMENTS):
         parser.error(f"no environment is named {sorted(unknown)[0]!r}; there are {', '.join(ENVIRONMENTS)}")
@@ -54,6 +55,7 @@ def main() -> None:
     results = {name: Result.from_json((RESULTS / f"{name}.json").read_text()) for name in _finished()}
     if arguments.write:
         write_page(results)
+        write_readme(results)
     sys.exit(
         any(_is_news(consumer, results[consumer.name]) for consumer in CONSUMERS if consumer.name in results)
     )
@@ -85,20 +87,21 @@ def run(consumer: Consumer) -> Result:
 def install(name: str) -> Path:
     """The interpreter of an environment, which is made anew when its requirements have changed."""
     environment = ENVIRONMENTS[name]
-    wanted = json.dumps([environment.requirements, OVERRIDES])
+    wanted = json.dumps([environment.requirements, environment.overrides, CUDA_FILES])
     folder = ENVIRONMENTS_FOLDER / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
     python = folder / "bin" / "python"
     ready = folder / "ready"
     if not ready.exists():
-        overrides = ENVIRONMENTS_FOLDER / "overrides.txt"
+        overrides = ENVIRONMENTS_FOLDER / f"{name}.txt"
         overrides.parent.mkdir(parents=True, exist_ok=True)
-        overrides.write_text("\n".join(OVERRIDES), encoding="utf-8")
+        overrides.write_text("\n".join(environment.overrides), encoding="utf-8")
         requirements = [str(ROOT) if line == "flanbuild" else line for line in environment.requirements]
         _call("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
         pip = ("uv", "pip", "install", "--quiet", "--python", str(python), "--override", str(overrides))
         _call(*pip, *requirements)
-        for file in folder.glob(CUDA_FILES):
-            file.unlink()
+        for pattern in CUDA_FILES:
+            for file in folder.glob(f"lib/python*/site-packages/{pattern}"):
+                file.unlink()
         ready.touch()
     return python
 
@@ -114,8 +117,12 @@ def _read(consumer: Consumer, python: Path, kind: str, limit: int = 1024) -> dic
     code = consumer.snippet.read_text(encoding="utf-8")
     snippet.write_text(code.replace("1024", str(limit)), encoding="utf-8")
     out = folder / f"{consumer.name}-{limit}.json"
+    for trained in (folder / "models").iterdir():  # a trainer would go on where the run before has stopped
+        if trained != folder / world.MODEL:
+            shutil.rmtree(trained)
     command = [str(python), "-P", str(FOLDER / "probe.py"), snippet.name]
     command += [ENVIRONMENTS[consumer.environment].distribution, out.name]
+    command += ["train"] if consumer.trains else []
     done = subprocess.run(
         command,
         cwd=folder,
@@ -160,29 +167,41 @@ def _check_rows(consumer: Consumer, read: dict[str, Any]) -> Result:
 
 
 def _check_training(consumer: Consumer, python: Path) -> Result:
-    found, right, version = [], True, ""
-    for kind in world.TOKENIZERS:
-        folder = BUILD / kind
-        read = _read(consumer, python, kind)
-        version = read["version"]
-        expected, tokenizer = world.mixture_rows(folder), world.load_tokenizer(folder)
-        faults = checks.label_faults(read["examples"], expected, tokenizer)
-        right &= not faults
-        words = [f"{count} × {name}" for name, count in sorted(faults.items())]
-        found.append(f"{kind}: {', '.join(words) or f'{len(expected)} of {len(expected)} examples right'}")
-    return Result(version, right, (*found, *_truncation(consumer, python)))
+    reads = {kind: _read(consumer, python, kind) for kind in world.TOKENIZERS}
+    faults = {kind: _training_faults(read, BUILD / kind) for kind, read in reads.items()}
+    found = []
+    for kind, read in reads.items():
+        words = (
+            ", ".join(faults[kind]) or f"{len(read['examples'])} of {len(read['examples'])} examples right"
+        )
+        found.append(f"{kind}: {words}, {_steps(read)}")
+    first = reads[world.TOKENIZERS[0]]
+    found += _truncation(consumer, python, first["examples"])
+    return Result(first["version"], not any(faults.values()), tuple(found))
 
 
-def _truncation(consumer: Consumer, python: Path) -> Sequence[str]:
+def _steps(read: dict[str, Any]) -> str:
+    losses = " ".join(f"{loss:.1f}" for loss in read["losses"])
+    return f"{len(read['losses'])} steps with loss {losses}"
+
+
+def _training_faults(read: dict[str, Any], folder: Path) -> list[str]:
+    expected, tokenizer = world.mixture_rows(folder), world.load_tokenizer(folder)
+    faults = checks.label_faults(read["examples"], expected, tokenizer)
+    words = [f"{count} × {name}" for name, count in sorted(faults.items())]
+    return words + checks.step_faults(read, tokenizer)
+
+
+def _truncation(consumer: Consumer, python: Path, whole: Sequence[checks.Example]) -> Sequence[str]:
     """What becomes of examples that are too long, with the first tokenizer."""
     if "1024" not in consumer.snippet.read_text(encoding="utf-8") or consumer.view == "olmo-core":
         return ()
-    folder = BUILD / world.TOKENIZERS[0]
     examples = _read(consumer, python, world.TOKENIZERS[0], SHORT)["examples"]
-    total, tokenizer = len(world.mixture_rows(folder)), world.load_tokenizer(folder)
-    kept = checks.ends(examples, tokenizer)
+    tokenizer = world.load_tokenizer(BUILD / world.TOKENIZERS[0])
+    left_out, shortened = len(whole) - len(examples), checks.others(examples, whole, tokenizer)
+    without_end = len(examples) - checks.ends(examples, tokenizer)
     return (
-        f"limited to {SHORT} tokens: {total - len(examples)} left out, {len(examples) - kept} lose their end",
+        f"limited to {SHORT} tokens: {left_out} left out, {shortened} shortened, {without_end} lose their end",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.feather
 import toys
 from tokenizers import processors
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from flanbuild.read import load
 
@@ -23,10 +23,11 @@ MODEL = "models/base"
 TOKENIZERS = ("byte-level", "unigram")
 HELD_OUT = "nli"
 TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}{{ m['content'] }}"
-    "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'assistant' %}"
+    "{% generation %}{{ m['content'] }}{{ eos_token }}{% endgeneration %}"
+    "{% else %}{{ m['content'] }}{% endif %}{% endfor %}"
 )
-"""The chat template of docs/reading.md: bare content, one begin token, one end token."""
+"""The chat template of docs/reading.md: bare content, one begin token, one end token, loss on the answers."""
 
 
 def make_world(folder: Path, tokenizer: str) -> None:
@@ -81,6 +82,7 @@ def _write_model(folder: Path, kind: str) -> None:
     texts = toys.texts(folder / MIXTURE)
     tokenizer = _byte_level(texts) if kind == "byte-level" else _unigram(texts)
     tokenizer.chat_template = TEMPLATE
+    set_seed(0)
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),

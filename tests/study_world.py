@@ -3,31 +3,15 @@
 from pathlib import Path
 
 import pyarrow as pa
+from evaluation_folder import model_run, score_record
 
 from flanbuild.artifacts.arrow import write_table
-from flanbuild.artifacts.records import SCORES, ContaminationRecord, write_record
-from flanbuild.evaluation.record import MetricScores, ModelRun, ScoreRecord, TemplateScores
+from flanbuild.artifacts.records import SCORES, write_record
+from flanbuild.evaluation.record import MetricScores, TemplateScores
 from flanbuild.evaluation.rows import PREDICTIONS
-from flanbuild.model.record import Environment, MixtureRef
 from flanbuild.study.declaration import Point, Run, Study
 
 OPTIONS = ["yes", "no"]
-NOT_SEARCHED = ContaminationRecord(
-    rule="report", ngram=8, threshold=0.3, normalization=1, matching=1, references={}, found=()
-)
-MODEL = ModelRun(
-    name=None,
-    revision=None,
-    weights={"model.safetensors": "w" * 64},
-    architecture="llama",
-    parameters=1_000,
-    tokenizer="t" * 64,
-    dtype="float32",
-    attention="sdpa",
-    ranking="trees",
-    truncated_prompts={},
-    border_merges={},
-)
 
 
 def study(points: dict[str, list[str]], source: str = "sample") -> Study:
@@ -60,25 +44,14 @@ def write_run(
     ]
     write_table(folder / "predictions.arrow", pa.concat_tables(tables))
     digests = {task: {"test": (sets or {}).get(task, "1" * 32)} for task in right}
-    record = ScoreRecord.of(
-        mixture=MixtureRef(name="toy", digest="0123"),
-        training=None,
-        trained_on={},
-        holdout=("nli",),
-        held_out={},
-        related_in_training={},
-        sources={},
-        contamination=NOT_SEARCHED,
-        protocol="flan",
+    constants = {task: {"yes": 1} for task in constant}
+    record = score_record(
         config={"examples": 20, **(config or {})},
         evaluation_sets=digests,
-        models={"tuned": MODEL.model_copy(update={"constant": {task: {"yes": 1} for task in constant}})},
-        not_asked={},
+        models={"tuned": model_run(constant=constants)},
         scores={"nli": {task: _scores(answers) for task, answers in right.items()}},
         seen={"misc": {task: _scores(answers) for task, answers in (seen or {}).items()}},
         metrics=dict.fromkeys([*right, *(seen or {})], ("accuracy",)),
-        not_evaluated={},
-        environment=Environment(device="cpu", versions={}),
     )
     write_record(folder / SCORES, record)
 

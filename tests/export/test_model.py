@@ -11,24 +11,24 @@ import pytest
 import torch
 import toys
 from conftest import ROOT
+from evaluation_folder import model_run, score_record
 from hub_server import Hub
 from ruamel.yaml import YAML
 
 from flanbuild.artifacts.records import (
     MANIFEST,
     TRAINING,
-    ContaminationRecord,
     Manifest,
     read_record,
     write_record,
 )
 from flanbuild.errors import ArtifactError, DeclarationError
-from flanbuild.evaluation.record import MetricScores, ModelRun, ScoreRecord, TemplateScores
+from flanbuild.evaluation.record import MetricScores, TemplateScores
 from flanbuild.export.model import ModelRequest, publish_model
 from flanbuild.export.provenance import STATEMENT
 from flanbuild.export.verification import verify_export
 from flanbuild.model.loader import load_model
-from flanbuild.model.record import Environment, ModelRef, TrainingRecord
+from flanbuild.model.record import ModelRef, TrainingRecord
 from flanbuild.training.run import train
 
 SHORT = replace(toys.TINY, steps=2, log_every=1)
@@ -52,32 +52,12 @@ def write_scores(folder, model):
     figures = TemplateScores(
         mean=61.25, sd=2.5, best=65, best_template=0, worst=58, worst_template=1, templates=10
     )
-    run = ModelRun(
-        name=None,
-        revision=None,
-        weights=training.weights,
-        tokenizer=training.tokenizer,
-        dtype="float32",
-        attention="sdpa",
-        ranking="trees",
-        truncated_prompts={},
-        border_merges={},
-    )
-    record = ScoreRecord.of(
+    record = score_record(
         mixture=training.mixture,
-        holdout=("nli",),
-        contamination=ContaminationRecord(
-            rule="report", ngram=8, threshold=0.3, normalization=1, matching=1, references={}, found=()
-        ),
-        protocol="flan",
-        config={},
-        evaluation_sets={},
-        models={"tuned": run},
-        not_asked={},
+        models={"tuned": model_run(weights=training.weights, tokenizer=training.tokenizer)},
         scores={"nli": {"rte": {"accuracy": MetricScores(rows=277, tuned=figures, random=50.0)}}},
+        seen={},
         metrics={"rte": ("accuracy",)},
-        not_evaluated={},
-        environment=Environment(device="cpu", versions={}),
     )
     folder.mkdir()
     write_record(folder / "scores.json", record)

@@ -25,6 +25,8 @@ from flanbuild.progress import Advance
 
 _NOISE = 1e-4
 """Standard deviations of a logit that the scores of a probe may differ by in float32."""
+_LEAST_FILLED = 0.8
+"""Share of a row of a batch that is not padding."""
 _UNABLE = (RuntimeError, ValueError, TypeError, IndexError)
 """What models raise when they cannot take a mask of four dimensions."""
 
@@ -291,11 +293,15 @@ def _extent(request: Request, options: range, method: Method) -> tuple[int, int]
 
 
 def _batches(units: Sequence[_Unit], tokens: int) -> Iterator[list[_Unit]]:
-    """Units, longest first, in batches of at most `tokens` tokens with padding, or of one unit."""
+    """Units, longest first, in batches of at most `tokens` tokens with padding, or of one unit.
+
+    No row of a batch is padded by more than a fifth of the longest.
+    """
     batch: list[_Unit] = []
     rows = 0
     for unit in sorted(units, key=lambda unit: (-unit.length, unit.request, unit.options.start)):
-        if batch and (rows + unit.rows) * batch[0].length > tokens:
+        longest = batch[0].length if batch else unit.length
+        if batch and ((rows + unit.rows) * longest > tokens or unit.length < _LEAST_FILLED * longest):
             yield batch
             batch, rows = [], 0
         batch.append(unit)

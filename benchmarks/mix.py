@@ -86,7 +86,11 @@ def shards(work: Path, rendered: Path) -> Path:
 def ours(work: Path, rendered: Path, jobs: int) -> list[str]:
     """The stage, as DVC runs it, with every row taken once."""
     mixture = work / f"{rendered.name}.yaml"
-    mixture.write_text(f"rate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n", encoding="utf-8")
+    clusters = ", ".join(sorted(path.name for path in rendered.iterdir() if path.is_dir()))
+    mixture.write_text(
+        f"clusters: [{clusters}]\nrate: {{max: 1000000}}\nsize: {{passes: 1}}\nshards: {SHARDS}\n",
+        encoding="utf-8",
+    )
     return common.stage(
         "mix",
         "--tasks",

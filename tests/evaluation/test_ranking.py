@@ -174,6 +174,21 @@ def test_no_batch_holds_more_tokens_than_it_may(method, llama):
         assert scores == pytest.approx(wanted, abs=1e-4)
 
 
+def test_no_row_of_a_batch_is_padded_by_more_than_a_fifth(llama):
+    lengths = []
+
+    def record(model, requests):
+        lengths.append([request.size for request in requests])
+        return [[0.0] * len(request.options) for request in requests]
+
+    requests = [Request([5] * size, [[6, 1]]) for size in range(3, 60)]
+    loglikelihoods(llama, requests, record, advance, task="toy")
+
+    assert sorted(size for batch in lengths for size in batch) == [request.size for request in requests]
+    assert all(min(batch) >= 0.8 * max(batch) for batch in lengths)
+    assert max(map(len, lengths)) > 1
+
+
 def test_progress_counts_requests_and_not_their_parts(llama):
     small = EvalModel(llama.model, llama.codec, EvaluateConfig(batch_tokens=12))
     counts = []

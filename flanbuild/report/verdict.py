@@ -6,12 +6,13 @@ from flanbuild.evaluation.record import Difference, ScoreRecord
 from flanbuild.evaluation.results import LEAST_ROWS, Means, means
 from flanbuild.report.evaluations import Evaluation, source_kinds
 
-_SOURCES = {
+SOURCES = {
     "sample": "the embedded sample world, not the real datasets",
     "mirror": "a mirror folder, which may hold a part of the rows of a dataset",
-    "hub": "the datasets on the hub, at the commits listed under Provenance",
+    "hub": "the datasets on the hub, at pinned commits",
     "files": "local files",
 }
+"""Kind of source → what a reader is told of its rows."""
 MINUS = "−"
 
 
@@ -186,4 +187,4 @@ def counted(count: int, noun: str) -> str:
 
 
 def _kinds(kinds: Iterable[str]) -> str:
-    return "; ".join(_SOURCES[kind] for kind in kinds)
+    return "; ".join(SOURCES[kind] for kind in kinds)

@@ -14,17 +14,13 @@ from pathlib import Path
 
 from flanbuild.artifacts.files import atomic_path, disk_errors, locked, staged
 from flanbuild.page.frame import Table, draw, page
+from flanbuild.report.verdict import SOURCES, signed
 from flanbuild.study.chart import chart, standalone
 from flanbuild.study.results import Estimate, PointResult, StudyResult
 
 PAGE = "studies.html"
 _WRITTEN = ("study.md", "points.csv", "plot.svg")
 _NONE = "–"
-_SOURCES = {
-    "sample": "the embedded sample world, not the real datasets that the tasks are named after",
-    "mirror": "a mirror folder, which may hold a part of the rows of a dataset",
-    "hub": "the hub",
-}
 
 
 def header(result: StudyResult) -> list[str]:
@@ -99,7 +95,7 @@ def _lead(result: StudyResult) -> str:
     study = result.study
     return (
         f"Held out: {study.holdout}. {result.rows:,} rows of {len(result.tasks)} tasks are scored under every template, the "
-        f"same for each point (digest {result.evaluated[:12]}). Rows: {_SOURCES.get(study.source, study.source)}."
+        f"same for each point (digest {result.evaluated[:12]}). Rows: {SOURCES.get(study.source, study.source)}."
     )
 
 
@@ -152,9 +148,9 @@ def _with_interval(estimate: Estimate | None) -> str:
     if estimate is None:
         return _NONE
     if estimate.interval is None:
-        return f"{estimate.mean:+.1f}"
+        return signed(estimate.mean)
     low, high = estimate.interval
-    return f"{estimate.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return f"{signed(estimate.mean)} [{signed(low)}, {signed(high)}]"
 
 
 def _figure(value: float | None) -> str:
